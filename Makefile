@@ -1,0 +1,131 @@
+# Everything a developer runs. Each target prepares .venv by itself; the second time that costs nothing.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+ARGS ?=
+WORKERS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+APPS := src/affluent/apps
+
+# One stamp per content of the locks and of the package's metadata, and per place of the checkout (a venv cannot move).
+KEY := $(shell { pwd; sed '/^\[tool\./,$$d' pyproject.toml; cat requirements*.lock; } | sha256sum | cut -c1-16)
+READY_RUN := $(VENV)/.ready-run-$(KEY)
+READY_DEV := $(VENV)/.ready-dev-$(KEY)
+
+.PHONY: help setup demo test lint format bench bench-full chaos fuzz lock build clean system-postgres system-browser
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do
+		printf '  make %-11s %s\n' "$$name" "$$text"
+	done
+
+setup: $(READY_DEV) ## .venv with everything a developer needs
+	@echo "Ready: $(BIN)/affluent"
+
+demo: $(READY_RUN) ## server, twins and a story on http://127.0.0.1:8080 (ARGS='--once --json')
+	@exec $(BIN)/affluent demo $(ARGS)
+
+test: $(READY_DEV) system-postgres system-browser ## all tests, on SQLite and PostgreSQL (ARGS='-k name')
+	@status=0
+	$(BIN)/pytest -n $(WORKERS) -m "not serial and not fuzz" $(ARGS) || status=$$?
+	[ $$status = 0 ] || [ $$status = 5 ] || exit $$status
+	$(BIN)/pytest -m "serial and not fuzz" $(ARGS) || status=$$?
+	[ $$status = 0 ] || [ $$status = 5 ]  # 5: nothing matched
+
+lint: $(READY_DEV) ## ruff, mypy and the import rules
+	@$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY_DEV) ## let ruff put things in order
+	@$(BIN)/ruff check --fix-only --quiet
+	$(BIN)/ruff format
+
+bench: $(READY_DEV) system-postgres ## measure, about three minutes; writes docs/benchmarks.md
+	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+bench-full: $(READY_DEV) system-postgres ## measure everything, with a million runs in the store
+	@exec $(BIN)/python -m benchmarks --full $(ARGS)
+
+chaos: $(READY_DEV) system-postgres ## kill it on purpose (N=1000 kills)
+	@CHAOS_KILLS=$(or $(N),200) exec $(BIN)/pytest tests/chaos -m "not fuzz" --timeout 0 $(ARGS)
+
+fuzz: $(READY_DEV) system-postgres ## property and API tests with many more examples
+	@HYPOTHESIS_PROFILE=fuzz exec $(BIN)/pytest -m fuzz --timeout 0 $(ARGS)
+
+lock: $(READY_DEV) ## newest versions into the two lock files
+	@compile="$(UV) pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header"
+	$$compile -o requirements.lock
+	$$compile --group dev --constraints requirements.lock -o requirements-dev.lock
+	if grep -nE '://|^--|^ *# via -r ' requirements*.lock; then echo 'A lock must name no host and no path.' >&2; exit 1; fi
+
+build: $(READY_DEV) ## wheel and source archive in dist/
+	@$(UV) build --quiet --clear
+	ls -l dist
+
+clean: ## remove .venv, caches and builds
+	@rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- set-up -----------------------------------------------------------------------------------------------------------
+
+# apt(packages): as root on Debian they are installed, else the person is told how; only tests that need them are skipped.
+define apt
+if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+	echo "Installing $(1) with apt-get" >&2
+	{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(1); } >/dev/null
+else
+	echo "Missing: $(1). Install with: sudo apt-get install $(1)" >&2
+fi
+endef
+
+# Makes .venv when it is absent or came from another place, and uv in it, its hash checked by pip against our lock.
+define venv
+exec 9<Makefile; flock 9
+if [ -e $@ ]; then exit 0; fi
+if [ "$$(cat $(VENV)/.place 2>/dev/null)" != "$$PWD" ]; then
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Python 3.11 or newer is needed: make PYTHON=python3.11' >&2; exit 1; }
+	if ! $(PYTHON) -c 'import ensurepip' 2>/dev/null; then
+		$(call apt,python3-venv)
+	fi
+	echo "Setting up $(VENV)" >&2
+	$(PYTHON) -m venv --clear $(VENV)
+	echo "$$PWD" > $(VENV)/.place
+fi
+awk '/^uv==/ { on = 1; print; next } on && !/^ / { exit } on' requirements-dev.lock > $(VENV)/uv.lock
+$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(VENV)/uv.lock
+endef
+
+# The package itself, editable. uv brings its own build backend, so nothing is fetched unchecked.
+INSTALL_SELF := $(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+
+$(READY_RUN):
+	@$(venv)
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(INSTALL_SELF)
+	touch $@
+
+$(READY_DEV):
+	@$(venv)
+	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements-dev.lock
+	$(INSTALL_SELF)
+	rm -f $(VENV)/.ready-*
+	touch $(READY_RUN) $@
+
+system-postgres:
+	@if ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && ! command -v initdb >/dev/null; then
+		$(call apt,postgresql)
+	fi
+
+system-browser:
+	@if ! command -v chromium chromium-browser google-chrome >/dev/null; then
+		$(call apt,chromium)
+	fi

@@ -1,0 +1,1 @@
+"""Affluent: a self-hosted integration hub for billing."""
