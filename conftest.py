@@ -1,0 +1,27 @@
+"""What holds for every test, an app's own included: the sockets it may open, how long hypothesis looks."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+HERE = Path(__file__).parent
+LOOPBACK = ["127.0.0.1", "::1", "localhost"]
+LOCAL_FOLDERS = tuple(
+    HERE / "tests" / name for name in ("integration", "acceptance", "contract", "chaos", "e2e")
+)
+APPS_FOLDER = HERE / "src" / "affluent" / "apps"
+
+settings.register_profile("default", deadline=None)
+settings.register_profile("fuzz", deadline=None, max_examples=5_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that meet servers and twins reach the loopback and nothing else; the others have no sockets."""
+    for item in items:
+        if any(item.path.is_relative_to(folder) for folder in (*LOCAL_FOLDERS, APPS_FOLDER)):
+            item.add_marker(pytest.mark.allow_hosts(LOOPBACK))

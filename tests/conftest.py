@@ -1,0 +1,46 @@
+"""Databases for the tests: every store test runs on SQLite and on a private PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.postgres import PostgresServer, PostgresUnavailable, running_server
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A private PostgreSQL, one per test process, started when a test first asks for it."""
+    try:
+        with running_server() as server:
+            yield server
+    except PostgresUnavailable as reason:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def postgresql_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The URL of a fresh empty PostgreSQL database of this test."""
+    with postgres_server.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def postgresql_module_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The URL of a fresh empty PostgreSQL database of this module."""
+    with postgres_server.database() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a fresh empty database of this test: the test runs once on each store."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'affluent.db'}"
+    url: str = request.getfixturevalue("postgresql_url")
+    return url
