@@ -100,7 +100,7 @@ class PostgresServer:
             time.sleep(0.05)
 
     def stop(self, how: str = "fast") -> None:
-        """Stop it: `fast` (disconnect clients), `immediate` (no clean-up) or `kill` (kill -9, as in a crash)."""
+        """Stop it: `fast` (disconnect clients), `immediate` (no clean-up) or `kill` (kill -9, a crash)."""
         if self.process is None:
             return
         self.process.send_signal(STOP_SIGNALS[how])
