@@ -123,6 +123,11 @@ $(READY_DEV):
 
 system-postgres:
 	@if ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && ! command -v initdb >/dev/null; then
+		conf=/etc/postgresql-common/createcluster.conf  # binaries only: the tests start servers of their own
+		if [ "$$(id -u)" = 0 ] && [ ! -e $$conf ]; then
+			mkdir -p $${conf%/*}
+			echo 'create_main_cluster = false' > $$conf
+		fi
 		$(call apt,postgresql)
 	fi
 
