@@ -1,0 +1,1 @@
+"""The rules, pure: flows, runs, events, mapping, retries. No input or output happens here."""

@@ -1,0 +1,120 @@
+"""Functions of expressions: money, dates, text, tables. All pure and total over their documented types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+from affluent.kit.jsons import JSONValue
+from affluent.kit.money import Money
+
+_LONGEST_TEXT = 100_000
+
+
+def minor_units(amount: JSONValue, currency: str) -> int:
+    """Whole minor units of a major amount: minor_units("2499.00", "USD") is 249900, JPY is unscaled, KWD times 1000."""
+    return Money.parse(amount if isinstance(amount, int) else str(amount), currency).minor_units
+
+
+def major_units(minor: int, currency: str) -> str:
+    """The major amount as text: major_units(249900, "USD") is "2499.00"."""
+    return str(Money(int(minor), currency).major)
+
+
+def add(left: str, right: str) -> str:
+    """Exact sum of two amounts given as text: add("1.10", "2.20") is "3.30"."""
+    return format(Decimal(left) + Decimal(right), "f")
+
+
+def subtract(left: str, right: str) -> str:
+    """Exact difference of two amounts given as text."""
+    return format(Decimal(left) - Decimal(right), "f")
+
+
+def at_least(amount: str, minimum: str) -> bool:
+    """Whether an amount given as text is at least the other: at_least("10.00", "0.50")."""
+    return Decimal(str(amount)) >= Decimal(str(minimum))
+
+
+def lower(value: str) -> str:
+    """The text in lower case."""
+    return value.lower()
+
+
+def upper(value: str) -> str:
+    """The text in upper case."""
+    return value.upper()
+
+
+def trim(value: str) -> str:
+    """The text without spaces at its ends."""
+    return value.strip()
+
+
+def cut(value: str, length: int) -> str:
+    """At most `length` characters of the text."""
+    return value[: max(length, 0)]
+
+
+def default(value: JSONValue, otherwise: JSONValue) -> JSONValue:
+    """The value, or the other one when it is missing, null or empty."""
+    return otherwise if value is None or value == "" else value
+
+
+def first(values: list[JSONValue]) -> JSONValue:
+    """The first value of a list that is neither null nor empty."""
+    return next((value for value in values if value not in (None, "")), None)
+
+
+def lookup(table: JSONValue, column: str, key: JSONValue, result: str) -> JSONValue:
+    """The `result` cell of the first row whose `column` equals `key`, or null."""
+    if not isinstance(table, list):
+        return None
+    for row in table:
+        if isinstance(row, dict) and key is not None and str(row.get(column, "")).lower() == str(key).lower() != "":
+            return row.get(result)
+    return None
+
+
+def day(value: str) -> str:
+    """The date of a time, as YYYY-MM-DD."""
+    return _instant(value).date().isoformat()
+
+
+def tomorrow(value: str) -> str:
+    """The date after that of a time, as YYYY-MM-DD."""
+    return (_instant(value).date() + timedelta(days=1)).isoformat()
+
+
+def add_days(value: str, days: int) -> str:
+    """The date so many days later, as YYYY-MM-DD."""
+    return (date.fromisoformat(value[:10]) + timedelta(days=days)).isoformat()
+
+
+def from_unix(seconds: int) -> str:
+    """The ISO 8601 time of seconds since 1970."""
+    return datetime.fromtimestamp(int(seconds), UTC).isoformat()
+
+
+def text(value: JSONValue) -> str:
+    """The value as text; null is empty."""
+    return "" if value is None else str(value)
+
+
+def join(values: list[JSONValue], separator: str) -> str:
+    """The values as one text."""
+    return separator.join(text(value) for value in values)[:_LONGEST_TEXT]
+
+
+def _instant(value: str) -> datetime:
+    return datetime.fromisoformat(value)
+
+
+FUNCTIONS: dict[str, Callable[..., JSONValue]] = {
+    function.__name__: function
+    for function in (
+        minor_units, major_units, add, subtract, at_least, lower, upper, trim, cut, default, first, lookup,
+        day, tomorrow, add_days, from_unix, text, join,
+    )
+}  # fmt: skip

@@ -1,0 +1,45 @@
+"""When a failed step is tried again: a pure policy per error class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """Exponential back-off with full jitter, up to a day after the first failure."""
+
+    first: timedelta = timedelta(seconds=2)
+    factor: float = 2.0
+    longest: timedelta = timedelta(hours=1)
+    give_up_after: timedelta = timedelta(days=1)
+
+    def next_at(
+        self, *, now: datetime, tries: int, first_failed_at: datetime, retry_after: timedelta | None, chance: float
+    ) -> datetime | None:
+        """When to try again, or None to give up.
+
+        `tries` counts the tries made so far (at least 1), `chance` is a random number in [0, 1).
+        A vendor's Retry-After is a floor, never shortened by jitter.
+        """
+        if now - first_failed_at >= self.give_up_after:
+            return None
+        ceiling = min(self.first * self.factor ** min(tries - 1, 30), self.longest)
+        delay = ceiling * chance
+        if retry_after is not None:
+            delay = max(retry_after + ceiling * 0.1 * chance, delay) if retry_after > delay else delay
+        return min(now + max(delay, timedelta(milliseconds=50)), first_failed_at + self.give_up_after)
+
+
+POLICIES: dict[str, RetryPolicy] = {
+    "rate_limited": RetryPolicy(first=timedelta(seconds=1), longest=timedelta(minutes=5)),
+    "unavailable": RetryPolicy(first=timedelta(seconds=1), longest=timedelta(hours=1)),
+    "outcome_unknown": RetryPolicy(first=timedelta(seconds=2), longest=timedelta(hours=1)),
+}
+DEFAULT = RetryPolicy()
+
+
+def policy_for(code: str) -> RetryPolicy:
+    """The policy of an error class, by its code."""
+    return POLICIES.get(code, DEFAULT)

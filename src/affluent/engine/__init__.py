@@ -1,0 +1,1 @@
+"""Executes flows: intake, executor, journal, dispatch, limits, recovery."""

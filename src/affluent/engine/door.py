@@ -1,0 +1,203 @@
+"""The one door to the network: limits, addresses, timeouts, redaction and the record of what was said."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import aiohttp
+
+from affluent.engine.limits import Limiter
+from affluent.kit import clock
+from affluent.kit.jsons import InvalidJSON, JSONObject, JSONValue, dumps, loads
+from affluent.kit.net import ForbiddenAddress, PublicResolver, check_url
+from affluent.kit.redact import redact, redact_text
+from affluent.sdk import AppError, Effect, Limit, Misconfigured, OutcomeUnknown, Response, Unavailable
+from affluent.sdk.http import Faults, classify
+
+_LARGEST_ANSWER = 4_194_304
+_KEPT = 16_384
+
+
+class Network:
+    """The process's HTTP client. `own_url` is this server, which may always be called."""
+
+    def __init__(self, *, allow_private: bool, timeout_seconds: float, own_url: str = "") -> None:
+        self._allow_private = allow_private
+        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, connect=min(10.0, timeout_seconds))
+        self.own_url = own_url
+        self._public: aiohttp.ClientSession | None = None
+        self._trusted: aiohttp.ClientSession | None = None
+
+    def session(self, url: str) -> aiohttp.ClientSession:
+        """The client for a URL: one that reaches public addresses only, unless private ones are allowed."""
+        own = self.own_url and _origin(url) == _origin(self.own_url)
+        if self._allow_private or own:
+            if self._trusted is None:
+                self._trusted = self._make(None)
+            return self._trusted
+        check_url(url)
+        if self._public is None:
+            self._public = self._make(PublicResolver())
+        return self._public
+
+    def _make(self, resolver: PublicResolver | None) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(limit=0, resolver=resolver, ttl_dns_cache=60)
+        return aiohttp.ClientSession(
+            connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for session in (self._public, self._trusted):
+            if session is not None:
+                await session.close()
+
+
+@dataclass(slots=True, kw_only=True)
+class VendorDoor:
+    """The door of one try of one step; implements sdk.context.Door. `exchanges` is what was said, redacted."""
+
+    network: Network
+    limiter: Limiter
+    vendor: str
+    connection_id: str
+    base_url: str
+    headers: Mapping[str, str]
+    limit: Limit | None
+    priority: int
+    effect: Effect
+    faults: Faults
+    app_faults: Faults
+    secrets: tuple[str, ...] = ()
+    exchanges: list[JSONObject] = field(default_factory=list)
+    answered: bool = False
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str | int | list[str]] | None = None,
+        json: JSONValue = None,
+        form: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        faults: Faults | None = None,
+        is_read: bool | None = None,
+    ) -> Response:
+        """See sdk.context.Door."""
+        url = path if path.startswith(("http://", "https://")) else self.base_url.rstrip("/") + path
+        if query:
+            url += ("&" if "?" in url else "?") + urlencode(query, doseq=True)
+        reads = method in ("GET", "HEAD") if is_read is None else is_read
+        is_write = self.effect is Effect.WRITE and not reads
+        # Credentials go to the connection's own origin only, never to a whole URL elsewhere.
+        own = self.headers if _origin(url) == _origin(self.base_url) or not self.base_url else {}
+        sent = {**own, **(headers or {})}
+        body = _body(json, form, content, sent)
+        await self.limiter.acquire(self.connection_id, self.limit, self.priority)
+        exchange: JSONObject = {
+            "method": method,
+            "url": redact_text(url, self.secrets),
+            "request": {"headers": redact(sent, self.secrets), "body": self._kept(body)},
+        }
+        self.exchanges.append(exchange)
+        started = perf_counter()
+        try:
+            response = await self._send(method, url, body, sent, exchange, is_write=is_write)
+        except AppError as error:
+            exchange["error"] = error.message
+            raise
+        finally:
+            exchange["milliseconds"] = round((perf_counter() - started) * 1000)
+        self.answered = response.status < 500
+        merged = {**self.app_faults, **self.faults, **(faults or {})}
+        meaning = classify(response, merged, vendor=self.vendor, is_write=is_write)
+        if meaning is not None:
+            if response.status == 429:
+                after = response.retry_after()
+                self.limiter.hold(self.connection_id, after.total_seconds() if after else 1.0)
+            raise meaning
+        return response
+
+    async def _send(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        headers: dict[str, str],
+        exchange: JSONObject,
+        *,
+        is_write: bool,
+    ) -> Response:
+        lost = OutcomeUnknown if is_write else Unavailable
+        try:
+            session = self.network.session(url)
+            async with session.request(method, url, data=body, headers=headers, allow_redirects=False) as answer:
+                received = await answer.content.read(_LARGEST_ANSWER + 1)
+                while not answer.content.at_eof() and len(received) <= _LARGEST_ANSWER:
+                    received += await answer.content.read(_LARGEST_ANSWER + 1 - len(received))
+                response = Response(
+                    status=answer.status,
+                    headers={name.lower(): value for name, value in answer.headers.items()},
+                    body=received,
+                    sent_at=clock.now(),
+                )
+        except (ForbiddenAddress, aiohttp.InvalidURL) as error:
+            raise Misconfigured(f"{self.vendor}: {error}", field="base_url") from error
+        except aiohttp.ClientConnectorError as error:
+            if isinstance(error.os_error, ForbiddenAddress):
+                raise Misconfigured(f"{self.vendor}: {error.os_error}", field="base_url") from error
+            raise Unavailable(
+                f"{self.vendor} cannot be reached ({error.os_error.strerror or 'connection failed'})."
+            ) from error
+        except TimeoutError as error:
+            if isinstance(error, aiohttp.ConnectionTimeoutError):
+                raise Unavailable(f"{self.vendor} did not accept a connection in time.") from error
+            raise lost(f"{self.vendor} did not answer in time.") from error
+        except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
+            raise lost(f"The connection to {self.vendor} broke before its answer came.") from error
+        if len(response.body) > _LARGEST_ANSWER:
+            raise lost(f"{self.vendor} sent an answer larger than {_LARGEST_ANSWER} bytes.")
+        exchange["status"] = response.status
+        exchange["response"] = {"headers": self._shown(response.headers), "body": self._kept(response.body)}
+        return response
+
+    def _shown(self, headers: Mapping[str, str]) -> JSONValue:
+        kept = {name: value for name, value in headers.items() if name in _SHOWN_HEADERS or name.startswith("x-")}
+        return redact(kept, self.secrets)
+
+    def _kept(self, body: bytes | None) -> JSONValue:
+        if not body:
+            return None
+        if len(body) <= _KEPT:
+            try:
+                return redact(loads(body), self.secrets)
+            except InvalidJSON:
+                pass
+        return redact_text(body[:_KEPT].decode("utf-8", "replace"), self.secrets)
+
+
+_SHOWN_HEADERS = frozenset({"content-type", "retry-after", "date", "location"})
+
+
+def _body(
+    json: JSONValue, form: Mapping[str, str] | None, content: bytes | None, headers: dict[str, str]
+) -> bytes | None:
+    if json is not None:
+        headers.setdefault("Content-Type", "application/json")
+        return dumps(json).encode()
+    if form is not None:
+        headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
+        return urlencode(form).encode()
+    return content
+
+
+def _origin(url: str) -> tuple[Any, ...]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port

@@ -1,0 +1,229 @@
+"""Where a fact becomes an event with its runs: deduplicated, in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select, text
+
+from affluent.domain.event import Accepted, EventDraft
+from affluent.domain.run import RunState
+from affluent.engine.fairness import FairClock
+from affluent.engine.queue import Queue
+from affluent.kit import clock
+from affluent.kit.ids import new_id
+from affluent.kit.jsons import JSONObject, dumps
+from affluent.store import bulk, tables
+from affluent.store.database import on_commit
+
+_EVENT_COLUMNS = [column.name for column in tables.events.columns]
+_RUN_COLUMNS = [column.name for column in tables.runs.columns]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """An enabled flow connection, as far as it matters here."""
+
+    flow_connection_id: str
+    flow_id: str
+    flow_version: int
+    app: str
+    event: str
+    source: str
+
+
+class Intake:
+    """Accepts facts. `wake` is called after the commit, when there are new runs to execute."""
+
+    def __init__(self, queue: Queue, fair: FairClock, wake: Callable[[], None]) -> None:
+        self._queue = queue
+        self._fair = fair
+        self._wake = wake
+
+    def accept(self, connection: Connection, drafts: Sequence[EventDraft]) -> list[Accepted]:
+        """Store the facts that are new and queue a run per enabled flow connection whose trigger matches.
+
+        Returns one answer per draft, in order. Repeated facts are named by the id of the event that is already there.
+        """
+        rows = {(draft.source, draft.external_id): _event_row(draft) for draft in reversed(drafts)}
+        fresh = {
+            row[0]
+            for row in bulk.insert(
+                connection,
+                tables.events,
+                list(rows.values()),
+                columns=_EVENT_COLUMNS,
+                unique=("source", "external_id"),
+                returning=("id",),
+            )
+        }
+        known = self._known(connection, [key for key, row in rows.items() if row["id"] not in fresh])
+        runs: list[bulk.Row] = []
+        answers: list[Accepted] = []
+        subscriptions = _subscriptions(connection) if fresh else []
+        for draft in drafts:
+            key = (draft.source, draft.external_id)
+            event_id = known.get(key) or rows[key]["id"]
+            made: list[bulk.Row] = []
+            if event_id in fresh:
+                fresh.discard(event_id)
+                made = [self._run_row(draft, event_id, wanted) for wanted in subscriptions if _matches(wanted, draft)]
+                answers.append(Accepted(event_id=event_id, is_new=True, run_ids=tuple(row["id"] for row in made)))
+            else:
+                answers.append(Accepted(event_id=event_id, is_new=False))
+            runs += made
+        self.enqueue(connection, runs)
+        return answers
+
+    def accept_each(self, connection: Connection, items: Sequence[Sequence[EventDraft]]) -> list[list[Accepted]]:
+        """As accept, for many callers at once; a processor of the grouped writer."""
+        flat = self.accept(connection, [draft for drafts in items for draft in drafts])
+        answers: list[list[Accepted]] = []
+        start = 0
+        for drafts in items:
+            answers.append(flat[start : start + len(drafts)])
+            start += len(drafts)
+        return answers
+
+    def enqueue(self, connection: Connection, runs: list[bulk.Row]) -> None:
+        """Insert run rows; each is ready unless an unfinished run of its ordering key goes before it."""
+        if not runs:
+            return
+        keys = sorted({run["ordering_key"] for run in runs if run["ordering_key"] != run["id"]})
+        self._queue.lock(connection, keys)
+        busy = _busy(connection, keys)
+        placed: list[bulk.Row] = []
+        for run in sorted(runs, key=lambda row: (row["event_at"], row["id"])):
+            placed.append({**run, "ready": run["ordering_key"] not in busy})
+            busy.add(run["ordering_key"])
+        bulk.insert(connection, tables.runs, placed, columns=_RUN_COLUMNS)
+        self._queue.put(connection, [run for run in placed if run["ready"]])
+        on_commit(connection, self._wake)
+
+    def _run_row(self, draft: EventDraft, event_id: str, wanted: Subscription) -> JSONObject:
+        run_id = new_id("run")
+        return run_row(
+            run_id,
+            draft,
+            event_id,
+            flow_id=wanted.flow_id,
+            flow_version=wanted.flow_version,
+            flow_connection_id=wanted.flow_connection_id,
+            rank=self._fair.rank(wanted.flow_connection_id),
+        )
+
+    @staticmethod
+    def _known(connection: Connection, keys: list[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        known: dict[tuple[str, str], str] = {}
+        for source in {key[0] for key in keys}:
+            sql = text(
+                "SELECT external_id, id FROM events WHERE source = :source AND external_id IN "
+                + bulk.each(connection.dialect.name)
+            )
+            external_ids = dumps([key[1] for key in keys if key[0] == source])
+            for external_id, event_id in connection.execute(sql, {"source": source, "keys": external_ids}):
+                known[(source, external_id)] = event_id
+        return known
+
+
+def run_row(
+    run_id: str,
+    draft: EventDraft,
+    event_id: str,
+    *,
+    flow_id: str,
+    flow_version: int,
+    flow_connection_id: str,
+    rank: int,
+    replay_of: str | None = None,
+) -> JSONObject:
+    """A queued run of an event."""
+    now = clock.to_micros(clock.now())
+    return {
+        "id": run_id,
+        "event_id": event_id,
+        "flow_id": flow_id,
+        "flow_version": flow_version,
+        "flow_connection_id": flow_connection_id,
+        "state": RunState.QUEUED.value,
+        "ready": True,
+        "priority": int(draft.priority),
+        "rank": rank,
+        "ordering_key": f"{draft.app}:{draft.account_id}" if draft.account_id else run_id,
+        "event_at": clock.to_micros(draft.occurred_at),
+        "due_at": now,
+        "lease": 0,
+        "position": 0,
+        "tries": 0,
+        "first_failed_at": None,
+        "replay_of": replay_of,
+        "account_id": draft.account_id,
+        "title": draft.title,
+        "amount_minor": draft.money.minor_units if draft.money else None,
+        "currency": draft.money.currency if draft.money else None,
+        "sentence": "",
+        "cause": "",
+        "waits_for": "",
+        "cancel": False,
+        "created_at": now,
+        "started_at": None,
+        "finished_at": None,
+    }
+
+
+def _event_row(draft: EventDraft) -> JSONObject:
+    return {
+        "id": new_id("evt"),
+        "source": draft.source,
+        "external_id": draft.external_id,
+        "app": draft.app,
+        "type": draft.type,
+        "account_id": draft.account_id,
+        "customer_id": draft.customer_id,
+        "title": draft.title,
+        "amount_minor": draft.money.minor_units if draft.money else None,
+        "currency": draft.money.currency if draft.money else None,
+        "occurred_at": clock.to_micros(draft.occurred_at),
+        "received_at": clock.to_micros(clock.now()),
+        "payload": dumps(draft.payload),
+    }
+
+
+def _subscriptions(connection: Connection) -> list[Subscription]:
+    links, flows = tables.flow_connections, tables.flows
+    query = (
+        select(
+            links.c.id,
+            links.c.flow_id,
+            flows.c.version,
+            links.c.trigger_app,
+            links.c.trigger_event,
+            links.c.trigger_source,
+        )
+        .join_from(links, flows, links.c.flow_id == flows.c.id)
+        .where(links.c.enabled)
+        .order_by(links.c.id)
+    )
+    return [
+        Subscription(
+            flow_connection_id=row[0], flow_id=row[1], flow_version=row[2], app=row[3], event=row[4], source=row[5]
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def _matches(wanted: Subscription, draft: EventDraft) -> bool:
+    if draft.only_flow_connection:
+        return wanted.flow_connection_id == draft.only_flow_connection
+    return wanted.app == draft.app and wanted.event == draft.type and wanted.source == draft.source
+
+
+def _busy(connection: Connection, keys: list[str]) -> set[str]:
+    if not keys:
+        return set()
+    sql = text(
+        "SELECT DISTINCT ordering_key FROM runs WHERE finished_at IS NULL AND ordering_key IN "
+        + bulk.each(connection.dialect.name)
+    )
+    return {row[0] for row in connection.execute(sql, {"keys": dumps(keys)})}

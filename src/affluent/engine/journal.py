@@ -1,0 +1,227 @@
+"""The journal: what a run did, written in groups. Activity reads the same rows.
+
+Every entry can be written twice with the same result, so an ambiguous commit is answered by writing it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, text
+
+from affluent.domain.run import FINISHED, RunState
+from affluent.engine.queue import Queue
+from affluent.kit import clock
+from affluent.kit.jsons import dumps
+from affluent.store import bulk, tables
+from affluent.store.bulk import Row
+from affluent.store.database import on_commit
+
+_RUN_CHANGE = (
+    "state",
+    "position",
+    "tries",
+    "due_at",
+    "first_failed_at",
+    "sentence",
+    "cause",
+    "waits_for",
+    "started_at",
+    "finished_at",
+)
+_STEP = [column.name for column in tables.step_runs.columns]
+_ATTEMPT = [column.name for column in tables.attempts.columns]
+_EFFECT = [column.name for column in tables.effects.columns]
+_IDENTITY = [column.name for column in tables.identities.columns]
+
+
+_REPAIRED = timedelta(seconds=1)
+
+
+@dataclass(slots=True, kw_only=True)
+class Entry:
+    """What one commit says of one run."""
+
+    run_id: str
+    lease: int
+    ordering_key: str
+    priority: int
+    rank: int
+    state: RunState
+    position: int
+    tries: int
+    due_at: datetime
+    first_failed_at: datetime | None
+    sentence: str
+    cause: str = ""
+    waits_for: str = ""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    steps: list[Row] = field(default_factory=list)
+    attempts: list[Row] = field(default_factory=list)
+    effects: list[Row] = field(default_factory=list)
+    identities: list[Row] = field(default_factory=list)
+    broken_connection: tuple[str, int, str] | None = None
+    """(connection id, version used, reason): the credentials were refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the store said to an entry."""
+
+    is_mine: bool
+    """False: the lease was lost, someone else has the run now, and nothing of the entry was written."""
+    cancel: bool = False
+    """A person asked for the run to stop."""
+
+
+class Journal:
+    """Writes entries. `wake` is called after a commit that made runs ready."""
+
+    def __init__(self, queue: Queue, wake: Callable[[], None]) -> None:
+        self._queue = queue
+        self._wake = wake
+
+    def record(self, connection: Connection, entries: Sequence[Entry]) -> list[Verdict]:
+        """Write entries; a processor of the grouped writer."""
+        finished = sorted(
+            {entry.ordering_key for entry in entries if entry.state in FINISHED and entry.ordering_key != entry.run_id}
+        )
+        self._queue.lock(connection, finished)
+        changed = bulk.update(
+            connection, tables.runs, [_run_change(entry) for entry in entries], by=("id", "lease"), columns=_RUN_CHANGE
+        )
+        mine = {(row[0], row[1]) for row in changed}
+        held = [entry for entry in entries if (entry.run_id, entry.lease) in mine]
+        bulk.insert(
+            connection,
+            tables.step_runs,
+            _last_of(held, "steps", ("run_id", "position")),
+            columns=_STEP,
+            unique=("run_id", "position"),
+            update=_STEP[2:],
+        )
+        attempts = _last_of(held, "attempts", ("run_id", "position", "number"))
+        bulk.insert(connection, tables.attempts, attempts, columns=_ATTEMPT, unique=("run_id", "position", "number"))
+        effects = _last_of(held, "effects", ("key",))
+        kept = [name for name in _EFFECT if name not in ("key", "created_at")]
+        bulk.insert(connection, tables.effects, effects, columns=_EFFECT, unique=("key",), update=kept)
+        identities = _last_of(held, "identities", ("account_id", "connection_id", "kind"))
+        bulk.insert(
+            connection,
+            tables.identities,
+            identities,
+            columns=_IDENTITY,
+            unique=("account_id", "connection_id", "kind"),
+            update=("external_id", "how", "updated_at"),
+        )
+        for entry in held:
+            if entry.broken_connection is not None:
+                break_connection(connection, *entry.broken_connection)
+        self._not_paused_after_all(connection, [entry.run_id for entry in held if entry.state is RunState.PAUSED])
+        again = [entry for entry in held if entry.state in (RunState.WAITING, RunState.QUEUED)]
+        self._queue.put(
+            connection,
+            [
+                {
+                    "id": entry.run_id,
+                    "priority": entry.priority,
+                    "rank": entry.rank,
+                    "due_at": clock.to_micros(entry.due_at),
+                }
+                for entry in again
+            ],
+        )
+        self.release(connection, finished)
+        if again:
+            on_commit(connection, self._wake)
+        cancelled = _cancelled(connection, held)
+        return [
+            Verdict(is_mine=(entry.run_id, entry.lease) in mine, cancel=entry.run_id in cancelled) for entry in entries
+        ]
+
+    def _not_paused_after_all(self, connection: Connection, run_ids: Sequence[str]) -> None:
+        """A connection that was repaired while its run was being paused will not be repaired again: try in a second."""
+        if not run_ids:
+            return
+        sql = text(
+            "UPDATE runs SET state = 'waiting', due_at = :due WHERE state = 'paused' AND id IN "
+            + bulk.each(connection.dialect.name)
+            + " AND waits_for IN (SELECT id FROM connections WHERE status = 'active') RETURNING id, priority, rank, due_at"
+        )
+        due = clock.to_micros(clock.now() + _REPAIRED)
+        rows = connection.execute(sql, {"keys": dumps(list(run_ids)), "due": due}).mappings().all()
+        self._queue.put(connection, [dict(row) for row in rows])
+        if rows:
+            on_commit(connection, self._wake)
+
+    def hand_back(self, connection: Connection, run_id: str, lease: int) -> None:
+        """Queue a run again that this process does not finish."""
+        sql = text(
+            "UPDATE runs SET state = 'queued' WHERE id = :id AND lease = :lease AND state = 'running' RETURNING id, priority, rank, due_at"
+        )
+        rows = connection.execute(sql, {"id": run_id, "lease": lease}).mappings().all()
+        self._queue.put(connection, [dict(row) for row in rows])
+
+    def release(self, connection: Connection, ordering_keys: Sequence[str]) -> None:
+        """Make the earliest unfinished run of each ordering key ready."""
+        if not ordering_keys:
+            return
+        earliest = "(SELECT r.id FROM runs r WHERE r.ordering_key = k.key AND r.finished_at IS NULL ORDER BY r.event_at, r.id LIMIT 1)"
+        sql = text(
+            f"UPDATE runs SET ready = true WHERE NOT ready AND id IN (SELECT {earliest} FROM {bulk.each(connection.dialect.name)} k)"
+            " RETURNING id, priority, rank, due_at, state"
+        )
+        rows = connection.execute(sql, {"keys": dumps(list(ordering_keys))}).mappings().all()
+        self._queue.put(connection, [dict(row) for row in rows if row["state"] == RunState.QUEUED])
+        if rows:
+            on_commit(connection, self._wake)
+
+
+def break_connection(connection: Connection, connection_id: str, version: int, reason: str) -> None:
+    """Mark a connection as needing attention, unless it was changed since these credentials were used."""
+    connection.execute(
+        tables.connections.update()
+        .where(
+            tables.connections.c.id == connection_id,
+            tables.connections.c.version == version,
+            tables.connections.c.status == "active",
+        )
+        .values(status="needs_attention", status_reason=reason, updated_at=clock.now())
+    )
+
+
+def _run_change(entry: Entry) -> dict[str, object]:
+    return {
+        "id": entry.run_id,
+        "lease": entry.lease,
+        "state": entry.state.value,
+        "position": entry.position,
+        "tries": entry.tries,
+        "due_at": clock.to_micros(entry.due_at),
+        "first_failed_at": entry.first_failed_at,
+        "sentence": entry.sentence,
+        "cause": entry.cause,
+        "waits_for": entry.waits_for,
+        "started_at": entry.started_at,
+        "finished_at": entry.finished_at,
+    }
+
+
+def _last_of(entries: Sequence[Entry], name: str, unique: tuple[str, ...]) -> list[Row]:
+    """The rows of all entries, one per key: PostgreSQL refuses to update a row twice in one statement."""
+    rows: dict[tuple[object, ...], Row] = {}
+    for entry in entries:
+        for row in getattr(entry, name):
+            rows[tuple(row[column] for column in unique)] = row
+    return list(rows.values())
+
+
+def _cancelled(connection: Connection, entries: Sequence[Entry]) -> set[str]:
+    running = [entry.run_id for entry in entries if entry.state is RunState.RUNNING]
+    if not running:
+        return set()
+    sql = text(f"SELECT id FROM runs WHERE cancel AND id IN {bulk.each(connection.dialect.name)}")
+    return {row[0] for row in connection.execute(sql, {"keys": dumps(running)})}

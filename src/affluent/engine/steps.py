@@ -1,0 +1,342 @@
+"""One try of one step: mapping → typed input → effect key → intent → vendor call → what it meant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from time import perf_counter
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from affluent.domain.mapping import MappingError, render
+from affluent.domain.run import Fate, Outcome
+from affluent.engine import effects
+from affluent.engine.breaker import Breaker
+from affluent.engine.claims import Claimed
+from affluent.engine.door import Network, VendorDoor
+from affluent.engine.limits import Limiter
+from affluent.engine.plans import PlannedStep
+from affluent.kit import clock
+from affluent.kit.jsons import JSONObject, JSONValue
+from affluent.kit.logs import logger
+from affluent.kit.redact import redact
+from affluent.sdk import (
+    AlreadyApplied,
+    AppError,
+    AuthFailed,
+    Context,
+    Effect,
+    NotApplicable,
+    OutcomeUnknown,
+    Rejected,
+    Retry,
+    Unavailable,
+)
+from affluent.store.bulk import Row
+from affluent.store.database import Database, StoreUnavailable
+
+_log = logger("engine")
+_SETTLE = timedelta(seconds=10)
+"""After a look-up said "not there", a write is sent again only when the lost request is this old: it may still be on its way."""
+_OWNER_BUSY = timedelta(seconds=1)
+
+
+@dataclass(slots=True, kw_only=True)
+class Try:
+    """One try of one step, while it goes and when it has ended."""
+
+    outcome: Outcome = Outcome.CRASHED
+    sentence: str = ""
+    code: str = ""
+    input: JSONObject | None = None
+    output: JSONValue = None
+    effect_key: str = ""
+    effect: Row | None = None
+    retry_after: timedelta | None = None
+    status: int | None = None
+    exchanges: list[JSONObject] = field(default_factory=list)
+    milliseconds: int = 0
+    counts: bool = True
+    """False: nothing was tried (breaker open, effect held by another run): no attempt is recorded."""
+
+
+class LeaseLost(Exception):
+    """Someone else has the run now."""
+
+
+class StepRunner:
+    """Executes tries. Holds what all of them share."""
+
+    def __init__(
+        self, *, database: Database, network: Network, limiter: Limiter, breaker: Breaker, server_url: str = ""
+    ) -> None:
+        self._database = database
+        self._network = network
+        self._limiter = limiter
+        self._breaker = breaker
+        self._server_url = server_url
+
+    async def attempt(
+        self, claimed: Claimed, planned: PlannedStep, position: int, data: Mapping[str, JSONValue]
+    ) -> Try:
+        """One try. Raises LeaseLost and CancelledError; every other end is in the answer."""
+        started = perf_counter()
+        this = Try()
+        door = self._door(claimed, planned, this)
+        try:
+            given = _typed_input(planned, data)
+            this.input = given.model_dump(mode="json", exclude_none=True)
+            await self._apply(claimed, planned, position, given, door, this)
+        except AppError as error:
+            _note(this, error)
+        except MappingError as error:
+            this.outcome, this.code, this.sentence = Outcome.REJECTED, "mapping", f"{error.field}: {error.reason}"
+        except LeaseLost:
+            raise
+        except StoreUnavailable as error:
+            this.outcome, this.code, this.counts, this.sentence = Outcome.RETRY, "store_unavailable", False, str(error)
+        except Exception as error:  # noqa: BLE001 - a defect of one app must not stop the others; it is logged
+            _log.exception("step failed by a defect", run=claimed.id, step=planned.step.id)
+            this.outcome, this.code = Outcome.REJECTED, "defect"
+            this.sentence = (
+                f"A defect in {planned.app.title} {planned.action.title!r} ({type(error).__name__}); it was logged."
+            )
+        finally:
+            this.milliseconds = round((perf_counter() - started) * 1000)
+            self._tell_breaker(planned, door, this)
+        this.exchanges = door.exchanges
+        if this.effect is not None:
+            this.effect = _settled(this.effect, this)
+        return this
+
+    async def _apply(
+        self, claimed: Claimed, planned: PlannedStep, position: int, given: BaseModel, door: VendorDoor, this: Try
+    ) -> None:
+        action = planned.action
+        context: Context[Any] = Context(
+            credentials=planned.bound.credentials if planned.bound else None,
+            http=door,
+            effect_key=effect_key(claimed, planned, given),
+            now=clock.now(),
+            server_url=self._server_url,
+        )
+        this.effect_key = context.effect_key if action.effect is not Effect.READ else ""
+        if action.effect is not Effect.READ:
+            row = effect_row(claimed, planned, position, context.effect_key, given, this.input)
+            is_fresh = claimed.is_first_try and not action.key_field
+            if action.effect is Effect.WRITE or not is_fresh:
+                standing = await self._database.group(effects.intend, effects.Intent(row=row, lease=claimed.lease))
+                if not await self._cleared(planned, standing, row, given, context, this):
+                    return
+            this.effect = row
+        self._check_breaker(planned)
+        output = await action.run(context, given)
+        this.outcome = Outcome.READ if action.effect is Effect.READ else Outcome.APPLIED
+        this.output = output.model_dump(mode="json") if output is not None else {}
+
+    async def _cleared(
+        self,
+        planned: PlannedStep,
+        standing: effects.Standing,
+        row: Row,
+        given: BaseModel,
+        context: Context[Any],
+        this: Try,
+    ) -> bool:
+        """Whether the call may be made. If not, `this` says why."""
+        if not standing.is_mine:
+            raise LeaseLost
+        if effects.may_send(standing):
+            return True
+        if standing.fate in (Fate.APPLIED, Fate.ALREADY_APPLIED):
+            this.outcome, this.output = Outcome.ALREADY_APPLIED, standing.output or {}
+            this.sentence = "Applied before, so nothing was sent."
+            return False
+        if standing.owner_is_busy:
+            this.outcome, this.code, this.counts = Outcome.RETRY, "effect_held", False
+            this.sentence, this.retry_after = "Another run is applying the same effect.", _OWNER_BUSY
+            return False
+        if planned.action.effect is Effect.IDEMPOTENT_WRITE:
+            return True
+        return await self._looked_up(planned, standing, row, given, context, this)
+
+    async def _looked_up(
+        self,
+        planned: PlannedStep,
+        standing: effects.Standing,
+        row: Row,
+        given: BaseModel,
+        context: Context[Any],
+        this: Try,
+    ) -> bool:
+        look_up = planned.action.look_up
+        if look_up is None:
+            this.effect = row
+            raise OutcomeUnknown(
+                f"It is not known whether {planned.app.title} applied this: the answer was lost and this action has no look-up."
+            )
+        self._check_breaker(planned)
+        try:
+            found = await look_up(context, given)
+        except AuthFailed:
+            raise
+        except AppError as error:
+            raise OutcomeUnknown(f"Looking up whether it was applied did not succeed: {error.message}") from error
+        if found is not None:
+            this.effect = row
+            this.outcome, this.output = Outcome.ALREADY_APPLIED, found.model_dump(mode="json")
+            this.sentence = f"The answer was lost; {planned.app.title} confirms that it was applied."
+            return False
+        age = clock.now() - (standing.updated_at or clock.now())
+        if age < _SETTLE:
+            this.retry_after = _SETTLE - age
+            raise OutcomeUnknown(
+                f"{planned.app.title} does not show it yet; it is looked up again before anything is sent."
+            )
+        await self._database.group(effects.send_again, row)
+        return True
+
+    def _door(self, claimed: Claimed, planned: PlannedStep, this: Try) -> VendorDoor:
+        bound, app, action = planned.bound, planned.app, planned.action
+        credentials = bound.credentials if bound else None
+        has = credentials is not None
+        return VendorDoor(
+            network=self._network,
+            limiter=self._limiter,
+            vendor=app.title,
+            connection_id=bound.id if bound else "",
+            base_url=app.base_url(credentials, self._server_url) if has else "",
+            headers=app.headers(credentials) if has else {},
+            limit=bound.limit if bound else app.limit,
+            priority=claimed.priority,
+            effect=action.effect,
+            faults=action.faults,
+            app_faults=app.faults,
+            secrets=bound.secrets if bound else (),
+            exchanges=this.exchanges,
+        )
+
+    def _check_breaker(self, planned: PlannedStep) -> None:
+        if planned.bound is None:
+            return
+        until = self._breaker.blocked_until(planned.bound.id, clock.now())
+        if until is not None:
+            raise _BreakerOpen(f"{planned.app.title} is not answering; calls wait.", retry_after=until - clock.now())
+
+    def _tell_breaker(self, planned: PlannedStep, door: VendorDoor, this: Try) -> None:
+        if planned.bound is None or this.code == _BreakerOpen.code:
+            return
+        if door.answered:
+            self._breaker.answered(planned.bound.id)
+        elif this.code in (Unavailable.code, OutcomeUnknown.code) and door.exchanges:
+            self._breaker.failed(planned.bound.id, clock.now())
+        else:
+            self._breaker.abandoned(planned.bound.id)
+
+
+class _BreakerOpen(Retry):
+    code = "breaker_open"
+
+
+def effect_key(claimed: Claimed, planned: PlannedStep, given: BaseModel) -> str:
+    """Deterministic key of an effect: the same on every retry, resume and replay."""
+    action = planned.action
+    where = planned.bound.id if planned.bound else "-"
+    if action.key_field:
+        value = getattr(given, action.key_field)
+        return f"{where}/{planned.app.key}.{action.key}/{value}"
+    return f"{claimed.event_id}/{claimed.flow_connection_id}/{planned.step.id}"
+
+
+def effect_row(
+    claimed: Claimed, planned: PlannedStep, position: int, key: str, given: BaseModel, shown: JSONObject | None
+) -> Row:
+    """An intended effect."""
+    now = clock.to_micros(clock.now())
+    amount = currency = None
+    if planned.action.money is not None:
+        amount, currency = (getattr(given, name) for name in planned.action.money)
+    return {
+        "key": key,
+        "app": planned.app.key,
+        "action": planned.action.key,
+        "connection_id": planned.bound.id if planned.bound else "",
+        "kind": planned.action.effect.value,
+        "fate": Fate.INTENDED.value,
+        "sent": True,
+        "run_id": claimed.id,
+        "position": position,
+        "event_id": claimed.event_id,
+        "account_id": claimed.account_id,
+        "amount_minor": amount,
+        "currency": currency,
+        "input": redact(shown),
+        "output": None,
+        "sentence": "",
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+def _typed_input(planned: PlannedStep, data: Mapping[str, JSONValue]) -> BaseModel:
+    try:
+        return planned.action.input.model_validate(render(planned.step.inputs, data))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]) or planned.step.id
+        raise Rejected(f"{name}: {plain_reason(first)}", field=name) from error
+
+
+def plain_reason(error: Any) -> str:  # noqa: ANN401 - pydantic's error details
+    """A validation error in words for people, with what was given."""
+    reason = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "missing":
+        return "is required and the mapping gives nothing for it."
+    given = error.get("input")
+    shown = (
+        f" (it is {given!r})" if isinstance(given, (str, int, float, bool)) and error["type"] != "value_error" else ""
+    )
+    return f"{reason}{shown}."
+
+
+def _note(this: Try, error: AppError) -> None:
+    this.sentence, this.code, this.status = error.message, error.code, error.status
+    match error:
+        case AlreadyApplied():
+            this.outcome = Outcome.ALREADY_APPLIED
+            output = error.output
+            this.output = output.model_dump(mode="json") if isinstance(output, BaseModel) else (output or {})
+        case NotApplicable():
+            this.outcome = Outcome.NOT_APPLICABLE
+        case AuthFailed():
+            this.outcome = Outcome.AUTH_FAILED
+        case OutcomeUnknown():
+            this.outcome = Outcome.UNKNOWN
+        case Retry():
+            this.outcome, this.retry_after = Outcome.RETRY, error.retry_after
+            this.counts = not isinstance(error, _BreakerOpen)
+        case _:
+            this.outcome = Outcome.REJECTED
+
+
+_FATES = {
+    Outcome.APPLIED: Fate.APPLIED,
+    Outcome.ALREADY_APPLIED: Fate.ALREADY_APPLIED,
+    Outcome.NOT_APPLICABLE: Fate.NOT_APPLICABLE,
+    Outcome.REJECTED: Fate.REJECTED,
+    Outcome.UNKNOWN: Fate.UNKNOWN,
+}
+
+
+def _settled(row: Row, this: Try) -> Row:
+    """The effect's row after a try. A retry or refused key was certainly not applied; an unknown outcome stays in doubt."""
+    return {
+        **row,
+        "fate": _FATES.get(this.outcome, Fate.INTENDED).value,
+        "sent": this.outcome is Outcome.UNKNOWN,
+        "output": this.output,
+        "sentence": this.sentence,
+        "updated_at": clock.to_micros(clock.now()),
+    }

@@ -1,0 +1,1 @@
+"""Helpers that know nothing of billing: clock, ids, JSON, money, logging, network."""

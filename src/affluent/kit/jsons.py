@@ -1,0 +1,58 @@
+"""JSON at the edges: one parser, one printer, one canonical form."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+JSONValue = Any  # the JSON edge: dict, list, str, int, float, bool or None
+JSONObject = dict[str, Any]
+
+MAX_DEPTH = 64
+
+
+class InvalidJSON(ValueError):
+    """The text is not JSON that we accept; the message says where."""
+
+
+def loads(text: str | bytes) -> JSONValue:
+    """Parse JSON; raises InvalidJSON with the position, never a parser's own error."""
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise InvalidJSON(str(error)) from error
+    if _too_deep(value):
+        raise InvalidJSON(f"nested deeper than {MAX_DEPTH} levels")
+    return value
+
+
+def dumps(value: JSONValue) -> str:
+    """Compact JSON text. Decimals become strings: money is never a float."""
+    return orjson.dumps(value, default=_default, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def canonical(value: JSONValue) -> bytes:
+    """The same bytes for the same value: keys sorted, no spaces. For hashes and signatures."""
+    return orjson.dumps(value, default=_default, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+
+
+def _default(value: object) -> JSONValue:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _too_deep(value: JSONValue, depth: int = 0) -> bool:
+    if depth > MAX_DEPTH:
+        return True
+    if isinstance(value, dict):
+        return any(_too_deep(item, depth + 1) for item in value.values() if isinstance(item, (dict, list)))
+    if isinstance(value, list):
+        return any(_too_deep(item, depth + 1) for item in value if isinstance(item, (dict, list)))
+    return False

@@ -1,0 +1,48 @@
+"""Takes secrets out of what is kept, shown or logged."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from affluent.kit.jsons import JSONValue
+
+HIDDEN = "••••"
+_SENSITIVE = re.compile(
+    r"(^|[-_.])(authorization|api[-_]?key|x-api-key|secret|secret[-_]?key|password|passwd|token|auth[-_]?token|temp[-_]?password"
+    r"|cookie|set-cookie|signature|webhook[-_]?secret|key[-_]?secret|access[-_]?token|refresh[-_]?token)$",
+    re.IGNORECASE,
+)
+_SHORTEST_SECRET = 6
+
+
+def redact(value: JSONValue, secrets: Iterable[str] = ()) -> JSONValue:
+    """A copy in which values under secret-looking names, and every occurrence of `secrets`, are hidden."""
+    known = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
+    return _walk(value, known)
+
+
+def redact_text(text: str, secrets: Iterable[str]) -> str:
+    """The text with every occurrence of `secrets` hidden."""
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_SECRET and secret in text:
+            text = text.replace(secret, HIDDEN)
+    return text
+
+
+def is_sensitive(name: str) -> bool:
+    """Whether a field or header of this name holds a secret."""
+    return _SENSITIVE.search(name) is not None
+
+
+def _walk(value: JSONValue, secrets: list[str]) -> JSONValue:
+    if isinstance(value, dict):
+        return {
+            key: HIDDEN if isinstance(item, str) and item and is_sensitive(str(key)) else _walk(item, secrets)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_walk(item, secrets) for item in value]
+    if isinstance(value, str):
+        return redact_text(value, secrets)
+    return value

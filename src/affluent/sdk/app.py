@@ -1,0 +1,249 @@
+"""The declaration of an app: credentials, limits, triggers, actions. Facts stay data."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from affluent.kit.jsons import JSONObject, loads
+from affluent.sdk.http import Faults
+
+
+class CredentialsModel(BaseModel):
+    """Base of a connection's fields: SecretStr fields are encrypted and never shown again, the others are plain."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class InputModel(BaseModel):
+    """Base of an action's input: closed, every field with a title and a description."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class OutputModel(BaseModel):
+    """Base of what an action returns or a trigger hands out: only what we read; unknown fields are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Effect(StrEnum):
+    """What a repeat of an action does: nothing, the same thing under the same key, or perhaps a double."""
+
+    READ = "read"
+    IDEMPOTENT_WRITE = "idempotent_write"
+    WRITE = "write"
+
+
+class TriggerKind(StrEnum):
+    """How an event arrives."""
+
+    INTERNAL = "internal"
+    WEBHOOK = "webhook"
+    POLL = "poll"
+    SCHEDULE = "schedule"
+    MANUAL = "manual"
+
+
+class Category(StrEnum):
+    """Where an app stands in the catalogue."""
+
+    BILLING = "Billing"
+    MARKETING = "Marketing"
+    PAYMENTS = "Payments"
+    COMMUNICATION = "Communication"
+    UTILITY = "Utility"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """A vendor's request limit per connection: at most `requests` in any `per_seconds`."""
+
+    requests: int
+    per_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Where in a trigger's payload the business facts are: dotted paths, "" when the payload has none."""
+
+    account: str = ""
+    customer: str = ""
+    title: str = ""
+    """The business object a person knows it by, e.g. the invoice id."""
+    name: str = ""
+    """Name of the customer or account, shown beside the title."""
+    amount: str = ""
+    """Net amount in major units as text."""
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """Definition of what starts a flow."""
+
+    key: str
+    title: str
+    description: str
+    kind: TriggerKind
+    event: str
+    """Event type as the vendor names it, e.g. invoice.paid."""
+    sample: str
+    output: type[BaseModel] | None = None
+    options: type[BaseModel] | None = None
+    """Fields that a flow sets on this trigger, e.g. a schedule's cron line."""
+    subject: Subject = field(default_factory=Subject)
+    poll: Callable[..., Awaitable[Any]] | None = None
+    aliases: tuple[str, ...] = ()
+    """Other spellings of the event that vendors send."""
+
+
+ActionFunction = Callable[..., Awaitable[BaseModel | None]]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """Definition of what a step does: a typed async function and the facts about it."""
+
+    key: str
+    title: str
+    description: str
+    effect: Effect
+    run: ActionFunction
+    input: type[BaseModel]
+    output: type[BaseModel] | None
+    sample: str
+    key_field: str = ""
+    """Input field whose value identifies the effect at the vendor; empty: the effect belongs to one event and step."""
+    faults: Faults = field(default_factory=dict)
+    look_up: Callable[..., Awaitable[BaseModel | None]] | None = None
+    """Read that tells whether the effect is already there: the output when it is, None when it is not."""
+    identifies: Mapping[str, str] = field(default_factory=dict)
+    """Identities an output carries: kind of record at the vendor → output field, e.g. {"referral": "referral_id"}."""
+    answers: Mapping[str, str] = field(default_factory=dict)
+    """For people: what the vendor's answers lead to, e.g. {"409": "Already tracked: counts as done"}."""
+    money: tuple[str, str] | None = None
+    """Input fields that hold minor units and the currency, when the action moves money."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """One event read from a webhook's body."""
+
+    type: str
+    external_id: str
+    """The vendor's id of this event: the same on redelivery."""
+    payload: JSONObject
+    occurred_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookScheme:
+    """How a vendor's webhooks are verified and read. Both functions are pure; header names are lower case."""
+
+    verify: Callable[[bytes, Mapping[str, str], Sequence[str]], bool]
+    """(raw body, headers, secrets: current first, then the old one during a rotation) → genuine or not."""
+    parse: Callable[[JSONObject, Mapping[str, str]], Incoming]
+    """(body, headers) → the event; raises ValueError with a sentence when the body is not one."""
+    secret_field: str = "webhook_secret"  # noqa: S105 - the name of a field, not its value
+    """Credential field with the secret; empty when the secret belongs to the flow connection."""
+
+
+@dataclass(kw_only=True)
+class App:
+    """One outside product and our code for it. Assembled in `apps/<key>/app.py` as the module's `app`."""
+
+    key: str
+    title: str
+    description: str
+    category: Category
+    folder: Path
+    """The app's own folder: `Path(__file__).parent`; holds samples, flows, icon and README."""
+    credentials: type[CredentialsModel] | None = None
+    base_url: Callable[[Any, str], str] = lambda _credentials, _server_url: ""
+    """(credentials, this server's URL) → the address that paths are joined to."""
+    headers: Callable[[Any], Mapping[str, str]] = lambda _credentials: {}
+    """Credentials → headers sent with every request."""
+    limit: Limit | None = None
+    faults: Faults = field(default_factory=dict)
+    glyph: str = "box"
+    """Name of the interface icon that stands for this app."""
+    key_help: str = ""
+    """Where in the vendor's dashboard the credentials are found."""
+    deep_links: Mapping[str, str] = field(default_factory=dict)
+    """Identity kind → URL pattern with {id}, for links into the vendor's dashboard."""
+    actions: dict[str, Action] = field(default_factory=dict)
+    triggers: dict[str, Trigger] = field(default_factory=dict)
+    tester: Callable[..., Awaitable[str]] | None = None
+    hidden: bool = False
+    webhook: WebhookScheme | None = None
+    """How this vendor's webhooks are verified and read, when it sends any."""
+
+    def action(  # noqa: PLR0913 - the declaration of an action is one flat list of facts
+        self,
+        key: str,
+        *,
+        title: str,
+        effect: Effect,
+        sample: str,
+        key_field: str = "",
+        faults: Faults | None = None,
+        look_up: Callable[..., Awaitable[BaseModel | None]] | None = None,
+        identifies: Mapping[str, str] | None = None,
+        answers: Mapping[str, str] | None = None,
+        money: tuple[str, str] | None = None,
+    ) -> Callable[[F], F]:
+        """Declare an action; the function's signature `(ctx, input) -> output` is its schema, its docstring its text."""
+
+        def declare(function: F) -> F:
+            hints = typing.get_type_hints(function)
+            parameters = list(inspect.signature(function).parameters)
+            self.actions[key] = Action(
+                key=key,
+                title=title,
+                description=inspect.getdoc(function) or "",
+                effect=effect,
+                run=function,
+                input=hints[parameters[1]],
+                output=_model(hints.get("return")),
+                sample=sample,
+                key_field=key_field,
+                faults=faults or {},
+                look_up=look_up,
+                identifies=identifies or {},
+                answers=answers or {},
+                money=money,
+            )
+            return function
+
+        return declare
+
+    def test(self, function: F) -> F:
+        """Declare the cheap read that proves credentials: `(ctx) -> sentence`; raises AppError with the guilty field."""
+        self.tester = function
+        return function
+
+    def triggers_are(self, triggers: Sequence[Trigger]) -> None:
+        """Declare the triggers: plain data, one each."""
+        self.triggers.update({trigger.key: trigger for trigger in triggers})
+
+    def sample(self, name: str) -> JSONObject:
+        """A sample file of this app's `samples` folder."""
+        value: JSONObject = loads((self.folder / "samples" / name).read_bytes())
+        return value
+
+
+def _model(hint: object) -> type[BaseModel] | None:
+    for candidate in (hint, *typing.get_args(hint)):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None

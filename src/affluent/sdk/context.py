@@ -1,0 +1,53 @@
+"""What an action is handed: its credentials, the effect key, and the one door to the network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from affluent.kit.jsons import JSONValue
+from affluent.sdk.http import Faults, Response
+
+C = TypeVar("C", bound=BaseModel)
+
+
+class Door(Protocol):
+    """The one HTTP door: limits, timeouts, address rules, redaction and journaling are behind it."""
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str | int | list[str]] | None = None,
+        json: JSONValue = None,
+        form: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        faults: Faults | None = None,
+        is_read: bool | None = None,
+    ) -> Response:
+        """Send one request and return the answer, or raise the AppError that it means.
+
+        `path` is joined to the connection's base URL unless it is a whole URL. `faults` are looked at first, then
+        the action's, then the app's, then the default table (sdk.errors). `is_read` says that this request changes
+        nothing although the action writes (default: GET and HEAD do not).
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context(Generic[C]):
+    """Handed to every action, test, poll and look-up."""
+
+    credentials: C
+    http: Door
+    effect_key: str = ""
+    """Deterministic key of this effect: the same on every retry. Send it where the vendor takes an idempotency key."""
+    now: datetime
+    server_url: str = ""
+    """This server's own address, for connections that point at the billing workspace."""

@@ -1,0 +1,228 @@
+"""Base of every twin: a vendor's stand-in that keeps books and misbehaves on demand.
+
+Switches over HTTP, under the twin's own address:
+
+    POST /_twin/fail    {"status": 503, "times": 3, "path": "/track/sale", "retry_after": 2, "body": "…", "content_type": "…"}
+    POST /_twin/drop    {"times": 1, "path": "…"}      apply, then drop the answer
+    POST /_twin/reset_connection {"times": 1}          drop before applying
+    POST /_twin/truncate {"times": 1}                  apply, answer half of the JSON
+    POST /_twin/slow    {"seconds": 2, "times": 1, "path": "…"}
+    POST /_twin/revoke  {"key": "…"}                   and /_twin/restore
+    GET  /_twin/calls                                  every vendor call received: method, path, status, body
+    GET  /_twin/books                                  what the vendor holds
+    POST /_twin/clear                                  forget switches, calls and books
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from affluent.kit.jsons import JSONObject, JSONValue, loads
+
+_KINDS = ("fail", "drop", "reset_connection", "truncate", "slow")
+
+
+@dataclass(slots=True, kw_only=True)
+class Switch:
+    """One armed misbehaviour."""
+
+    kind: str
+    times: int = 1
+    path: str = ""
+    options: JSONObject = field(default_factory=dict)
+
+
+class Twin:
+    """Subclass it: give `routes()`, `books()` and `clear_books()`; `application()` is the ASGI app to serve."""
+
+    key = ""
+    """Path prefix under which `affluent twins` serves it, equal to the app's key."""
+
+    def __init__(self) -> None:
+        self.switches: list[Switch] = []
+        self.calls: list[JSONObject] = []
+        self.revoked: set[str] = set()
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """The vendor's own routes."""
+        return ()
+
+    def books(self) -> JSONValue:
+        """What the vendor holds, for checks against our own."""
+        return {}
+
+    def clear_books(self) -> None:
+        """Forget everything the vendor holds."""
+
+    async def started(self) -> None:
+        """Called when the server of the twins has started."""
+
+    def application(self) -> ASGIApp:
+        """The twin as an ASGI application, with its switches in front."""
+        own = [
+            Route("/_twin/calls", self._show_calls),
+            Route("/_twin/books", self._show_books),
+            Route("/_twin/clear", self._clear, methods=["POST"]),
+            Route("/_twin/revoke", self._revoke, methods=["POST"]),
+            Route("/_twin/restore", self._restore, methods=["POST"]),
+            Route("/_twin/{kind}", self._arm, methods=["POST"]),
+        ]
+        return _Misbehaving(Starlette(routes=[*own, *self.routes()]), self)
+
+    def fail_next(self, status: int, *, times: int = 1, path: str = "", **options: JSONValue) -> None:
+        """Answer the next calls with this status and do nothing."""
+        self.switches.append(Switch(kind="fail", times=times, path=path, options={"status": status, **options}))
+
+    def drop_answer(self, *, times: int = 1, path: str = "") -> None:
+        """Apply the next calls but drop the connection before the answer."""
+        self.switches.append(Switch(kind="drop", times=times, path=path))
+
+    def slow(self, seconds: float, *, times: int = 1, path: str = "") -> None:
+        """Wait before applying the next calls."""
+        self.switches.append(Switch(kind="slow", times=times, path=path, options={"seconds": seconds}))
+
+    def revoke_key(self, key: str) -> None:
+        """Refuse this key from now on."""
+        self.revoked.add(key)
+
+    def take(self, path: str) -> Switch | None:
+        """The switch that is armed for this path, used up by one."""
+        for switch in self.switches:
+            if switch.path in path:
+                switch.times -= 1
+                if switch.times <= 0:
+                    self.switches.remove(switch)
+                return switch
+        return None
+
+    async def _arm(self, request: Request) -> Response:
+        kind = request.path_params["kind"]
+        if kind not in _KINDS:
+            return JSONResponse({"message": f"no switch {kind!r}; there are {', '.join(_KINDS)}"}, status_code=404)
+        options = loads(await request.body() or b"{}")
+        self.switches.append(
+            Switch(kind=kind, times=int(options.pop("times", 1)), path=options.pop("path", ""), options=options)
+        )
+        return JSONResponse({"armed": kind})
+
+    async def _show_calls(self, _request: Request) -> Response:
+        return JSONResponse(self.calls)
+
+    async def _show_books(self, _request: Request) -> Response:
+        return JSONResponse(self.books())
+
+    async def _clear(self, _request: Request) -> Response:
+        self.switches.clear()
+        self.calls.clear()
+        self.revoked.clear()
+        self.clear_books()
+        return JSONResponse({"cleared": True})
+
+    async def _revoke(self, request: Request) -> Response:
+        self.revoke_key(loads(await request.body())["key"])
+        return JSONResponse({"revoked": True})
+
+    async def _restore(self, request: Request) -> Response:
+        self.revoked.discard(loads(await request.body())["key"])
+        return JSONResponse({"restored": True})
+
+
+class _Misbehaving:
+    """Notes every vendor call and carries out the armed switches."""
+
+    def __init__(self, app: ASGIApp, twin: Twin) -> None:
+        self._app = app
+        self._twin = twin
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if scope["type"] != "http" or "/_twin/" in path:
+            await self._app(scope, receive, send)
+            return
+        body = await _whole_body(receive)
+        call: JSONObject = {
+            "method": scope["method"],
+            "path": path,
+            "query": scope.get("query_string", b"").decode(),
+            "body": body.decode("utf-8", "replace"),
+            "headers": {name.decode().lower(): value.decode("latin-1") for name, value in scope["headers"]},
+            "status": None,
+        }
+        self._twin.calls.append(call)
+        switch = self._twin.take(path)
+        if switch is not None and switch.kind == "slow":
+            await asyncio.sleep(float(switch.options.get("seconds", 1)))
+            switch = None
+        if switch is not None and switch.kind == "fail":
+            call["status"] = int(switch.options["status"])
+            await _failure(switch.options)(scope, receive, send)
+            return
+        if switch is not None and switch.kind == "reset_connection":
+            call["status"] = 0
+            await _drop(send)
+            return
+        messages: list[Message] = []
+        await self._app(scope, _replay(body), _collect(messages))
+        call["status"] = messages[0]["status"] if messages else None
+        if switch is not None and switch.kind == "drop":
+            await _drop(send)
+            return
+        for message in messages:
+            await send(_halved(message) if switch is not None and switch.kind == "truncate" else message)
+
+
+async def _whole_body(receive: Receive) -> bytes:
+    body = b""
+    more = True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body
+
+
+def _replay(body: bytes) -> Receive:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
+def _collect(messages: list[Message]) -> Send:
+    async def send(message: Message) -> None:
+        messages.append(message)
+
+    return send
+
+
+def _halved(message: Message) -> Message:
+    if message["type"] == "http.response.start":
+        kept = [(name, value) for name, value in message["headers"] if name.lower() != b"content-length"]
+        return {**message, "headers": kept}
+    body = message.get("body", b"")
+    return {**message, "body": body[: len(body) // 2]}
+
+
+def _failure(options: JSONObject) -> Response:
+    headers = {"retry-after": str(options["retry_after"])} if "retry_after" in options else {}
+    content = options.get("body", "")
+    return Response(
+        content,
+        status_code=int(options["status"]),
+        headers=headers,
+        media_type=options.get("content_type", "text/plain"),
+    )
+
+
+async def _drop(send: Send) -> None:
+    """Promise a body and end without it: the server closes the connection, the caller sees no answer."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1000")]})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,0 +1,62 @@
+"""What a use case refuses, in words for people.
+
+ServiceError
+├── NotFound          404
+├── Invalid           422: names the field
+├── Conflict          409: what is there already, or in use
+└── Forbidden         403: names the missing scope or role
+    └── Unauthorised  401
+"""
+
+from __future__ import annotations
+
+
+class ServiceError(Exception):
+    """Base of all. `message` says what was wrong and what to do; `field` names the guilty input."""
+
+    status = 400
+    code = "bad_request"
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+
+
+class NotFound(ServiceError):
+    """There is no such thing."""
+
+    status = 404
+    code = "not_found"
+
+
+class Invalid(ServiceError):
+    """An input is wrong; `problems` lists all that were found as (field, message)."""
+
+    status = 422
+    code = "invalid"
+
+    def __init__(self, message: str, *, field: str = "", problems: list[tuple[str, str]] | None = None) -> None:
+        super().__init__(message, field=field)
+        self.problems = problems or [(field, message)]
+
+
+class Conflict(ServiceError):
+    """It is there already, or in use."""
+
+    status = 409
+    code = "conflict"
+
+
+class Forbidden(ServiceError):
+    """The caller may not do this."""
+
+    status = 403
+    code = "forbidden"
+
+
+class Unauthorised(Forbidden):
+    """The caller is not known."""
+
+    status = 401
+    code = "unauthorised"

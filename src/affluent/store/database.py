@@ -1,0 +1,74 @@
+"""The database as the rest sees it: read, write, and grouped writes.
+
+A unit of work is a plain function of a SQLAlchemy connection. It cannot await, so no vendor can be called inside a transaction.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+
+T = TypeVar("T")
+I = TypeVar("I")  # noqa: E741 - item of a group
+R = TypeVar("R")
+
+Unit = Callable[[Connection], T]
+Processor = Callable[[Connection, Sequence[I]], Sequence[R]]
+"""Handles many items of one kind in one transaction: (connection, items) → one result per item, in order."""
+
+
+class StoreUnavailable(Exception):
+    """The database cannot be reached or written right now; nothing was lost, try again."""
+
+
+class Database(ABC):
+    """One of the two stores. `dialect` is "sqlite" or "postgresql"."""
+
+    dialect: str
+
+    @abstractmethod
+    async def read(self, unit: Unit[T]) -> T:
+        """Run a unit that only reads."""
+
+    @abstractmethod
+    async def write(self, unit: Unit[T]) -> T:
+        """Run a unit in its own transaction (or savepoint of a group) and return when it is durable.
+
+        An exception of the unit undoes the unit and is raised here.
+        """
+
+    @abstractmethod
+    async def group(self, processor: Processor[I, R], item: I) -> R:
+        """Hand one item to the grouped writer and return its result when the commit that holds it is durable."""
+
+    @abstractmethod
+    async def open(self) -> None:
+        """Connect and start the writer."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Finish what was handed in, then disconnect."""
+
+    @property
+    @abstractmethod
+    def transactions(self) -> int:
+        """How many write transactions this process has committed; the bench reports it per run."""
+
+
+def on_commit(connection: Connection, callback: Callable[[], None]) -> None:
+    """Call `callback` in the event loop after the transaction of this connection has committed."""
+    connection.info.setdefault("on_commit", []).append(callback)
+
+
+def committed(connection: Connection) -> list[Callable[[], None]]:
+    """Take the callbacks left by `on_commit`; for the two databases."""
+    callbacks: list[Callable[[], None]] = connection.info.pop("on_commit", [])
+    return callbacks
+
+
+def as_unit(unit: Unit[Any]) -> Processor[None, Any]:
+    """A unit as a processor of one item."""
+    return lambda connection, _items: [unit(connection)]

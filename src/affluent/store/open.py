@@ -1,0 +1,20 @@
+"""Opens the database of a URL: empty means SQLite in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from affluent.store.database import Database
+from affluent.store.postgres import PostgresDatabase
+from affluent.store.sqlite import SqliteDatabase
+
+
+def open_database(url: str, sqlite_path: Path) -> Database:
+    """The database, not yet connected. Accepts "", sqlite:///path and postgresql://…; raises ValueError otherwise."""
+    if not url:
+        return SqliteDatabase(sqlite_path)
+    if url.startswith("sqlite:///"):
+        return SqliteDatabase(Path(url.removeprefix("sqlite:///")))
+    if url.startswith(("postgresql://", "postgres://")):
+        return PostgresDatabase("postgresql://" + url.split("://", 1)[1])
+    raise ValueError(f"database_url must start with postgresql:// or sqlite:///, not {url.split(':', maxsplit=1)[0]!r}")

@@ -1,0 +1,135 @@
+"""PostgreSQL: a pool for units of work and one grouped writer, all over asyncpg."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from affluent.store.database import Database, I, Processor, R, StoreUnavailable, T, Unit, committed
+
+_LINGER_SECONDS = 0.002
+_LARGEST_GROUP = 512
+
+_Job = tuple[Processor[Any, Any], Any, "asyncio.Future[Any]"]
+
+
+class PostgresDatabase(Database):
+    """A server shared by any number of processes."""
+
+    dialect = "postgresql"
+
+    def __init__(self, url: str, *, pool: int = 6) -> None:
+        self.url = url
+        self.engine = create_async_engine(
+            url.replace("postgresql://", "postgresql+asyncpg://", 1), pool_size=pool, max_overflow=4, pool_pre_ping=True
+        )
+        self._jobs: asyncio.Queue[_Job | None] = asyncio.Queue()
+        self._writer: asyncio.Task[None] | None = None
+        self._transactions = 0
+
+    @property
+    def transactions(self) -> int:
+        return self._transactions
+
+    async def open(self) -> None:
+        self._writer = asyncio.create_task(self._write_forever(), name="affluent-write")
+
+    async def close(self) -> None:
+        if self._writer is not None:
+            await self._jobs.put(None)
+            await self._writer
+        await self.engine.dispose()
+
+    async def read(self, unit: Unit[T]) -> T:
+        try:
+            async with self.engine.connect() as connection:
+                return await connection.run_sync(unit)
+        except (OperationalError, InterfaceError, OSError) as error:
+            raise _unavailable(error) from error
+
+    async def write(self, unit: Unit[T]) -> T:
+        result, callbacks = await self._transact(unit)
+        for callback in callbacks:
+            callback()
+        return result
+
+    async def group(self, processor: Processor[I, R], item: I) -> R:
+        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        await self._jobs.put((processor, item, future))
+        return await future
+
+    async def _transact(self, unit: Unit[T]) -> tuple[T, list[Callable[[], None]]]:
+        def run(connection: Connection) -> tuple[T, list[Callable[[], None]]]:
+            connection.info.pop("on_commit", None)
+            return unit(connection), committed(connection)
+
+        try:
+            async with self.engine.begin() as connection:
+                answer = await connection.run_sync(run)
+        except DBAPIError as error:
+            if error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError)):
+                raise _unavailable(error) from error
+            raise
+        except (OSError, TimeoutError) as error:
+            raise _unavailable(error) from error
+        self._transactions += 1
+        return answer
+
+    async def _write_forever(self) -> None:
+        busy = False
+        while True:
+            job = await self._jobs.get()
+            if job is None:
+                return
+            if busy:
+                await asyncio.sleep(_LINGER_SECONDS)
+            jobs = [job]
+            ended = False
+            while not self._jobs.empty() and len(jobs) < _LARGEST_GROUP and not ended:
+                following = self._jobs.get_nowait()
+                if following is None:
+                    ended = True
+                else:
+                    jobs.append(following)
+            busy = len(jobs) > 1
+            await self._commit(jobs)
+            if ended:
+                return
+
+    async def _commit(self, jobs: list[_Job]) -> None:
+        grouped: dict[Processor[Any, Any], list[_Job]] = {}
+        for job in jobs:
+            grouped.setdefault(job[0], []).append(job)
+
+        def unit(connection: Connection) -> list[tuple[_Job, Any]]:
+            answers: list[tuple[_Job, Any]] = []
+            for processor, members in grouped.items():
+                results = processor(connection, [member[1] for member in members])
+                answers += list(zip(members, results, strict=True))
+            return answers
+
+        try:
+            answers, callbacks = await self._transact(unit)
+        except Exception as error:  # noqa: BLE001 - handed to whoever waits for the job
+            if len(jobs) == 1 or isinstance(error, StoreUnavailable):
+                for job in jobs:
+                    if not job[2].done():
+                        job[2].set_exception(error)
+                return
+            for job in jobs:
+                await self._commit([job])
+            return
+        for job, result in answers:
+            if not job[2].done():
+                job[2].set_result(result)
+        for callback in callbacks:
+            callback()
+
+
+def _unavailable(error: BaseException) -> StoreUnavailable:
+    return StoreUnavailable(f"The database cannot be reached: {type(error).__name__}")

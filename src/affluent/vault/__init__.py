@@ -1,0 +1,1 @@
+"""Where secrets are encrypted: envelopes, the master key, rotation."""

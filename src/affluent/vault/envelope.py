@@ -1,0 +1,72 @@
+"""Envelope encryption: AES-256-GCM, a fresh data key per secret, bound to its row.
+
+Format: version byte 1 · length of key id · key id · 12-byte nonce · wrapped data key (32 + 16) · 12-byte nonce · ciphertext.
+The context ("connections/con_…") is associated data of both layers: a ciphertext copied to another row does not open.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+_VERSION = 1
+_NONCE = 12
+_WRAPPED = 32 + 16
+
+
+class CannotOpen(Exception):
+    """The envelope was altered, belongs to another row, or its master key is not here."""
+
+
+class Vault:
+    """Seals with the current master key, opens with any that is known."""
+
+    def __init__(self, keys: Mapping[str, bytes], current: str) -> None:
+        self._keys = dict(keys)
+        self._current = current
+
+    def __repr__(self) -> str:
+        return f"Vault(current={self._current!r})"
+
+    @property
+    def current(self) -> str:
+        """Id of the master key that seals."""
+        return self._current
+
+    def seal(self, plain: bytes, context: str) -> bytes:
+        """Encrypt for one row."""
+        data_key = AESGCM.generate_key(256)
+        outer, inner = os.urandom(_NONCE), os.urandom(_NONCE)
+        bound = context.encode()
+        wrapped = AESGCM(self._keys[self._current]).encrypt(outer, data_key, bound)
+        name = self._current.encode()
+        head = bytes([_VERSION, len(name)]) + name
+        return head + outer + wrapped + inner + AESGCM(data_key).encrypt(inner, plain, head + bound)
+
+    def open(self, sealed: bytes, context: str) -> bytes:
+        """Decrypt what was sealed for this row; raises CannotOpen."""
+        name = key_id(sealed)
+        key = self._keys.get(name)
+        if key is None:
+            raise CannotOpen(
+                f"The master key {name!r} is not available. Provide it with AFFLUENT_MASTER_KEY or the key file."
+            )
+        start = 2 + sealed[1]
+        bound = context.encode()
+        outer, rest = sealed[start : start + _NONCE], sealed[start + _NONCE :]
+        wrapped, inner, body = rest[:_WRAPPED], rest[_WRAPPED : _WRAPPED + _NONCE], rest[_WRAPPED + _NONCE :]
+        try:
+            data_key = AESGCM(key).decrypt(outer, wrapped, bound)
+            return AESGCM(data_key).decrypt(inner, body, sealed[:start] + bound)
+        except InvalidTag as error:
+            raise CannotOpen("A stored secret was altered or belongs to another row.") from error
+
+
+def key_id(sealed: bytes) -> str:
+    """Id of the master key that an envelope was sealed with."""
+    if len(sealed) < 2 or sealed[0] != _VERSION:
+        raise CannotOpen("A stored secret has an unknown format.")
+    return sealed[2 : 2 + sealed[1]].decode()
