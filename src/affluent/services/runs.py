@@ -1,0 +1,313 @@
+"""Runs: list, inspect, resume, replay, cancel; alone and in bulk with a forecast first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, text, update
+
+from affluent.domain.event import EventDraft, Priority
+from affluent.domain.run import RESUMABLE, UNFINISHED, RunState
+from affluent.engine.fairness import FairClock
+from affluent.engine.intake import Intake, run_row
+from affluent.engine.journal import Journal
+from affluent.engine.queue import Queue
+from affluent.kit import clock
+from affluent.kit.ids import new_id
+from affluent.kit.jsons import dumps
+from affluent.kit.money import Money
+from affluent.services.errors import Conflict, NotFound
+from affluent.services.run_views import Cause, RunDetail, RunView, detail, money, view
+from affluent.store import bulk, tables
+from affluent.store import runs as store
+from affluent.store.database import Database, on_commit
+from affluent.store.runs import RunFilter
+
+_LARGEST_BULK = 100_000
+_CHUNK = 500
+
+
+class BulkAction(StrEnum):
+    """What may be done to many runs at once."""
+
+    RESUME = "resume"
+    REPLAY = "replay"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """What a bulk action would do."""
+
+    action: str
+    runs: int
+    would_send: int
+    already_applied: int
+    not_possible: int
+    money: dict[str, str] = field(default_factory=dict)
+    """Total net amount of the runs that would send, per currency, in major units."""
+
+
+class Runs:
+    """Use cases of runs."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        intake: Intake,
+        journal: Journal,
+        queue: Queue,
+        fair: FairClock,
+        wake: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._intake = intake
+        self._journal = journal
+        self._queue = queue
+        self._fair = fair
+        self._wake = wake
+
+    async def find(self, wanted: RunFilter, *, limit: int = 50, before: str = "", after: str = "") -> list[RunView]:
+        """Runs, newest first, older than `before`; or newer than `after`, oldest first."""
+        rows = await self._database.read(
+            lambda c: store.find(c, wanted, limit=min(limit, 200), before=before, after=after)
+        )
+        return [view(row) for row in rows]
+
+    async def get(self, run_id: str) -> RunDetail:
+        """Everything about one run; raises NotFound."""
+        return await self._database.read(lambda connection: detail(connection, run_id))
+
+    async def causes(self) -> list[Cause]:
+        """Failures grouped by cause, largest first."""
+        rows = await self._database.read(store.failures_by_cause)
+        return [
+            Cause(
+                state=row.state,
+                cause=row.cause,
+                sentence=row.sentence,
+                flow_id=row.flow_id,
+                flow_name=row.flow_name,
+                connection_id=row.connection_id,
+                count=row.number,
+                last_run_id=row.last_id,
+            )
+            for row in rows
+        ]
+
+    async def counts(self, since: datetime | None = None) -> dict[str, int]:
+        """How many runs stand where."""
+        return await self._database.read(lambda connection: store.counts_by_state(connection, since))
+
+    async def resume(self, run_id: str) -> RunView:
+        """Continue a run from the step where it stands; at once, also when it would wait. Raises NotFound, Conflict."""
+        await self._database.write(lambda connection: self._resume(connection, run_id))
+        return (await self.get(run_id)).run
+
+    async def replay(self, run_id: str, *, version: int | None = None) -> RunView:
+        """A new run of the same event, on the flow's current version or a named one. Applied effects are not repeated."""
+        new = await self._database.write(lambda connection: self._replay(connection, run_id, version))
+        return (await self.get(new)).run
+
+    async def cancel(self, run_id: str) -> RunView:
+        """Stop a run; one that is executing stops after its current step. Raises NotFound, Conflict."""
+        await self._database.write(lambda connection: self._cancel(connection, run_id))
+        return (await self.get(run_id)).run
+
+    async def forecast(self, wanted: RunFilter, action: BulkAction) -> Forecast:
+        """What the bulk action would do, without doing it."""
+        return await self._database.read(lambda connection: _forecast(connection, wanted, action))
+
+    async def bulk(self, wanted: RunFilter, action: BulkAction) -> int:
+        """Do it to all runs of the filter that allow it; returns how many. Replays and resumes go behind live events."""
+        act: dict[BulkAction, Callable[[Connection, str], object]] = {
+            BulkAction.RESUME: self._resume,
+            BulkAction.REPLAY: lambda connection, run_id: self._replay(connection, run_id, None, Priority.BACKFILL),
+            BulkAction.CANCEL: self._cancel,
+        }
+        ids = await self._database.read(lambda connection: _ids(connection, wanted, _possible(action)))
+        done = 0
+        for start in range(0, len(ids), _CHUNK):
+            chunk = ids[start : start + _CHUNK]
+
+            def unit(connection: Connection, chunk: Sequence[str] = chunk) -> int:
+                return sum(_quietly(act[action], connection, run_id) for run_id in chunk)
+
+            done += await self._database.write(unit)
+        return done
+
+    def _resume(self, connection: Connection, run_id: str) -> None:
+        row = _row(connection, run_id)
+        if RunState(row.state) not in RESUMABLE:
+            raise Conflict(
+                f"This run is {row.state}; only a failed, unknown, cancelled, paused or waiting run can be resumed."
+            )
+        self._queue.lock(connection, [row.ordering_key])
+        values = {"state": "queued", "due_at": clock.now(), "tries": 0, "first_failed_at": None, "finished_at": None}
+        connection.execute(
+            update(tables.runs)
+            .where(tables.runs.c.id == run_id)
+            .values(**values, cancel=False, cause="", waits_for="", ready=row.finished_at is None and row.ready)
+        )
+        if row.finished_at is None and row.ready:
+            self._queue.put(connection, [_queued(row)])
+            on_commit(connection, self._wake)
+        else:
+            self._make_ready(connection, row)
+
+    def _make_ready(self, connection: Connection, row: Row[Any]) -> None:
+        busy = connection.execute(
+            text("SELECT 1 FROM runs WHERE ordering_key = :key AND finished_at IS NULL AND ready LIMIT 1"),
+            {"key": row.ordering_key},
+        ).first()
+        if busy is None:
+            self._journal.release(connection, [row.ordering_key])
+
+    def _replay(
+        self, connection: Connection, run_id: str, version: int | None, priority: Priority | None = None
+    ) -> str:
+        row = _row(connection, run_id)
+        flow = connection.execute(select(tables.flows).where(tables.flows.c.id == row.flow_id)).one_or_none()
+        link = connection.execute(
+            select(tables.flow_connections.c.id).where(tables.flow_connections.c.id == row.flow_connection_id)
+        ).one_or_none()
+        if flow is None or link is None:
+            raise Conflict("The flow connection of this run was removed, so its event cannot be replayed through it.")
+        number = version or flow.version
+        versions = tables.flow_versions
+        if not connection.execute(
+            select(versions.c.number).where(versions.c.flow_id == row.flow_id, versions.c.number == number)
+        ).first():
+            raise NotFound(f"This flow has no version {number}.", field="version")
+        event = store.event_of(connection, row.event_id)
+        new = new_id("run")
+        draft = _draft(event, Priority(row.priority) if priority is None else priority)
+        made = run_row(
+            new,
+            draft,
+            row.event_id,
+            flow_id=row.flow_id,
+            flow_version=number,
+            flow_connection_id=row.flow_connection_id,
+            rank=self._fair.rank(row.flow_connection_id),
+            replay_of=run_id,
+        )
+        self._intake.enqueue(connection, [made])
+        return new
+
+    def _cancel(self, connection: Connection, run_id: str) -> None:
+        row = _row(connection, run_id)
+        state = RunState(row.state)
+        if state not in UNFINISHED:
+            raise Conflict(f"This run has ended ({row.state}); there is nothing to cancel.")
+        if state is RunState.RUNNING:
+            connection.execute(update(tables.runs).where(tables.runs.c.id == run_id).values(cancel=True))
+            return
+        connection.execute(
+            update(tables.runs)
+            .where(tables.runs.c.id == run_id)
+            .values(
+                state="cancelled",
+                sentence="Cancelled by a person.",
+                finished_at=clock.now(),
+                lease=tables.runs.c.lease + 1,
+                waits_for="",
+            )
+        )
+        self._queue.lock(connection, [row.ordering_key])
+        self._journal.release(connection, [row.ordering_key])
+
+
+def _quietly(act: Callable[[Connection, str], object], connection: Connection, run_id: str) -> bool:
+    """Whether it could be done; what another person did meanwhile is no error in bulk."""
+    try:
+        act(connection, run_id)
+    except (Conflict, NotFound):
+        return False
+    return True
+
+
+def _possible(action: BulkAction) -> tuple[str, ...]:
+    if action is BulkAction.RESUME:
+        return tuple(sorted(RESUMABLE))
+    if action is BulkAction.CANCEL:
+        return tuple(sorted(UNFINISHED))
+    return tuple(sorted(set(RunState) - {RunState.RUNNING}))
+
+
+def _ids(connection: Connection, wanted: RunFilter, possible: tuple[str, ...]) -> list[str]:
+    runs = tables.runs
+    query = (
+        store.narrow(select(runs.c.id), wanted)
+        .where(runs.c.state.in_(possible))
+        .order_by(runs.c.id)
+        .limit(_LARGEST_BULK)
+    )
+    return [row[0] for row in connection.execute(query)]
+
+
+def _forecast(connection: Connection, wanted: RunFilter, action: BulkAction) -> Forecast:
+    runs = tables.runs
+    possible = _possible(action)
+    query = store.narrow(select(runs.c.id, runs.c.event_id, runs.c.state, runs.c.amount_minor, runs.c.currency), wanted)
+    rows = connection.execute(query.limit(_LARGEST_BULK)).all()
+    able = [row for row in rows if row.state in possible]
+    applied = _events_applied(connection, [row.event_id for row in able])
+    sending = [row for row in able if row.event_id not in applied and action is not BulkAction.CANCEL]
+    totals: dict[str, Money] = {}
+    for row in sending:
+        if row.currency and row.amount_minor is not None:
+            amount = Money(row.amount_minor, row.currency)
+            totals[row.currency] = totals[row.currency] + amount if row.currency in totals else amount
+    return Forecast(
+        action=action.value,
+        runs=len(able),
+        would_send=len(sending),
+        already_applied=sum(row.event_id in applied for row in able),
+        not_possible=len(rows) - len(able),
+        money={currency: str(money.major) for currency, money in sorted(totals.items())},
+    )
+
+
+def _events_applied(connection: Connection, event_ids: Sequence[str]) -> set[str]:
+    """Events of which every effect is applied, so that nothing would be sent again."""
+    if not event_ids:
+        return set()
+    sql = text(
+        "SELECT event_id FROM effects WHERE event_id IN "
+        + bulk.each(connection.dialect.name)
+        + " GROUP BY event_id HAVING min(CASE WHEN fate IN ('applied', 'already_applied') THEN 1 ELSE 0 END) = 1"
+    )
+    return {row[0] for row in connection.execute(sql, {"keys": dumps(list(event_ids))})}
+
+
+def _row(connection: Connection, run_id: str) -> Row[Any]:
+    row = connection.execute(select(tables.runs).where(tables.runs.c.id == run_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no run {run_id}.")
+    return row
+
+
+def _queued(row: Row[Any]) -> dict[str, object]:
+    return {"id": row.id, "priority": row.priority, "rank": row.rank, "due_at": clock.to_micros(clock.now())}
+
+
+def _draft(event: Row[Any], priority: Priority) -> EventDraft:
+    return EventDraft(
+        app=event.app,
+        source=event.source,
+        type=event.type,
+        external_id=event.external_id,
+        occurred_at=event.occurred_at,
+        payload={},
+        account_id=event.account_id,
+        customer_id=event.customer_id,
+        title=event.title,
+        money=money(event),
+        priority=priority,
+    )

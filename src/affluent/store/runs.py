@@ -1,0 +1,175 @@
+"""Runs as they are listed, shown, resumed, replayed and cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, case, func, or_, select
+
+from affluent.store import tables
+
+R, E, F, L = tables.runs, tables.events, tables.flows, tables.flow_connections
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFilter:
+    """Which runs; empty fields match all."""
+
+    flow_id: str = ""
+    flow_connection_id: str = ""
+    connection_id: str = ""
+    states: tuple[str, ...] = ()
+    account_id: str = ""
+    event_id: str = ""
+    cause: str = ""
+    text: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    ids: tuple[str, ...] = ()
+
+
+def _listed() -> Select[Any]:
+    return (
+        select(
+            R,
+            F.c.name.label("flow_name"),
+            L.c.name.label("flow_connection_name"),
+            E.c.type.label("event_type"),
+            E.c.app.label("event_app"),
+        )
+        .join_from(R, F, R.c.flow_id == F.c.id)
+        .join(E, R.c.event_id == E.c.id)
+        .outerjoin(L, R.c.flow_connection_id == L.c.id)
+    )
+
+
+def find(
+    connection: Connection, wanted: RunFilter, *, limit: int, before: str = "", after: str = ""
+) -> Sequence[Row[Any]]:
+    """Runs, newest first; those older than the run `before`, or newer than the run `after` (then oldest first)."""
+    query = narrow(_listed(), wanted).limit(limit)
+    if after:
+        return connection.execute(query.where(R.c.id > after).order_by(R.c.id)).all()
+    if before:
+        query = query.where(R.c.id < before)
+    return connection.execute(query.order_by(R.c.id.desc())).all()
+
+
+def narrow(query: Select[Any], wanted: RunFilter) -> Select[Any]:
+    """The query with the filter's conditions."""
+    conditions = []
+    for column, value in (
+        (R.c.flow_id, wanted.flow_id),
+        (R.c.flow_connection_id, wanted.flow_connection_id),
+        (R.c.account_id, wanted.account_id),
+        (R.c.event_id, wanted.event_id),
+        (R.c.cause, wanted.cause),
+    ):
+        if value:
+            conditions.append(column == value)
+    if wanted.states:
+        conditions.append(R.c.state.in_(wanted.states))
+    if wanted.ids:
+        conditions.append(R.c.id.in_(wanted.ids))
+    if wanted.since:
+        conditions.append(R.c.created_at >= wanted.since)
+    if wanted.until:
+        conditions.append(R.c.created_at < wanted.until)
+    if wanted.connection_id:
+        links = select(L.c.id).where(L.c.bindings.like(f'%"{_plain(wanted.connection_id)}"%'))
+        conditions.append(R.c.flow_connection_id.in_(links))
+    if wanted.text:
+        pattern = f"%{_plain(wanted.text)}%"
+        conditions.append(
+            or_(
+                R.c.id == wanted.text,
+                R.c.account_id == wanted.text,
+                R.c.title.ilike(pattern),
+                R.c.sentence.ilike(pattern),
+            )
+        )
+    return query.where(and_(*conditions)) if conditions else query
+
+
+def one(connection: Connection, run_id: str) -> Row[Any] | None:
+    """A run with its flow, flow connection and event type."""
+    return connection.execute(_listed().where(R.c.id == run_id)).one_or_none()
+
+
+def event_of(connection: Connection, event_id: str) -> Row[Any]:
+    """The event of a run."""
+    return connection.execute(select(E).where(E.c.id == event_id)).one()
+
+
+def steps_of(connection: Connection, run_id: str) -> Sequence[Row[Any]]:
+    """The steps of a run, in order."""
+    table = tables.step_runs
+    return connection.execute(select(table).where(table.c.run_id == run_id).order_by(table.c.position)).all()
+
+
+def attempts_of(connection: Connection, run_id: str) -> Sequence[Row[Any]]:
+    """The attempts of a run, in order."""
+    table = tables.attempts
+    query = select(table).where(table.c.run_id == run_id).order_by(table.c.position, table.c.number)
+    return connection.execute(query).all()
+
+
+def effects_of(connection: Connection, event_id: str) -> Sequence[Row[Any]]:
+    """The effects that an event has led to, in whatever run."""
+    runs = select(R.c.id).where(R.c.event_id == event_id)
+    table = tables.effects
+    return connection.execute(select(table).where(table.c.run_id.in_(runs)).order_by(table.c.created_at)).all()
+
+
+def runs_of_event(connection: Connection, event_id: str) -> Sequence[Row[Any]]:
+    """All runs of an event, oldest first."""
+    return connection.execute(_listed().where(R.c.event_id == event_id).order_by(R.c.id)).all()
+
+
+def counts_by_state(connection: Connection, since: datetime | None = None) -> dict[str, int]:
+    """How many runs stand where: unfinished and failed ones of all time, ended ones since a moment."""
+    attention = ("failed", "unknown", "paused", "waiting")
+    counts = {
+        row[0]: row[1]
+        for row in connection.execute(
+            select(R.c.state, func.count()).where(R.c.state.in_(attention)).group_by(R.c.state)
+        )
+    }
+    if since is not None:
+        ended = (
+            select(R.c.state, func.count())
+            .where(R.c.created_at >= since, R.c.state.not_in(attention))
+            .group_by(R.c.state)
+        )
+        counts |= {row[0]: row[1] for row in connection.execute(ended)}
+    return counts
+
+
+def failures_by_cause(connection: Connection, limit: int = 20) -> Sequence[Row[Any]]:
+    """Failed, unknown and paused runs grouped by flow, step sentence and cause, largest first."""
+    shown = case((R.c.state == "paused", R.c.waits_for), else_="")
+    query = (
+        select(
+            R.c.state,
+            R.c.cause,
+            R.c.flow_id,
+            F.c.name.label("flow_name"),
+            shown.label("connection_id"),
+            func.min(R.c.sentence).label("sentence"),
+            func.count().label("number"),
+            func.max(R.c.id).label("last_id"),
+        )
+        .join_from(R, F, R.c.flow_id == F.c.id)
+        .where(R.c.state.in_(("failed", "unknown", "paused", "waiting")))
+        .group_by(R.c.state, R.c.cause, R.c.flow_id, F.c.name, shown)
+        .order_by(func.count().desc())
+        .limit(limit)
+    )
+    return connection.execute(query).all()
+
+
+def _plain(text: str) -> str:
+    return text.replace("%", "").replace("_", r"_")
