@@ -1,0 +1,62 @@
+"""From a trigger's payload to an event draft: the business facts are found by the trigger's subject paths."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from affluent.domain.event import EventDraft, Priority
+from affluent.domain.expression import Path, follow
+from affluent.kit.jsons import JSONObject
+from affluent.kit.money import Money, MoneyError
+from affluent.sdk import Trigger
+
+
+def draft_from(
+    trigger: Trigger,
+    *,
+    app: str,
+    source: str,
+    external_id: str,
+    payload: JSONObject,
+    occurred_at: datetime,
+    priority: Priority = Priority.LIVE,
+    only_flow_connection: str = "",
+) -> EventDraft:
+    """The draft of an event of this trigger. Facts that the payload does not have stay empty."""
+    subject = trigger.subject
+    title, name = (_text(payload, path) for path in (subject.title, subject.name))
+    return EventDraft(
+        app=app,
+        source=source,
+        type=trigger.event,
+        external_id=external_id,
+        occurred_at=occurred_at,
+        payload=payload,
+        account_id=_text(payload, subject.account),
+        customer_id=_text(payload, subject.customer),
+        title=" · ".join(dict.fromkeys(part for part in (title, name) if part)) or trigger.title,
+        money=_money(payload, subject.amount, subject.currency),
+        priority=priority,
+        only_flow_connection=only_flow_connection,
+    )
+
+
+def _text(payload: JSONObject, dotted: str) -> str:
+    if not dotted:
+        return ""
+    value = follow(payload, _path(dotted))
+    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+
+
+def _money(payload: JSONObject, amount: str, currency: str) -> Money | None:
+    value, code = _text(payload, amount), _text(payload, currency)
+    if not value or not code:
+        return None
+    try:
+        return Money.parse(value, code)
+    except MoneyError:
+        return None
+
+
+def _path(dotted: str) -> Path:
+    return tuple(dotted.split("."))
