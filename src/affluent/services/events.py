@@ -68,7 +68,7 @@ class Events:
         self,
         *,
         app: str = "",
-        type: str = "",
+        event_type: str = "",
         account_id: str = "",
         external_id: str = "",
         limit: int = 50,
