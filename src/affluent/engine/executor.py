@@ -116,6 +116,8 @@ class Executor:
                 continue
             if not verdict.is_mine:
                 raise LeaseLost
+            if entry.broken_connection is not None:
+                self._plans.forget()
             return verdict
 
     async def _hand_back(self, claimed: Claimed) -> None:

@@ -1,0 +1,1 @@
+"""Factories and harnesses that several kinds of tests share."""
