@@ -31,6 +31,12 @@ class Settings(BaseSettings):
         False, description="Let connections call private and loopback addresses (the demo's twins need it)."
     )
     concurrency: int = Field(64, ge=1, le=1000, description="Runs executed at the same time by one process.")
+    lease_seconds: float = Field(
+        15, ge=1, le=600, description="PostgreSQL: how long a silent worker keeps its runs before others take them."
+    )
+    settle_seconds: float = Field(
+        10, ge=0, le=3600, description="How old a lost request must be before a write that is not found is sent again."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
     log_json: bool = Field(False, description="Log as JSON lines instead of readable text.")
     request_timeout_seconds: int = Field(30, ge=1, le=300, description="How long a vendor may take to answer.")

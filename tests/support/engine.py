@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 from pydantic import Field, SecretStr
 from sqlalchemy import Connection, insert, select
 
@@ -18,6 +19,7 @@ from affluent.domain.event import EventDraft
 from affluent.domain.flow import FlowDefinition
 from affluent.engine.breaker import Breaker
 from affluent.engine.dispatch.embedded import EmbeddedDispatcher
+from affluent.engine.dispatch.postgres import PgQueue, PostgresDispatcher, install
 from affluent.engine.door import Network
 from affluent.engine.executor import Executor
 from affluent.engine.fairness import FairClock
@@ -147,7 +149,7 @@ class Engine:
     journal: Journal
     plans: Plans
     executor: Executor
-    dispatcher: EmbeddedDispatcher
+    dispatcher: Any
     runs: Runs
     vendor: Vendor
     connection_id: str = ""
@@ -180,7 +182,12 @@ class Engine:
         )  # fmt: skip
         connection.execute(
             insert(tables.flow_versions).values(
-                flow_id=flow_id, number=1, definition=definition.model_dump(mode="json"), author="test", note="", created_at=now
+                flow_id=flow_id,
+                number=1,
+                definition=definition.model_dump(mode="json"),
+                author="test",
+                note="",
+                created_at=now,
             )
         )
         connection.execute(
@@ -248,21 +255,25 @@ async def create_tables(database: Database) -> None:
     elif isinstance(database, PostgresDatabase):
         async with database.engine.begin() as connection:
             await connection.run_sync(tables.metadata.create_all)
+        raw = await asyncpg.connect(database.url)
+        await install(raw)
+        await raw.close()
 
 
 @asynccontextmanager
 async def engine(
     url: str, vendor: Vendor | None = None, *, concurrency: int = 16, started: bool = True, fresh: bool = True
 ) -> AsyncIterator[Engine]:
-    """An engine over a database; the embedded dispatcher runs on both stores here."""
+    """An engine over a database; each store has its own dispatcher."""
     database = open_database(url, Path("unused"))
     if fresh:
         await create_tables(database)
     await database.open()
     vendor = vendor or Vendor()
     apps = {"shop": shop(vendor)}
-    queue, fair = TableQueue(), FairClock()
-    bell: list[EmbeddedDispatcher] = []
+    is_postgres = isinstance(database, PostgresDatabase)
+    queue, fair = PgQueue() if is_postgres else TableQueue(), FairClock()
+    bell: list[Any] = []
 
     def wake() -> None:
         if bell:
@@ -274,7 +285,12 @@ async def engine(
     network = Network(allow_private=True, timeout_seconds=5)
     steps = StepRunner(database=database, network=network, limiter=Limiter(), breaker=Breaker())
     executor = Executor(database=database, journal=journal, plans=plans, steps=steps)
-    dispatcher = EmbeddedDispatcher(database=database, executor=executor, fair=fair, concurrency=concurrency)
+    if is_postgres:
+        dispatcher: Any = PostgresDispatcher(
+            url=url, database=database, executor=executor, concurrency=concurrency, lease_seconds=2
+        )
+    else:
+        dispatcher = EmbeddedDispatcher(database=database, executor=executor, fair=fair, concurrency=concurrency)
     bell.append(dispatcher)
     runs = Runs(database=database, intake=intake, journal=journal, queue=queue, fair=fair, wake=wake)
     if started:

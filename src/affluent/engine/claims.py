@@ -69,6 +69,12 @@ _DUE = text(
     + " ORDER BY priority, rank, id LIMIT :count)"
     + _RETURNING
 )
+_BY_JOB = text(
+    "UPDATE runs SET state = 'running', lease = lease + 1, job_id = j.job, started_at = COALESCE(started_at, :now) FROM"
+    " (SELECT DISTINCT ON (v->>0) v->>0 AS run, (v->>1)::bigint AS job FROM json_array_elements(CAST(:jobs AS json)) v) j"
+    " WHERE runs.id = j.run AND ready AND (state IN ('queued', 'waiting') OR (state = 'running' AND job_id = j.job))"
+    + _RETURNING
+)
 _WAKE_WAITING = text("UPDATE runs SET state = 'queued' WHERE state = 'waiting' AND due_at <= :now")
 _NEXT_DUE = text("SELECT min(due_at) FROM runs WHERE state = 'waiting'")
 
@@ -81,18 +87,19 @@ def due(connection: Connection, *, count: int, lowest_priority: int) -> list[Cla
     )
 
 
-def by_id(connection: Connection, run_ids: Sequence[str]) -> list[Claimed]:
-    """Take these runs, as far as they are due; also those whose worker died while it had them."""
-    sql = (
-        _TAKE
-        + f" WHERE ready AND state IN ('queued', 'waiting', 'running') AND due_at <= :now AND id IN {bulk.each('postgresql')}"
-    )
+def by_job(connection: Connection, jobs: Sequence[tuple[str, int]]) -> list[Claimed | None]:
+    """Take the runs of jobs (run id, job id); None for those that need nothing any more. A processor of the grouped writer.
+
+    A run that is being executed is taken from its worker only by the very job that gave it to that worker: the job comes
+    again when the worker's heartbeats have stopped.
+    """
     rows = (
-        connection.execute(text(sql + _RETURNING), {"now": to_micros(now()), "keys": dumps(list(run_ids))})
+        connection.execute(_BY_JOB, {"now": to_micros(now()), "jobs": dumps([list(job) for job in jobs])})
         .mappings()
         .all()
     )
-    return load(connection, [dict(row) for row in rows])
+    claimed = {run.id: run for run in load(connection, [dict(row) for row in rows])}
+    return [claimed.pop(run_id, None) for run_id, _ in jobs]
 
 
 def wake_waiting(connection: Connection) -> int | None:

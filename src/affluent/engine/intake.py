@@ -154,6 +154,7 @@ def run_row(
         "event_at": clock.to_micros(draft.occurred_at),
         "due_at": now,
         "lease": 0,
+        "job_id": None,
         "position": 0,
         "tries": 0,
         "first_failed_at": None,

@@ -38,8 +38,6 @@ from affluent.store.bulk import Row
 from affluent.store.database import Database, StoreUnavailable
 
 _log = logger("engine")
-_SETTLE = timedelta(seconds=10)
-"""After a look-up said "not there", a write is sent again only when the lost request is this old: it may still be on its way."""
 _OWNER_BUSY = timedelta(seconds=1)
 
 
@@ -70,13 +68,14 @@ class StepRunner:
     """Executes tries. Holds what all of them share."""
 
     def __init__(
-        self, *, database: Database, network: Network, limiter: Limiter, breaker: Breaker, server_url: str = ""
+        self, *, database: Database, network: Network, limiter: Limiter, breaker: Breaker, settle_seconds: float = 10
     ) -> None:
         self._database = database
         self._network = network
         self._limiter = limiter
         self._breaker = breaker
-        self._server_url = server_url
+        # After a look-up said "not there", a write is sent again only when the lost request is this old: it may be on its way.
+        self._settle = timedelta(seconds=settle_seconds)
 
     async def attempt(
         self, claimed: Claimed, planned: PlannedStep, position: int, data: Mapping[str, JSONValue]
@@ -120,7 +119,7 @@ class StepRunner:
             http=door,
             effect_key=effect_key(claimed, planned, given),
             now=clock.now(),
-            server_url=self._server_url,
+            server_url=self._network.own_url,
         )
         this.effect_key = context.effect_key if action.effect is not Effect.READ else ""
         if action.effect is not Effect.READ:
@@ -190,8 +189,8 @@ class StepRunner:
             this.sentence = f"The answer was lost; {planned.app.title} confirms that it was applied."
             return False
         age = clock.now() - (standing.updated_at or clock.now())
-        if age < _SETTLE:
-            this.retry_after = _SETTLE - age
+        if age < self._settle:
+            this.retry_after = self._settle - age
             raise OutcomeUnknown(
                 f"{planned.app.title} does not show it yet; it is looked up again before anything is sent."
             )
@@ -207,7 +206,7 @@ class StepRunner:
             limiter=self._limiter,
             vendor=app.title,
             connection_id=bound.id if bound else "",
-            base_url=app.base_url(credentials, self._server_url) if has else "",
+            base_url=app.base_url(credentials, self._network.own_url) if has else "",
             headers=app.headers(credentials) if has else {},
             limit=bound.limit if bound else app.limit,
             priority=claimed.priority,

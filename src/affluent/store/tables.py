@@ -157,6 +157,7 @@ runs = Table(
     Column("event_at", Instant, nullable=False),
     Column("due_at", Instant, nullable=False),
     Column("lease", Integer, nullable=False),
+    Column("job_id", BigInteger),
     Column("position", Integer, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("first_failed_at", Instant),

@@ -1,0 +1,189 @@
+"""The dispatcher of many processes: PgQueuer hands out runs, one job each, and re-queues those of a dead worker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+from pgqueuer import PgQueuer
+from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder
+from pgqueuer.models import Job
+from sqlalchemy import Connection, text
+
+from affluent.domain.event import Priority
+from affluent.engine import claims
+from affluent.engine.executor import Executor
+from affluent.kit import clock
+from affluent.kit.jsons import dumps
+from affluent.kit.logs import logger
+from affluent.store.bulk import Row, each
+from affluent.store.database import Database
+
+_log = logger("dispatch")
+_ENTRYPOINT = "run"
+_LIVE = 1_000_000_000
+_LOCK = text(
+    f"SELECT count(pg_advisory_xact_lock(hashtextextended(k.key, 0))) FROM (SELECT key FROM {each('postgresql')} e ORDER BY key) k"
+)
+
+
+class PgQueue:
+    """Enqueues a run in the transaction that makes it ready; see engine.queue.Queue."""
+
+    def __init__(self) -> None:
+        self._enqueue = QueryQueueBuilder().build_enqueue_query()
+
+    def lock(self, connection: Connection, ordering_keys: Sequence[str]) -> None:
+        """Serialise all that touch these ordering keys. Keys come sorted, so two transactions never wait for each other."""
+        if ordering_keys:
+            connection.execute(_LOCK, {"keys": dumps(list(ordering_keys))})
+
+    def put(self, connection: Connection, runs: Sequence[Row]) -> None:
+        """One job per run, deferred until it is due, live before backfill and in fair order."""
+        if not runs:
+            return
+        now = clock.to_micros(clock.now())
+        parameters: tuple[Any, ...] = (
+            [_job_priority(run) for run in runs],
+            [_ENTRYPOINT] * len(runs),
+            [str(run["id"]).encode() for run in runs],
+            [timedelta(microseconds=max(run["due_at"] - now, 0)) for run in runs],
+            [None] * len(runs),
+            [None] * len(runs),
+        )
+        connection.exec_driver_sql(self._enqueue, parameters)
+
+
+def _job_priority(run: Row) -> int:
+    """PgQueuer takes higher numbers first."""
+    base = _LIVE if run["priority"] < Priority.BACKFILL else 0
+    return base - int(run["rank"]) % _LIVE
+
+
+async def install(connection: asyncpg.Connection[Any]) -> None:
+    """Create PgQueuer's tables when they are missing."""
+    if await connection.fetchval("SELECT to_regclass('pgqueuer')") is None:
+        await connection.execute(QueryBuilderEnvironment().build_install_query())
+
+
+class PostgresDispatcher:
+    """Executes jobs in this process, at most `concurrency` at a time."""
+
+    def __init__(
+        self, *, url: str, database: Database, executor: Executor, concurrency: int, lease_seconds: float
+    ) -> None:
+        self._url = url
+        self._database = database
+        self._executor = executor
+        self._concurrency = max(concurrency, 4)
+        self._lease = timedelta(seconds=lease_seconds)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.Task[None] | None = None
+        self._queuer: PgQueuer | None = None
+        self._stopping = False
+
+    def wake(self) -> None:
+        """PostgreSQL notifies the workers itself."""
+
+    @property
+    def running(self) -> int:
+        """How many runs are being executed."""
+        return len(self._tasks)
+
+    async def start(self) -> None:
+        """Begin to take jobs; a lost database is waited for."""
+        self._loop = asyncio.create_task(self._serve(), name="dispatch")
+
+    async def stop(self, *, grace_seconds: float = 8.0) -> None:
+        """Take no more jobs, let what runs finish for a while, hand back the rest."""
+        self._stopping = True
+        if self._queuer is not None:
+            self._queuer.shutdown.set()
+        running = list(self._tasks)
+        if running:
+            _, late = await asyncio.wait(running, timeout=grace_seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        if self._loop is not None:
+            await asyncio.wait([self._loop], timeout=2)
+            self._loop.cancel()
+            await asyncio.gather(self._loop, return_exceptions=True)
+
+    async def _serve(self) -> None:
+        while not self._stopping:
+            try:
+                async with asyncpg.create_pool(self._url, min_size=1, max_size=4, command_timeout=30) as pool:
+                    await self._take_jobs(pool)
+            except (
+                OSError,
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+                TimeoutError,
+                RuntimeError,
+                ExceptionGroup,
+            ) as error:
+                _log.warning("dispatch waits for the database", reason=f"{type(error).__name__}: {error}")
+            if not self._stopping:
+                await asyncio.sleep(0.5)
+
+    async def _take_jobs(self, pool: asyncpg.Pool[Any]) -> None:
+        queuer = self._queuer = PgQueuer.from_asyncpg_pool(pool)
+
+        @queuer.qm.entrypoint(_ENTRYPOINT, accepts_context=False)
+        async def execute(job: Job) -> None:
+            if self._stopping:
+                await self._give_back(job)
+                return
+            task = asyncio.create_task(self._execute(job), name=f"job-{job.id}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            # A lost connection ends PgQueuer's task, not the run: what was sent to a vendor must reach the journal.
+            await asyncio.shield(task)
+
+        await queuer.qm.run(
+            dequeue_timeout=timedelta(seconds=2),
+            batch_size=self._concurrency // 2,
+            max_concurrent_tasks=self._concurrency,
+            heartbeat_timeout=self._lease,
+            shutdown_on_listener_failure=True,
+        )
+
+    async def _execute(self, job: Job) -> None:
+        run_id = (job.payload or b"").decode()
+        claimed = await self._database.group(claims.by_job, (run_id, int(job.id)))
+        if claimed is not None:
+            await self._executor.execute(claimed)
+
+    async def _give_back(self, job: Job) -> None:
+        run_id = (job.payload or b"").decode()
+        await self._database.write(lambda connection: requeue(connection, [run_id]))
+
+
+def requeue(connection: Connection, run_ids: Sequence[str]) -> int:
+    """Queue ready, unfinished runs again that no job stands for."""
+    sql = text(
+        "UPDATE runs SET state = CASE WHEN state = 'waiting' THEN 'waiting' ELSE 'queued' END, lease = lease + 1"
+        f" WHERE ready AND state IN ('queued', 'waiting', 'running') AND id IN {each('postgresql')}"
+        " RETURNING id, priority, rank, due_at"
+    )
+    rows = [dict(row) for row in connection.execute(sql, {"keys": dumps(list(run_ids))}).mappings()]
+    PgQueue().put(connection, rows)
+    return len(rows)
+
+
+_LOST = text(
+    "SELECT r.id FROM runs r WHERE r.finished_at IS NULL AND r.ready AND r.state IN ('queued', 'waiting', 'running')"
+    " AND r.created_at < :before AND NOT EXISTS (SELECT 1 FROM pgqueuer q WHERE q.payload = convert_to(r.id, 'UTF8'))"
+    " ORDER BY r.id LIMIT 1000"
+)
+
+
+def requeue_lost(connection: Connection) -> int:
+    """The safety net: runs that should have a job and have none, e.g. after a defect of a worker."""
+    before = clock.to_micros(clock.now() - timedelta(seconds=30))
+    lost = [row[0] for row in connection.execute(_LOST, {"before": before})]
+    return requeue(connection, lost) if lost else 0
