@@ -173,6 +173,8 @@ class App:
     """(credentials, this server's URL) → the address that paths are joined to."""
     headers: Callable[[Any], Mapping[str, str]] = lambda _credentials: {}
     """Credentials → headers sent with every request."""
+    is_local: Callable[[Any], bool] = lambda _credentials: False
+    """Whether credentials point at this server's own billing workspace, so that its events are this connection's."""
     limit: Limit | None = None
     faults: Faults = field(default_factory=dict)
     glyph: str = "box"

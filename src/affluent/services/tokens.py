@@ -16,6 +16,7 @@ from affluent.kit import clock
 from affluent.kit.ids import new_id
 from affluent.kit.logs import logger
 from affluent.services.errors import Forbidden, Invalid, NotFound, Unauthorised
+from affluent.services.names import checked_name
 from affluent.services.pages import Page, bounded, page_of
 from affluent.services.scopes import checked, grants
 from affluent.store import tokens as store
@@ -23,7 +24,6 @@ from affluent.store.database import Database, StoreUnavailable
 
 PREFIX = "aff_"
 _log = logger("tokens")
-_LONGEST_NAME = 120
 _FRESH_SECONDS = 5.0
 _MOST_KEPT = 2_000
 _USE_NOTED_EVERY = timedelta(minutes=1)
@@ -76,15 +76,12 @@ class Tokens:
     ) -> NewToken:
         """A new token with its secret. Raises Invalid naming name, scopes or expires_at."""
         now = clock.now()
-        name = name.strip()
-        if not name or len(name) > _LONGEST_NAME:
-            raise Invalid(f"Give the token a name of 1 to {_LONGEST_NAME} characters.", field="name")
         if expires_at is not None and (expires_at.tzinfo is None or expires_at <= now):
             raise Invalid("The expiry must be a time in the future, with its time zone.", field="expires_at")
         secret = PREFIX + secrets.token_urlsafe(32)
         values = {
             "id": new_id("tok"),
-            "name": name,
+            "name": checked_name(name),
             "secret_hash": _hash(secret),
             "hint": secret[-4:],
             "scopes": list(checked(scopes)),
