@@ -11,7 +11,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 from pydantic import Field, SecretStr
 from sqlalchemy import Connection, insert, select
 
@@ -19,7 +18,7 @@ from affluent.domain.event import EventDraft
 from affluent.domain.flow import FlowDefinition
 from affluent.engine.breaker import Breaker
 from affluent.engine.dispatch.embedded import EmbeddedDispatcher
-from affluent.engine.dispatch.postgres import PgQueue, PostgresDispatcher, install
+from affluent.engine.dispatch.postgres import PgQueue, PostgresDispatcher
 from affluent.engine.door import Network
 from affluent.engine.executor import Executor
 from affluent.engine.fairness import FairClock
@@ -48,6 +47,7 @@ from affluent.store import tables
 from affluent.store.database import Database
 from affluent.store.open import open_database
 from affluent.store.postgres import PostgresDatabase
+from affluent.store.schema import install_queue
 from affluent.store.sqlite import SqliteDatabase
 from affluent.vault.envelope import Vault
 
@@ -255,9 +255,7 @@ async def create_tables(database: Database) -> None:
     elif isinstance(database, PostgresDatabase):
         async with database.engine.begin() as connection:
             await connection.run_sync(tables.metadata.create_all)
-        raw = await asyncpg.connect(database.url)
-        await install(raw)
-        await raw.close()
+        await install_queue(database.url)
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 import aiohttp
 
 from affluent.engine.limits import Limiter
-from affluent.kit import clock
+from affluent.kit import clock, crash
 from affluent.kit.jsons import InvalidJSON, JSONObject, JSONValue, dumps, loads
 from affluent.kit.net import ForbiddenAddress, PublicResolver, check_url
 from affluent.kit.redact import redact, redact_text
@@ -108,12 +108,14 @@ class VendorDoor:
         }
         self.exchanges.append(exchange)
         started = perf_counter()
+        crash.point("call.before")
         try:
             response = await self._send(method, url, body, sent, exchange, is_write=is_write)
         except AppError as error:
             exchange["error"] = error.message
             raise
         finally:
+            crash.point("call.after")
             exchange["milliseconds"] = round((perf_counter() - started) * 1000)
         self.answered = response.status < 500
         merged = {**self.app_faults, **self.faults, **(faults or {})}

@@ -12,7 +12,7 @@ from affluent.engine.entries import end, entry_for, finish, pause, step_row
 from affluent.engine.journal import Entry, Journal, Verdict
 from affluent.engine.plans import Plan, PlanBroken, PlannedStep, Plans
 from affluent.engine.steps import LeaseLost, StepRunner, Try
-from affluent.kit import clock
+from affluent.kit import clock, crash
 from affluent.kit.jsons import JSONObject, JSONValue
 from affluent.kit.logs import logger
 from affluent.store.bulk import Row
@@ -106,6 +106,7 @@ class Executor:
     async def _record(self, entry: Entry) -> Verdict:
         """Write an entry; a database that is away for a while is waited for, because what happened must not be forgotten."""
         wait = 0.1
+        crash.point("journal.before")
         while True:
             try:
                 verdict = await self._database.group(self._journal.record, entry)
@@ -116,6 +117,7 @@ class Executor:
                 continue
             if not verdict.is_mine:
                 raise LeaseLost
+            crash.point("journal.after")
             if entry.broken_connection is not None:
                 self._plans.forget()
             return verdict

@@ -15,7 +15,7 @@ from affluent.catalog import Catalog
 from affluent.domain.event import Accepted, EventDraft
 from affluent.engine.draft import draft_from
 from affluent.engine.intake import Intake
-from affluent.kit import clock
+from affluent.kit import clock, crash
 from affluent.kit.ids import new_id
 from affluent.kit.jsons import InvalidJSON, JSONObject, loads
 from affluent.kit.redact import redact
@@ -123,7 +123,9 @@ class Hooks:
                 only_flow_connection=hook.flow_connection_id if hook.source == hook.flow_connection_id else "",
             )
         arrival = Arrival(delivery=_delivery(hook, body, headers, 200, "accepted"), draft=draft)
+        crash.point("accept.before")
         accepted = await self._database.group(self._keep, arrival)
+        crash.point("accept.after")
         if accepted is None:  # cannot be: an arrival with a draft is always accepted
             raise RuntimeError(incoming.external_id)
         return accepted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, select, text, update
 
 from affluent.domain.event import EventDraft, Priority
 from affluent.domain.run import RESUMABLE, UNFINISHED, RunState
+from affluent.engine import recovery
 from affluent.engine.fairness import FairClock
 from affluent.engine.intake import Intake, run_row
 from affluent.engine.journal import Journal
@@ -20,6 +21,7 @@ from affluent.kit import clock
 from affluent.kit.ids import new_id
 from affluent.kit.jsons import dumps
 from affluent.kit.money import Money
+from affluent.sdk import App
 from affluent.services.errors import Conflict, NotFound
 from affluent.services.run_views import Cause, RunDetail, RunView, detail, money, view
 from affluent.store import bulk, tables
@@ -140,6 +142,13 @@ class Runs:
 
             done += await self._database.write(unit)
         return done
+
+    async def settle_unknown(self, apps: Mapping[str, App]) -> int:
+        """Resume the ended runs whose unknown effect the vendor can tell about; returns how many."""
+        ids = await self._database.read(lambda connection: recovery.tellable(connection, apps))
+        if not ids:
+            return 0
+        return await self.bulk(RunFilter(ids=tuple(ids)), BulkAction.RESUME)
 
     def _resume(self, connection: Connection, run_id: str) -> None:
         row = _row(connection, run_id)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from affluent.kit import crash
 from affluent.store.database import Database, I, Processor, R, StoreUnavailable, T, Unit, committed
 
 _LINGER_SECONDS = 0.002
@@ -71,6 +72,8 @@ class PostgresDatabase(Database):
         try:
             async with self.engine.begin() as connection:
                 answer = await connection.run_sync(run)
+                crash.point("commit.before")
+            crash.point("commit.after")
         except DBAPIError as error:
             if error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError)):
                 raise _unavailable(error) from error

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import OperationalError
 
+from affluent.kit import crash
 from affluent.store.database import Database, I, Processor, R, StoreUnavailable, T, Unit, committed
 
 _LINGER_SECONDS = 0.002
@@ -137,6 +138,8 @@ class SqliteDatabase(Database):
             for processor, members in grouped.items():
                 results = processor(connection, [member.item for member in members])
                 answers += [(member, result, None) for member, result in zip(members, results, strict=True)]
+            crash.point("commit.before")
+        crash.point("commit.after")
         self._transactions += 1
         return answers
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 from pgqueuer import PgQueuer
-from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder
+from pgqueuer.adapters.persistence.qb import QueryQueueBuilder
 from pgqueuer.models import Job
 from sqlalchemy import Connection, text
 
@@ -61,12 +61,6 @@ def _job_priority(run: Row) -> int:
     """PgQueuer takes higher numbers first."""
     base = _LIVE if run["priority"] < Priority.BACKFILL else 0
     return base - int(run["rank"]) % _LIVE
-
-
-async def install(connection: asyncpg.Connection[Any]) -> None:
-    """Create PgQueuer's tables when they are missing."""
-    if await connection.fetchval("SELECT to_regclass('pgqueuer')") is None:
-        await connection.execute(QueryBuilderEnvironment().build_install_query())
 
 
 class PostgresDispatcher:

@@ -1,0 +1,1 @@
+"""Alembic migrations, in the wheel; `store.schema.upgrade` runs them."""

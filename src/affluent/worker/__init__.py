@@ -1,0 +1,1 @@
+"""The process loop: runs and the sweeps around them."""

@@ -1,0 +1,62 @@
+"""What every executing process does besides serving: dispatch runs, and sweep now and then."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from affluent.bootstrap import Hub
+from affluent.kit.logs import logger
+from affluent.store.database import StoreUnavailable
+
+_log = logger("worker")
+
+Sweep = Callable[[Hub], Awaitable[object]]
+
+
+class Worker:
+    """Starts and stops what executes runs in this process."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begin to execute runs and to sweep."""
+        await self._hub.dispatcher.start()
+        for seconds, sweep in _SWEEPS:
+            self._tasks.append(asyncio.create_task(self._repeat(sweep, seconds), name=f"sweep-{sweep.__name__}"))
+
+    async def stop(self) -> None:
+        """Finish or hand back what is held, within ten seconds."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._hub.dispatcher.stop()
+
+    async def _repeat(self, sweep: Sweep, seconds: float) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await sweep(self._hub)
+            except StoreUnavailable as error:
+                _log.warning("sweep waits for the database", sweep=sweep.__name__, reason=str(error))
+            except Exception:  # noqa: BLE001 - a sweep that fails is logged and tried again
+                _log.exception("sweep failed", sweep=sweep.__name__)
+
+
+async def settle_unknown(hub: Hub) -> None:
+    """Ask vendors about effects whose fate is unknown."""
+    settled = await hub.runs.settle_unknown(hub.catalog.apps)
+    if settled:
+        _log.info("asked about unknown effects", runs=settled)
+
+
+async def requeue_lost(hub: Hub) -> None:
+    """Queue runs again that nobody holds."""
+    found = await hub.requeue_lost()
+    if found:
+        _log.warning("queued runs again that nobody held", runs=found)
+
+
+_SWEEPS: tuple[tuple[float, Sweep], ...] = ((60, settle_unknown), (30, requeue_lost))
