@@ -1,0 +1,104 @@
+"""The limiter, on a clock of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+
+import pytest
+
+from affluent.engine.limits import Limiter
+from affluent.sdk import Limit
+
+
+class _ForwardSelector(selectors.DefaultSelector):
+    """Jumps over every wait, so that minutes pass in no time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+
+    def select(self, timeout=None):
+        ready = super().select(0)
+        if not ready and timeout:
+            self.now += timeout
+        return ready
+
+
+def in_virtual_time(coroutine):
+    selector = _ForwardSelector()
+    loop = asyncio.SelectorEventLoop(selector)
+    loop.time = lambda: selector.now
+    try:
+        return loop.run_until_complete(coroutine)
+    finally:
+        loop.close()
+
+
+async def _times(limiter, limit, count, priority=0):
+    loop = asyncio.get_running_loop()
+    times = []
+
+    async def call():
+        await limiter.acquire("con_1", limit, priority)
+        times.append(loop.time())
+
+    await asyncio.gather(*(call() for _ in range(count)))
+    return times
+
+
+@pytest.mark.enable_socket
+def test_a_backlog_uses_the_limit_to_the_edge_and_never_crosses_it():
+    limit = Limit(requests=400, per_seconds=60)
+    times = in_virtual_time(_times(Limiter(), limit, 2000))
+    busiest = max(sum(start <= other < start + 60 for other in times) for start in times)
+    assert busiest <= 400
+    assert 2000 / (times[-1] - times[0]) * 60 >= 0.97 * 400
+
+
+@pytest.mark.enable_socket
+def test_a_tight_limit_of_ten_a_second_is_kept():
+    times = in_virtual_time(_times(Limiter(), Limit(requests=10, per_seconds=1), 100))
+    busiest = max(sum(start <= other < start + 1 for other in times) for start in times)
+    assert busiest <= 10
+
+
+@pytest.mark.enable_socket
+def test_live_calls_overtake_backfill():
+    async def scenario():
+        limiter, limit = Limiter(), Limit(requests=60, per_seconds=60)
+        backfill = asyncio.ensure_future(_times(limiter, limit, 50, priority=10))
+        await asyncio.sleep(5)
+        (live,) = await _times(limiter, limit, 1, priority=0)
+        waited = live - 5
+        await backfill
+        return waited
+
+    assert in_virtual_time(scenario()) <= 1.1
+
+
+@pytest.mark.enable_socket
+def test_a_vendor_that_says_slow_down_is_left_alone():
+    async def scenario():
+        limiter, limit = Limiter(), Limit(requests=600, per_seconds=60)
+        await limiter.acquire("con_1", limit, 0)
+        limiter.hold("con_1", 30)
+        await limiter.acquire("con_1", limit, 0)
+        return asyncio.get_running_loop().time()
+
+    assert in_virtual_time(scenario()) >= 30
+
+
+@pytest.mark.enable_socket
+def test_a_cancelled_call_gives_its_turn_to_the_next():
+    async def scenario():
+        limiter, limit = Limiter(), Limit(requests=60, per_seconds=60)
+        await limiter.acquire("con_1", limit, 0)
+        first = asyncio.ensure_future(limiter.acquire("con_1", limit, 0))
+        second = asyncio.ensure_future(limiter.acquire("con_1", limit, 0))
+        await asyncio.sleep(0.1)
+        first.cancel()
+        await second
+        return asyncio.get_running_loop().time()
+
+    assert in_virtual_time(scenario()) <= 1.5
