@@ -14,6 +14,9 @@ SCOPES: tuple[str, ...] = tuple(
     f"{resource}:{access}" for resource in (*RESOURCES, "*") for access in ("read", "write")
 )
 
+ALL_SCOPES = ("*:read", "*:write")
+"""What allows everything."""
+
 
 def grants(held: Iterable[str], wanted: str) -> bool:
     """Whether the scopes held allow what is wanted: invoices:write allows invoices:read, *:read allows every read."""

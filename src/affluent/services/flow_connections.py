@@ -1,0 +1,338 @@
+"""Flow connections: flows switched on for certain connections, with what they ask for, their webhook and Trigger now."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import Connection, Row
+
+from affluent.catalog import Catalog
+from affluent.domain.event import Accepted
+from affluent.domain.flow import FlowDefinition
+from affluent.engine.draft import draft_from
+from affluent.engine.intake import Intake
+from affluent.engine.journal import Journal
+from affluent.engine.plans import Plans
+from affluent.engine.queue import Queue
+from affluent.kit import clock
+from affluent.kit.ids import new_id
+from affluent.kit.jsons import JSONObject, dumps, loads
+from affluent.sdk import Trigger, TriggerKind
+from affluent.services.bindings import Bindings
+from affluent.services.errors import Conflict, Invalid, NotFound
+from affluent.services.flow_connection_views import FlowConnectionView, NewHookSecret, flow_connection_view
+from affluent.services.flow_inputs import checked_inputs
+from affluent.services.names import checked_name
+from affluent.services.pages import Page, bounded, page_of
+from affluent.services.validation import problems_of
+from affluent.store import flow_connections as store
+from affluent.store import flows
+from affluent.store.database import Database
+from affluent.vault.envelope import CannotOpen, Vault
+
+_SHORTEST_SECRET = 16
+_LONGEST_SECRET = 500
+_SECRETS_ACCEPTED = 2
+_Secrets = list[str]
+"""Webhook secrets, the current one first."""
+
+
+class FlowConnections:
+    """Use cases of flow connections."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        catalog: Catalog,
+        vault: Vault,
+        plans: Plans,
+        intake: Intake,
+        journal: Journal,
+        queue: Queue,
+        server_url: str,
+    ) -> None:
+        self._database = database
+        self._catalog = catalog
+        self._vault = vault
+        self._plans = plans
+        self._intake = intake
+        self._journal = journal
+        self._queue = queue
+        self._server_url = server_url.rstrip("/")
+        self._bindings = Bindings(catalog=catalog, vault=vault)
+
+    async def create(
+        self,
+        *,
+        flow_id: str,
+        name: str,
+        bindings: Mapping[str, str] | None = None,
+        inputs: JSONObject | None = None,
+        enabled: bool = True,
+    ) -> NewHookSecret:
+        """Switch a flow on. Raises NotFound, Invalid (name, bindings.<place>, inputs.<key>), Conflict on doubled money."""
+        name, link_id, now = checked_name(name), new_id("fco"), clock.now()
+        secret = ""
+
+        def unit(connection: Connection) -> FlowConnectionView:
+            nonlocal secret
+            definition = _definition(connection, flow_id)
+            bound = self._bindings.checked(connection, definition, bindings or {})
+            asked = checked_inputs(definition, inputs or {})
+            columns = self._bindings.trigger_columns(connection, definition, bound, link_id)
+            if enabled:
+                self._refuse_doubled_money(connection, link_id, definition, bound, columns)
+            if self._has_own_secret(definition):
+                secret = secrets.token_urlsafe(32)
+            values = {
+                "id": link_id,
+                "flow_id": flow_id,
+                "name": name,
+                "bindings": bound,
+                "inputs": asked,
+                "enabled": enabled,
+                "hook_token": secrets.token_urlsafe(24),
+                "hook_secrets": self._sealed(link_id, [secret]) if secret else None,
+                "created_at": now,
+                "updated_at": now,
+            }
+            store.add(connection, values | columns)
+            return self._show(connection, link_id)
+
+        view = await self._database.write(unit)
+        return NewHookSecret(flow_connection=view, hook_secret=secret)
+
+    async def list(
+        self,
+        *,
+        flow_id: str = "",
+        connection_id: str = "",
+        enabled: bool | None = None,
+        limit: int = 50,
+        after: str = "",
+    ) -> Page[FlowConnectionView]:
+        """Flow connections, oldest first, of a flow or using a connection."""
+        limit = bounded(limit)
+        rows = await self._database.read(
+            lambda connection: store.find(
+                connection, flow_id=flow_id, connection_id=connection_id, enabled=enabled, limit=limit + 1, after=after
+            )
+        )
+        return page_of(rows, limit, key=lambda row: str(row.id), view=self._view)
+
+    async def get(self, flow_connection_id: str) -> FlowConnectionView:
+        """One flow connection; raises NotFound."""
+        return await self._database.read(lambda connection: self._show(connection, flow_connection_id))
+
+    async def update(
+        self,
+        flow_connection_id: str,
+        *,
+        name: str | None = None,
+        bindings: Mapping[str, str] | None = None,
+        inputs: JSONObject | None = None,
+    ) -> FlowConnectionView:
+        """Change name, all bindings or all inputs; what is None stays. Raises as create."""
+
+        def change(connection: Connection, row: Row[Any], definition: FlowDefinition) -> dict[str, Any]:
+            values: dict[str, Any] = {}
+            if name is not None:
+                values["name"] = checked_name(name)
+            if inputs is not None:
+                values["inputs"] = checked_inputs(definition, inputs)
+            if bindings is not None:
+                bound = self._bindings.checked(connection, definition, bindings)
+                columns = self._bindings.trigger_columns(connection, definition, bound, row.id)
+                if row.enabled:
+                    self._refuse_doubled_money(connection, row.id, definition, bound, columns)
+                values |= {"bindings": bound, **columns}
+            return values
+
+        return await self._change(flow_connection_id, change)
+
+    async def enable(self, flow_connection_id: str) -> FlowConnectionView:
+        """Let new events start runs. Raises NotFound, Invalid for a missing connection, Conflict on doubled money."""
+
+        def change(connection: Connection, row: Row[Any], definition: FlowDefinition) -> dict[str, Any]:
+            bound = self._bindings.checked(connection, definition, row.bindings)
+            columns = self._bindings.trigger_columns(connection, definition, bound, row.id)
+            self._refuse_doubled_money(connection, row.id, definition, bound, columns)
+            checked_inputs(definition, row.inputs)
+            return {"enabled": True, **columns}
+
+        return await self._change(flow_connection_id, change)
+
+    async def disable(self, flow_connection_id: str) -> FlowConnectionView:
+        """Start no more runs; what runs ends. Raises NotFound."""
+        return await self._change(flow_connection_id, lambda _connection, _row, _definition: {"enabled": False})
+
+    async def remove(self, flow_connection_id: str) -> None:
+        """Remove it; its unfinished runs are cancelled, its history stays. Raises NotFound."""
+
+        def unit(connection: Connection) -> None:
+            _found(connection, flow_connection_id)
+            sentence = "The flow connection of this run was removed."
+            keys = store.cancel_runs(connection, flow_connection_id, sentence, clock.now())
+            self._queue.lock(connection, keys)
+            self._journal.release(connection, keys)
+            store.remove(connection, flow_connection_id)
+
+        await self._database.write(unit)
+        self._plans.forget()
+
+    async def rotate_secret(self, flow_connection_id: str, *, secret: str = "") -> NewHookSecret:
+        """A new webhook secret, made here or given; the one before is accepted until the next rotation or `forget_old_secret`.
+
+        Raises NotFound, Invalid on secret, Conflict when its webhooks are not verified with a secret of its own.
+        """
+        if secret and not _SHORTEST_SECRET <= len(secret) <= _LONGEST_SECRET:
+            raise Invalid(f"A secret has {_SHORTEST_SECRET} to {_LONGEST_SECRET} characters.", field="secret")
+        new = secret or secrets.token_urlsafe(32)
+        view = await self._change_secrets(flow_connection_id, lambda known: [new, *known][:_SECRETS_ACCEPTED])
+        return NewHookSecret(flow_connection=view, hook_secret=new)
+
+    async def forget_old_secret(self, flow_connection_id: str) -> FlowConnectionView:
+        """Accept only the current webhook secret from now on. Raises NotFound, Conflict as rotate_secret."""
+        return await self._change_secrets(flow_connection_id, lambda known: known[:1])
+
+    async def trigger_now(self, flow_connection_id: str, payload: JSONObject) -> Accepted:
+        """Start a run of this flow connection with a payload. Raises NotFound, Conflict when disabled, Invalid on payload."""
+
+        def unit(connection: Connection) -> Accepted:
+            row = _found(connection, flow_connection_id)
+            if not row.enabled:
+                raise Conflict("This flow connection is disabled. Enable it, then trigger it.")
+            trigger = self._trigger(FlowDefinition.model_validate(row.definition))
+            if trigger is None:
+                raise Conflict(f"The trigger of this flow is not installed: {row.trigger_app}, {row.trigger_event}.")
+            _check_payload(trigger, payload)
+            draft = draft_from(
+                trigger,
+                app=row.trigger_app,
+                source=row.trigger_source,
+                external_id=new_id("now"),
+                payload=payload,
+                occurred_at=clock.now(),
+                only_flow_connection=row.id,
+            )
+            return self._intake.accept(connection, [draft])[0]
+
+        return await self._database.write(unit)
+
+    async def _change(
+        self,
+        flow_connection_id: str,
+        change: Callable[[Connection, Row[Any], FlowDefinition], dict[str, Any]],
+    ) -> FlowConnectionView:
+        def unit(connection: Connection) -> FlowConnectionView:
+            row = _found(connection, flow_connection_id)
+            values = change(connection, row, FlowDefinition.model_validate(row.definition))
+            store.change(connection, row.id, {**values, "updated_at": clock.now()})
+            return self._show(connection, row.id)
+
+        view = await self._database.write(unit)
+        self._plans.forget()
+        return view
+
+    async def _change_secrets(
+        self, flow_connection_id: str, following: Callable[[_Secrets], _Secrets]
+    ) -> FlowConnectionView:
+        def change(_connection: Connection, row: Row[Any], definition: FlowDefinition) -> dict[str, Any]:
+            if not self._has_own_secret(definition):
+                raise Conflict("The webhooks of this flow connection are not verified with a secret of its own.")
+            return {"hook_secrets": self._sealed(row.id, following(self._opened(row)))}
+
+        return await self._change(flow_connection_id, change)
+
+    def _refuse_doubled_money(
+        self,
+        connection: Connection,
+        link_id: str,
+        definition: FlowDefinition,
+        bindings: Mapping[str, str],
+        columns: Mapping[str, str],
+    ) -> None:
+        """Two flows that track the same money on the same connection would pay it twice.
+
+        The same trigger at another source is other money, e.g. a second gateway's payments.
+        """
+        if not definition.tracks_money_of:
+            return
+        self._queue.lock(connection, [f"money:{definition.tracks_money_of}"])
+        own = self._bindings.tracking(definition, bindings)
+        for other in store.enabled_but(connection, link_id):
+            theirs = FlowDefinition.model_validate(other.definition)
+            same_trigger = (other.trigger_app, other.trigger_event) == (
+                columns["trigger_app"],
+                columns["trigger_event"],
+            )
+            if theirs.tracks_money_of != definition.tracks_money_of:
+                continue
+            if same_trigger and other.trigger_source != columns["trigger_source"]:
+                continue
+            if own & self._bindings.tracking(theirs, other.bindings):
+                raise Conflict(
+                    f"{other.name} ({other.flow_name}) already tracks {definition.tracks_money_of} on the same "
+                    "connection; both together would count the same money twice. Disable that one first.",
+                    field="bindings",
+                )
+
+    def _trigger(self, definition: FlowDefinition) -> Trigger | None:
+        app = self._catalog.apps.get(definition.trigger.app)
+        return app.triggers.get(definition.trigger.trigger) if app else None
+
+    def _has_own_secret(self, definition: FlowDefinition) -> bool:
+        app, trigger = self._catalog.apps.get(definition.trigger.app), self._trigger(definition)
+        is_hook = trigger is not None and trigger.kind is TriggerKind.WEBHOOK
+        return is_hook and app is not None and app.webhook is not None and not app.webhook.secret_field
+
+    def _sealed(self, link_id: str, known: _Secrets) -> bytes:
+        return self._vault.seal(dumps(known).encode(), f"flow_connections/{link_id}")
+
+    def _opened(self, row: Row[Any]) -> _Secrets:
+        if row.hook_secrets is None:
+            return []
+        try:
+            return list(loads(self._vault.open(row.hook_secrets, f"flow_connections/{row.id}")))
+        except CannotOpen:
+            return []
+
+    def _show(self, connection: Connection, flow_connection_id: str) -> FlowConnectionView:
+        return self._view(_found(connection, flow_connection_id))
+
+    def _view(self, row: Row[Any]) -> FlowConnectionView:
+        definition = FlowDefinition.model_validate(row.definition)
+        trigger = self._trigger(definition)
+        is_hook = trigger is not None and trigger.kind is TriggerKind.WEBHOOK
+        url = f"{self._server_url}/hooks/{row.id}/{row.hook_token}" if is_hook else ""
+        return flow_connection_view(row, needs=self._bindings.needed(definition), webhook_url=url)
+
+
+def _definition(connection: Connection, flow_id: str) -> FlowDefinition:
+    row = flows.one(connection, flow_id)
+    if row is None:
+        raise NotFound(f"There is no flow {flow_id}.", field="flow_id")
+    if row.definition is None:
+        raise Conflict("This flow has only a draft. Publish it, then connect it.", field="flow_id")
+    return FlowDefinition.model_validate(row.definition)
+
+
+def _found(connection: Connection, flow_connection_id: str) -> Row[Any]:
+    row = store.one(connection, flow_connection_id)
+    if row is None:
+        raise NotFound(f"There is no flow connection {flow_connection_id}.")
+    return row
+
+
+def _check_payload(trigger: Trigger, payload: JSONObject) -> None:
+    if trigger.output is None:
+        return
+    try:
+        trigger.output.model_validate(payload)
+    except ValidationError as error:
+        problems = problems_of(error, "payload")
+        raise Invalid(problems[0][1], field=problems[0][0], problems=problems) from error
