@@ -10,6 +10,7 @@ Switches over HTTP, under the twin's own address:
     POST /_twin/revoke  {"key": "…"}                   and /_twin/restore
     GET  /_twin/calls                                  every vendor call received: method, path, status, body
     GET  /_twin/books                                  what the vendor holds
+    POST /_twin/heal                                   forget the switches only
     POST /_twin/clear                                  forget switches, calls and books
 """
 
@@ -71,6 +72,7 @@ class Twin:
             Route("/_twin/calls", self._show_calls),
             Route("/_twin/books", self._show_books),
             Route("/_twin/clear", self._clear, methods=["POST"]),
+            Route("/_twin/heal", self._heal, methods=["POST"]),
             Route("/_twin/revoke", self._revoke, methods=["POST"]),
             Route("/_twin/restore", self._restore, methods=["POST"]),
             Route("/_twin/{kind}", self._arm, methods=["POST"]),
@@ -125,6 +127,10 @@ class Twin:
         self.revoked.clear()
         self.clear_books()
         return JSONResponse({"cleared": True})
+
+    async def _heal(self, _request: Request) -> Response:
+        self.switches.clear()
+        return JSONResponse({"healed": True})
 
     async def _revoke(self, request: Request) -> Response:
         self.revoke_key(loads(await request.body())["key"])
