@@ -33,6 +33,11 @@ def dumps(value: JSONValue) -> str:
     return orjson.dumps(value, default=_default, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
+def number(value: Decimal | str) -> JSONValue:
+    """An exact JSON number for `dumps`: number("2499.00") is printed as 2499.00 and never was a float."""
+    return orjson.Fragment(format(Decimal(value), "f").encode())
+
+
 def canonical(value: JSONValue) -> bytes:
     """The same bytes for the same value: keys sorted, no spaces. For hashes and signatures."""
     return orjson.dumps(value, default=_default, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
