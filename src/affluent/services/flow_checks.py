@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from affluent.catalog import Catalog
 from affluent.domain.flow import FlowDefinition
 from affluent.kit.jsons import JSONObject
+from affluent.services.errors import Invalid
 from affluent.services.validation import problems_of
 
 
@@ -22,6 +23,15 @@ class Problem:
     message: str
     is_error: bool = True
     """False: a warning, which does not keep the flow from being published."""
+
+
+def definition_of(draft: JSONObject) -> FlowDefinition:
+    """A draft as a definition; raises Invalid with every problem of its form."""
+    try:
+        return FlowDefinition.model_validate(draft)
+    except ValidationError as error:
+        problems = problems_of(error)
+        raise Invalid(problems[0][1], field=problems[0][0], problems=problems) from error
 
 
 def check_draft(draft: JSONObject, catalog: Catalog) -> Iterator[Problem]:
