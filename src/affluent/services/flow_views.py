@@ -110,7 +110,7 @@ def flow_view(row: Row[Any], last_run: Row[Any] | None) -> FlowView:
 def version_views(rows: Sequence[Row[Any]], limit: int) -> tuple[VersionView, ...]:
     """Versions, newest first, each compared with the one before it; one more row than `limit` gives the last its past."""
     definitions = [FlowDefinition.model_validate(row.definition) for row in rows]
-    before = [*definitions[1:], None]
+    before = [*definitions, None][1:]
     return tuple(
         VersionView(
             number=row.number,
