@@ -67,6 +67,13 @@ class Flows:
         """One flow with its newest versions; raises NotFound."""
         return await self._database.read(lambda connection: _detail(connection, flow_id))
 
+    async def by_key(self, key: str) -> FlowView:
+        """The shipped flow of a key; raises NotFound."""
+        row = await self._database.read(lambda connection: store.by_key(connection, key))
+        if row is None:
+            raise NotFound(f"There is no shipped flow {key!r}.")
+        return flow_view(row, None)
+
     async def versions(self, flow_id: str, *, limit: int = 50, before: int = 0) -> tuple[VersionView, ...]:
         """Versions, newest first, older than number `before`; raises NotFound."""
         limit = bounded(limit)
