@@ -18,7 +18,8 @@ from affluent.kit.ids import new_id
 from affluent.kit.jsons import JSONObject, dumps
 from affluent.services.bindings import Bindings, missing
 from affluent.services.errors import Conflict, Invalid, NotFound
-from affluent.services.flow_checks import Problem, check_draft
+from affluent.services.flow_checks import check_draft
+from affluent.services.flow_problems import FlowProblem
 from affluent.services.flow_views import FlowDetail, FlowView, Published, VersionView, flow_view, version_views
 from affluent.services.names import LONGEST_NAME
 from affluent.services.pages import Page, bounded, page_of
@@ -143,7 +144,7 @@ class Flows:
 
         return await self._database.write(unit)
 
-    def validate(self, draft: JSONObject) -> tuple[Problem, ...]:
+    def validate(self, draft: JSONObject) -> tuple[FlowProblem, ...]:
         """What is wrong with a definition; errors keep it from being published, warnings do not."""
         return tuple(check_draft(draft, self._catalog))
 

@@ -16,7 +16,8 @@ from affluent.kit import clock
 from affluent.kit.jsons import JSONObject, JSONValue, loads
 from affluent.services import samples
 from affluent.services.errors import Invalid, NotFound
-from affluent.services.flow_checks import Problem, definition_of
+from affluent.services.flow_checks import definition_of
+from affluent.services.flow_problems import FlowProblem
 from affluent.services.rehearsal import Rehearsal, rehearse
 from affluent.store import connections, flows, tables
 from affluent.store.database import Database
@@ -44,7 +45,7 @@ class PreviewStep:
     """The first request exactly as it would be sent, secrets hidden: method, url, request {headers, body}."""
     assumed_output: JSONObject
     """The answer that later steps are previewed with."""
-    problems: tuple[Problem, ...]
+    problems: tuple[FlowProblem, ...]
     sentence: str
 
 
@@ -59,7 +60,7 @@ class PreviewResult:
     trigger_condition: str
     trigger_condition_met: bool | None
     steps: tuple[PreviewStep, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[FlowProblem, ...]
     """Of all steps, with their place in the definition, e.g. steps.0.inputs.amount."""
 
 
@@ -113,7 +114,7 @@ class Preview:
         outputs: dict[str, JSONValue] = {}
         data: dict[str, JSONValue] = {"trigger": payload, "steps": outputs, "inputs": inputs, "event": event}
         met, problem = _judged(definition.trigger.condition, data)
-        problems = [Problem(field="trigger.condition", message=problem)] if problem else []
+        problems = [FlowProblem(field="trigger.condition", message=problem)] if problem else []
         goes_on = met is not False
         steps: list[PreviewStep] = []
         for index, step in enumerate(definition.steps):
@@ -121,7 +122,7 @@ class Preview:
             steps.append(shown)
             outputs[step.id] = output
             problems += [
-                Problem(field=f"steps.{index}.{item.field}", message=item.message, is_error=item.is_error)
+                FlowProblem(field=f"steps.{index}.{item.field}", message=item.message, is_error=item.is_error)
                 for item in shown.problems
             ]
             if goes_on and shown.condition_met is False and step.on_condition_false == "stop":
@@ -143,11 +144,11 @@ class Preview:
         """One step, and what later steps see of it."""
         app, action = samples.found(self._catalog, step)
         met, problem = _judged(step.condition, data)
-        problems = [Problem(field="condition", message=problem)] if problem else []
+        problems = [FlowProblem(field="condition", message=problem)] if problem else []
         played = _NOTHING
         assumed: JSONObject = {}
         if app is None or action is None:
-            problems.append(Problem(field="action", message=f"{step.app}.{step.action} is not installed."))
+            problems.append(FlowProblem(field="action", message=f"{step.app}.{step.action} is not installed."))
         else:
             played = await rehearse(step, app, action, bound, data, server_url=self._server_url)
             assumed = played.output if isinstance(played.output, dict) else samples.action_output(app, action)

@@ -21,7 +21,7 @@ from affluent.kit.logs import logger
 from affluent.kit.redact import HIDDEN
 from affluent.sdk import Action, App, AppError, Context
 from affluent.services.credentials import secret_fields
-from affluent.services.flow_checks import Problem
+from affluent.services.flow_problems import FlowProblem
 from affluent.services.validation import problems_of
 
 _log = logger("preview")
@@ -46,7 +46,7 @@ class Rehearsal:
     """What one step would do."""
 
     input: JSONObject
-    problems: tuple[Problem, ...]
+    problems: tuple[FlowProblem, ...]
     request: JSONObject | None
     """method, url and request {headers, body}, redacted; None: nothing would be sent, or the input is wrong."""
     output: JSONValue
@@ -65,7 +65,7 @@ async def rehearse(
     except ValidationError as error:
         known = {problem.field for problem in problems}
         found = problems_of(error, "inputs")
-        problems += [Problem(field=field, message=text) for field, text in found if field not in known]
+        problems += [FlowProblem(field=field, message=text) for field, text in found if field not in known]
     if given is None or problems:
         return Rehearsal(input=rendered, problems=tuple(problems), request=None, output=None, sentence="")
     shown = given.model_dump(mode="json", exclude_none=True)
@@ -91,14 +91,14 @@ async def rehearse(
     return Rehearsal(input=shown, problems=(), request=_tidy(request), output=output, sentence=sentence)
 
 
-def _rendered(step: Step, data: Mapping[str, JSONValue]) -> tuple[JSONObject, list[Problem]]:
+def _rendered(step: Step, data: Mapping[str, JSONValue]) -> tuple[JSONObject, list[FlowProblem]]:
     rendered: JSONObject = {}
-    problems: list[Problem] = []
+    problems: list[FlowProblem] = []
     for name, value in step.inputs.items():
         try:
             rendered |= render({name: value}, data)
         except MappingError as error:
-            problems.append(Problem(field=f"inputs.{error.field}", message=error.reason))
+            problems.append(FlowProblem(field=f"inputs.{error.field}", message=error.reason))
     return rendered, problems
 
 
