@@ -50,7 +50,7 @@ from affluent.store.postgres import PostgresDatabase
 from affluent.store.sqlite import SqliteDatabase
 from affluent.vault.envelope import Vault
 
-SAMPLES = Path(__file__).parent / "samples"
+APPS = Path(__file__).parent / "apps"
 SERVER = "http://127.0.0.1:8080"
 
 
@@ -109,7 +109,7 @@ def shop() -> App:
         title="Shop",
         description="Sells.",
         category=Category.UTILITY,
-        folder=SAMPLES / "shop",
+        folder=APPS / "shop",
         credentials=ShopKey,
         base_url=lambda credentials, _server: credentials.base_url,
         headers=lambda credentials: {"Authorization": f"Bearer {credentials.key.get_secret_value()}"},
@@ -159,7 +159,7 @@ def togai() -> App:
         title="Billing",
         description="Bills.",
         category=Category.BILLING,
-        folder=SAMPLES / "togai",
+        folder=APPS / "togai",
         credentials=BillingKey,
         base_url=lambda credentials, server: credentials.base_url or f"{server}/togai",
         headers=lambda credentials: {"Authorization": f"Bearer {credentials.secret.get_secret_value()}"},
@@ -203,7 +203,7 @@ def bell() -> App:
         title="Bell",
         description="Rings.",
         category=Category.UTILITY,
-        folder=SAMPLES / "bell",
+        folder=APPS / "bell",
         webhook=WebhookScheme(verify=lambda *_: True, parse=lambda *_: None, secret_field=""),  # type: ignore[arg-type, return-value]  # never called here
     )
 

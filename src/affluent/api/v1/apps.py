@@ -1,0 +1,22 @@
+"""`/apps`: what can be integrated."""
+
+from __future__ import annotations
+
+from affluent.api.routing import needs, router
+from affluent.api.v1.hub import Hub, Search
+from affluent.services.apps import AppDetail, AppView, app_detail, apps
+from affluent.services.pages import Page
+
+routes = router("Apps")
+
+
+@routes.get("/apps", summary="List apps", **needs("apps:read"))
+async def find(hub: Hub, search: Search = "") -> Page[AppView]:
+    """All apps of the catalogue, by title."""
+    return Page(items=apps(hub.catalog, search))
+
+
+@routes.get("/apps/{key}", summary="Show an app", **needs("apps:read", 404))
+async def show(hub: Hub, key: str) -> AppDetail:
+    """Credentials, triggers and actions, with JSON Schemas and samples."""
+    return app_detail(hub.catalog, key)

@@ -1,0 +1,44 @@
+"""What the API needs of the hub, and how a route gets it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Protocol
+
+from fastapi import Depends, Query, Request
+
+from affluent.catalog import Catalog
+from affluent.services.connections import Connections
+from affluent.services.events import Events
+from affluent.services.flow_connections import FlowConnections
+from affluent.services.flows import Flows
+from affluent.services.identities import Identities
+from affluent.services.preview import Preview
+from affluent.services.runs import Runs
+from affluent.services.tokens import Tokens
+from affluent.settings import Settings
+
+
+class Services(Protocol):
+    """The part of the hub that the API uses; `affluent.bootstrap.Hub` has it."""
+
+    settings: Settings
+    catalog: Catalog
+    tokens: Tokens
+    connections: Connections
+    flows: Flows
+    flow_connections: FlowConnections
+    preview: Preview
+    runs: Runs
+    events: Events
+    identities: Identities
+
+
+async def _hub(request: Request) -> Services:
+    hub: Services = request.app.state.hub
+    return hub
+
+
+Hub = Annotated[Services, Depends(_hub)]
+Limit = Annotated[int, Query(ge=1, le=200, description="Items per page.")]
+After = Annotated[str, Query(max_length=60, description="`next` of the page before; empty: the first page.")]
+Search = Annotated[str, Query(max_length=200, description="Part of the name; empty matches all.")]

@@ -1,0 +1,101 @@
+"""`/runs`: what was executed, and what can be done about it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Query
+
+from affluent.api.routing import needs, router
+from affluent.api.v1.hub import After, Hub, Limit
+from affluent.api.v1.schemas import BulkRequest, Done, ReplayRequest, RunSelection
+from affluent.domain.run import RunState
+from affluent.services.errors import Invalid
+from affluent.services.pages import Page, page_of
+from affluent.services.run_views import Cause, RunDetail, RunView
+from affluent.services.runs import BulkAction, Forecast
+from affluent.store.runs import RunFilter
+
+routes = router("Runs")
+
+
+class RunQuery(RunSelection):
+    """Which runs, and which page of them."""
+
+    limit: Limit = 50
+    after: After = ""
+
+
+@routes.get("/runs", summary="List runs", **needs("runs:read", 422))
+async def find(hub: Hub, wanted: Annotated[RunQuery, Query()]) -> Page[RunView]:
+    """Newest first."""
+    found = await hub.runs.find(_filter(wanted), limit=wanted.limit + 1, before=wanted.after)
+    return page_of(found, wanted.limit, key=lambda run: run.id, view=lambda run: run)
+
+
+@routes.get("/runs/causes", summary="Group what needs attention", **needs("runs:read"))
+async def causes(hub: Hub) -> Page[Cause]:
+    """Failed, unknown, paused and waiting runs by cause, largest group first."""
+    return Page(items=tuple(await hub.runs.causes()))
+
+
+@routes.post("/runs/forecast", summary="Forecast a bulk action", **needs("runs:read", 413, 422))
+async def forecast(hub: Hub, wanted: BulkRequest) -> Forecast:
+    """What it would do and send. Nothing is done."""
+    return await hub.runs.forecast(_filter(wanted.runs), BulkAction(wanted.action))
+
+
+@routes.post("/runs/bulk", summary="Resume, replay or cancel many", **needs("runs:write", 413, 422))
+async def bulk(hub: Hub, wanted: BulkRequest) -> Done:
+    """Done to every run of the selection that allows it."""
+    selected = _filter(wanted.runs)
+    if selected == RunFilter() and not wanted.everything:
+        raise Invalid(
+            "The selection is empty, which means all runs. Say everything: true to mean it.", field="everything"
+        )
+    return Done(count=await hub.runs.bulk(selected, BulkAction(wanted.action)))
+
+
+@routes.get("/runs/{run_id}", summary="Inspect a run", **needs("runs:read", 404))
+async def show(hub: Hub, run_id: str) -> RunDetail:
+    """Every step with its attempts, input, output; the effects of its event; other runs of it."""
+    return await hub.runs.get(run_id)
+
+
+@routes.post("/runs/{run_id}/resume", summary="Resume a run", **needs("runs:write", 404, 409))
+async def resume(hub: Hub, run_id: str) -> RunView:
+    """From the step where it stands; at once, also when it would wait."""
+    return await hub.runs.resume(run_id)
+
+
+@routes.post(
+    "/runs/{run_id}/replay", status_code=201, summary="Replay a run", **needs("runs:write", 404, 409, 413, 422)
+)
+async def replay(hub: Hub, run_id: str, wanted: ReplayRequest | None = None) -> RunView:
+    """A new run of the same event. Effects that were applied are not repeated."""
+    return await hub.runs.replay(run_id, version=wanted.version if wanted else None)
+
+
+@routes.post("/runs/{run_id}/cancel", summary="Cancel a run", **needs("runs:write", 404, 409))
+async def cancel(hub: Hub, run_id: str) -> RunView:
+    """One that is executing stops after its current step."""
+    return await hub.runs.cancel(run_id)
+
+
+def _filter(wanted: RunSelection) -> RunFilter:
+    unknown = [state for state in wanted.states if state not in tuple(RunState)]
+    if unknown:
+        raise Invalid(f"There is no state {unknown[0]!r}; there are {', '.join(RunState)}.", field="states")
+    return RunFilter(
+        flow_id=wanted.flow_id,
+        flow_connection_id=wanted.flow_connection_id,
+        connection_id=wanted.connection_id,
+        states=tuple(wanted.states),
+        account_id=wanted.account_id,
+        event_id=wanted.event_id,
+        cause=wanted.cause,
+        text=wanted.text,
+        since=wanted.since,
+        until=wanted.until,
+        ids=tuple(wanted.ids),
+    )

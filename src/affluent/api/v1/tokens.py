@@ -1,0 +1,53 @@
+"""`/tokens`: API tokens."""
+
+from __future__ import annotations
+
+from fastapi import Response
+
+from affluent.api.auth import Caller
+from affluent.api.routing import needs, router
+from affluent.api.v1.hub import After, Hub, Limit
+from affluent.api.v1.schemas import NewTokenRequest
+from affluent.services.errors import Forbidden
+from affluent.services.pages import Page
+from affluent.services.scopes import grants
+from affluent.services.tokens import NewToken, TokenView
+
+routes = router("Tokens")
+
+
+@routes.get("/tokens", summary="List tokens", **needs("tokens:read", 422))
+async def find(hub: Hub, limit: Limit = 50, after: After = "") -> Page[TokenView]:
+    """Newest first, without their secrets."""
+    return await hub.tokens.list(limit=limit, after=after)
+
+
+@routes.post("/tokens", status_code=201, summary="Generate a token", **needs("tokens:write", 413, 422))
+async def create(hub: Hub, caller: Caller, wanted: NewTokenRequest, response: Response) -> NewToken:
+    """The secret is in this answer and never shown again. A token grants only what it holds itself."""
+    for scope in wanted.scopes:
+        if not grants(caller.scopes, scope):
+            raise Forbidden(f"This token cannot grant the scope {scope}, because it lacks it itself.", field="scopes")
+    made = await hub.tokens.generate(
+        name=wanted.name, scopes=wanted.scopes, expires_at=wanted.expires_at, created_by=caller.name
+    )
+    response.headers["Location"] = f"tokens/{made.token.id}"
+    return made
+
+
+@routes.get("/tokens/{token_id}", summary="Show a token", **needs("tokens:read", 404))
+async def show(hub: Hub, token_id: str) -> TokenView:
+    """One token, without its secret."""
+    return await hub.tokens.get(token_id)
+
+
+@routes.post("/tokens/{token_id}/deactivate", summary="Deactivate a token", **needs("tokens:write", 404))
+async def deactivate(hub: Hub, token_id: str) -> TokenView:
+    """Refused from now on; it stays in the list."""
+    return await hub.tokens.deactivate(token_id)
+
+
+@routes.delete("/tokens/{token_id}", status_code=204, summary="Delete a token", **needs("tokens:write", 404))
+async def delete(hub: Hub, token_id: str) -> None:
+    """Gone from now on."""
+    await hub.tokens.delete(token_id)

@@ -1,0 +1,125 @@
+"""A client that calls the API in process, as an ASGI server would: no socket, no thread."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from affluent.api.v1 import api
+from affluent.engine.fairness import FairClock
+from affluent.engine.intake import Intake
+from affluent.engine.journal import Journal
+from affluent.kit.jsons import dumps, loads
+from affluent.services.events import Events
+from affluent.services.identities import Identities
+from affluent.services.runs import Runs
+from affluent.settings import Settings
+from tests.integration.services.desk import Desk, desk
+
+LARGEST = 100_000
+
+
+@dataclass
+class Answer:
+    """One HTTP answer."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body."""
+        return loads(self.body)
+
+
+@dataclass
+class Client:
+    """Sends requests with one token."""
+
+    desk: Desk
+    application: Any
+    secret: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    async def __call__(
+        self, method: str, path: str, json: Any = None, *, raw: bytes | None = None, **headers: str
+    ) -> Answer:
+        """One request."""
+        target, _, query = path.partition("?")
+        body = raw if raw is not None else (dumps(json).encode() if json is not None else b"")
+        sent = {
+            "host": "api.example",
+            **self.headers,
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
+        if body:
+            sent.setdefault("content-type", "application/json")
+        if self.secret:
+            sent.setdefault("authorization", f"Bearer {self.secret}")
+        scope = {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
+            "path": f"/api/v1{target}", "raw_path": f"/api/v1{target}".encode(), "query_string": query.encode(),
+            "root_path": "", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
+            "headers": [(name.encode(), value.encode("latin-1")) for name, value in sent.items()],
+        }  # fmt: skip
+        parts = [body[start : start + 60_000] for start in range(0, len(body), 60_000)] or [b""]
+        messages = [
+            {"type": "http.request", "body": part, "more_body": index < len(parts) - 1}
+            for index, part in enumerate(parts)
+        ]
+        got: list[Any] = []
+
+        async def receive() -> Any:
+            return messages.pop(0) if messages else {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            got.append(message)
+
+        await self.application(scope, receive, send)
+        start = next(message for message in got if message["type"] == "http.response.start")
+        received = b"".join(message.get("body", b"") for message in got if message["type"] == "http.response.body")
+        shown = {name.decode(): value.decode("latin-1") for name, value in start["headers"]}
+        return Answer(start["status"], shown, received)
+
+    async def limited(self, *scopes: str) -> Client:
+        """The same with a token of these scopes."""
+        secret = (await self.desk.tokens.generate(name="Limited", scopes=scopes)).secret
+        return Client(self.desk, self.application, secret)
+
+    def anonymous(self, **headers: str) -> Client:
+        """The same without a token."""
+        return Client(self.desk, self.application, headers=headers)
+
+
+@asynccontextmanager
+async def client(database_url: str) -> AsyncIterator[Client]:
+    """The API over real services, with a token that may do everything."""
+    async with desk(database_url) as it:
+        intake, journal = Intake(it.queue, FairClock(), lambda: None), Journal(it.queue, lambda: None)
+        hub = SimpleNamespace(
+            settings=Settings(max_body_bytes=LARGEST),
+            runs=Runs(
+                database=it.database,
+                intake=intake,
+                journal=journal,
+                queue=it.queue,
+                fair=FairClock(),
+                wake=lambda: None,
+            ),
+            events=Events(it.database),
+            identities=Identities(it.database, it.catalog),
+            **{
+                name: getattr(it, name)
+                for name in ("catalog", "tokens", "connections", "flows", "flow_connections", "preview")
+            },
+        )
+        application = Starlette(routes=[Mount("/api/v1", api(hub))])
+        secret = (await it.tokens.generate(name="All", scopes=["*:write"])).secret
+        yield Client(it, application, secret)
