@@ -115,8 +115,11 @@ def _check_steps(catalog: Catalog, parts: _Parts, trigger: Trigger | None) -> It
             later=frozenset(ids[order:]) - set(earlier),
         )
         yield from check_condition(step.condition, known, f"{place}.condition")
+        told: set[str] = set()
         for name, value in step.inputs.items():
-            yield from check_mapped(value, known, f"{place}.inputs.{name}")
+            found = list(check_mapped(value, known, f"{place}.inputs.{name}"))
+            yield from found
+            told |= {name} if found else set()
         app, action = samples.found(catalog, step)
         if app is None:
             yield FlowProblem(field=f"{place}.app", message=f"There is no app {step.app!r}.")
@@ -125,7 +128,7 @@ def _check_steps(catalog: Catalog, parts: _Parts, trigger: Trigger | None) -> It
             message = f"{app.title} has no action {step.action!r}; it has {there_are}."
             yield FlowProblem(field=f"{place}.action", message=message)
         else:
-            setting = Setting(data=data, subject=trigger.subject if trigger else Subject())
+            setting = Setting(data=data, subject=trigger.subject if trigger else Subject(), told=frozenset(told))
             yield from check_fields(step, action, setting, place)
             outputs[step.id] = {**samples.action_output(app, action), "outcome": samples.outcome_of(action)}
         earlier[step.id] = action.output if action else None

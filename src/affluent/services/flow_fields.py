@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from affluent.domain.expression import Expression, ExpressionError
+from affluent.domain.expression import Expression
 from affluent.domain.flow import Step
 from affluent.domain.mapping import MappingError, render
 from affluent.kit.jsons import JSONValue
@@ -29,13 +29,16 @@ class Setting:
     """Samples of trigger and earlier steps, and the defaults of the flow's inputs."""
     subject: Subject
     """Where in the trigger's payload the amount in major units is."""
+    told: frozenset[str] = frozenset()
+    """Fields of which something is known to be wrong already."""
 
 
 def check_fields(step: Step, action: Action, setting: Setting, place: str) -> Iterator[FlowProblem]:
     """Every problem of a step's inputs; `place` is the step's own path, e.g. steps.0."""
     fields = action.input.model_fields
+    is_open = action.input.model_config.get("extra") == "allow"
     for name in step.inputs:
-        if name not in fields:
+        if name not in fields and not is_open:
             known = ", ".join(fields) or "none"
             yield FlowProblem(
                 field=f"{place}.inputs.{name}", message=f"{action.title} has no such field; it has {known}."
@@ -46,14 +49,12 @@ def check_fields(step: Step, action: Action, setting: Setting, place: str) -> It
             if info.is_required():
                 yield FlowProblem(field=f"{place}.inputs.{name}", message="This field is required.")
             continue
-        yield from _check_value(name, value, action, setting, f"{place}.inputs.{name}")
+        if name not in setting.told:
+            yield from _check_value(name, value, action, setting, f"{place}.inputs.{name}")
 
 
 def _check_value(name: str, value: JSONValue, action: Action, setting: Setting, place: str) -> Iterator[FlowProblem]:
-    try:
-        found = expressions_of(value)
-    except ExpressionError:
-        return  # told where references are checked
+    found = expressions_of(value)
     is_amount = action.money is not None and action.money[0] == name
     if is_amount and _is_major(found, setting.subject):
         yield _wrong_unit(place, setting.subject)
