@@ -25,6 +25,7 @@ from affluent.services.errors import Conflict, Invalid, NotFound
 from affluent.services.names import checked_name
 from affluent.services.pages import Page, bounded, page_of
 from affluent.store import connections as store
+from affluent.store.configuration import alone
 from affluent.store.database import Database, on_commit
 from affluent.vault.envelope import Vault
 
@@ -80,7 +81,7 @@ class Connections:
             "updated_at": now,
         }
         try:
-            row = await self._database.write(lambda connection: store.add(connection, values))
+            row = await self._database.write(alone(lambda connection: store.add(connection, values)))
         except IntegrityError as error:
             raise _taken(of_app, name) from error
         return self._view(row, [])
@@ -133,7 +134,7 @@ class Connections:
         local = app.is_local(given.model) if given else None
         try:
             return await self._database.write(
-                lambda connection: self._change(connection, before, changes, is_local=local)
+                alone(lambda connection: self._change(connection, before, changes, is_local=local))
             )
         except IntegrityError as error:
             raise _taken(app, str(changes["name"])) from error
@@ -162,7 +163,7 @@ class Connections:
         changes: dict[str, Any] = {"tested_at": clock.now()}
         if before.status == "needs_attention":
             changes |= {"status": "active", "status_reason": "", "updated_at": clock.now()}
-        view = await self._database.write(lambda connection: self._change(connection, before, changes))
+        view = await self._database.write(alone(lambda connection: self._change(connection, before, changes)))
         self._plans.forget()
         return ConnectionTest(ok=True, message=said or f"{app.title} accepted it.", field="", connection=view)
 
@@ -197,7 +198,7 @@ class Connections:
                 )
             store.remove(connection, connection_id)
 
-        await self._database.write(unit)
+        await self._database.write(alone(unit))
         self._plans.forget()
 
     async def _prove(self, app: App, given: Credentials, connection_id: str, limit: Limit | None = None) -> None:
@@ -211,7 +212,7 @@ class Connections:
             before = _found(store.one(connection, connection_id), connection_id)
             return self._change(connection, before, {**changes, "updated_at": clock.now()})
 
-        view = await self._database.write(unit)
+        view = await self._database.write(alone(unit))
         self._plans.forget()
         return view
 

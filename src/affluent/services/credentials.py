@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import typing
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from affluent.engine.limits import Limiter
 from affluent.kit import clock
 from affluent.kit.jsons import JSONObject, JSONValue, dumps, loads
 from affluent.kit.logs import logger
-from affluent.sdk import App, AppError, AuthFailed, Context, CredentialsModel, Effect, Limit, Misconfigured
+from affluent.sdk import App, AppError, AuthFailed, Context, CredentialsModel, Effect, Limit, Misconfigured, Unavailable
 from affluent.services.errors import Invalid
 from affluent.services.validation import problems_of
 from affluent.vault.envelope import CannotOpen, Vault
@@ -21,6 +22,8 @@ from affluent.vault.envelope import CannotOpen, Vault
 _log = logger("connections")
 _BEFORE_ALL = Priority.LIVE - 1
 """A person waits for the answer of a test."""
+_LONGEST_TEST_SECONDS = 45.0
+"""So a person does not wait for a request limit that has no room for hours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,9 +117,16 @@ class Tester:
             credentials=given.model, http=door, now=clock.now(), server_url=self._server_url
         )
         try:
-            return str(await app.tester(context) or "")
+            async with asyncio.timeout(_LONGEST_TEST_SECONDS):
+                return str(await app.tester(context) or "")
         except AppError:
             raise
+        except TimeoutError as error:
+            if not door.exchanges:
+                raise Unavailable(
+                    f"The request limit of this connection leaves no room for a test right now; {app.title} was not asked."
+                ) from error
+            raise Unavailable(f"{app.title} did not answer in time.") from error
         except Exception as error:
             _log.exception("the test of a connection failed by a defect", app=app.key)
             raise AppError(

@@ -30,6 +30,7 @@ from affluent.services.pages import Page, bounded, page_of
 from affluent.services.validation import problems_of
 from affluent.store import flow_connections as store
 from affluent.store import flows
+from affluent.store.configuration import alone
 from affluent.store.database import Database
 from affluent.vault.envelope import CannotOpen, Vault
 
@@ -103,7 +104,7 @@ class FlowConnections:
             store.add(connection, values | columns)
             return self._show(connection, link_id)
 
-        view = await self._database.write(unit)
+        view = await self._database.write(alone(unit))
         return NewHookSecret(flow_connection=view, hook_secret=secret)
 
     async def list(
@@ -181,7 +182,7 @@ class FlowConnections:
             self._journal.release(connection, keys)
             store.remove(connection, flow_connection_id)
 
-        await self._database.write(unit)
+        await self._database.write(alone(unit))
         self._plans.forget()
 
     async def rotate_secret(self, flow_connection_id: str, *, secret: str = "") -> NewHookSecret:
@@ -234,7 +235,7 @@ class FlowConnections:
             store.change(connection, row.id, {**values, "updated_at": clock.now()})
             return self._show(connection, row.id)
 
-        view = await self._database.write(unit)
+        view = await self._database.write(alone(unit))
         self._plans.forget()
         return view
 
@@ -262,7 +263,6 @@ class FlowConnections:
         """
         if not definition.tracks_money_of:
             return
-        self._queue.lock(connection, [f"money:{definition.tracks_money_of}"])
         own = self._bindings.tracking(definition, bindings)
         for other in store.enabled_but(connection, link_id):
             theirs = FlowDefinition.model_validate(other.definition)

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row
-from sqlalchemy.exc import IntegrityError
 
 from affluent.catalog import Catalog
 from affluent.domain.diff import changes
@@ -25,6 +24,7 @@ from affluent.services.names import LONGEST_NAME
 from affluent.services.pages import Page, bounded, page_of
 from affluent.store import flow_connections as links
 from affluent.store import flows as store
+from affluent.store.configuration import alone
 from affluent.store.database import Database
 from affluent.vault.envelope import Vault
 
@@ -44,10 +44,7 @@ class Flows:
 
     async def sync_public(self, definitions: Sequence[FlowDefinition]) -> int:
         """Bring the shipped flows up to their files; returns how many changed. Safe to repeat, also in parallel."""
-        try:
-            changed = await self._database.write(lambda connection: self._sync(connection, definitions))
-        except IntegrityError:  # another process was first
-            changed = await self._database.write(lambda connection: self._sync(connection, definitions))
+        changed = await self._database.write(alone(lambda connection: self._sync(connection, definitions)))
         self._plans.forget()
         return changed
 
@@ -111,7 +108,7 @@ class Flows:
                 self._publish(connection, flow_id, definition, author=author, note="", now=now)
             return _detail(connection, flow_id)
 
-        return await self._database.write(unit)
+        return await self._database.write(alone(unit))
 
     async def copy(self, flow_id: str) -> FlowDetail:
         """A private draft that says what a flow says; raises NotFound."""
@@ -130,7 +127,7 @@ class Flows:
             facts = _facts(draft) if row.version == 0 else {}
             store.change(connection, flow_id, {"draft": draft, "draft_at": now, "updated_at": now, **facts})
 
-        await self._database.write(unit)
+        await self._database.write(alone(unit))
         return now
 
     async def discard_draft(self, flow_id: str) -> FlowDetail:
@@ -142,7 +139,7 @@ class Flows:
             store.change(connection, flow_id, {"draft": None, "draft_at": None})
             return _detail(connection, flow_id)
 
-        return await self._database.write(unit)
+        return await self._database.write(alone(unit))
 
     def validate(self, draft: JSONObject) -> tuple[FlowProblem, ...]:
         """What is wrong with a definition; errors keep it from being published, warnings do not."""
@@ -169,7 +166,7 @@ class Flows:
                 flow=_detail(connection, flow_id), changes=changes(before, definition), attention=tuple(attention)
             )
 
-        published = await self._database.write(unit)
+        published = await self._database.write(alone(unit))
         self._plans.forget()
         return published
 
@@ -183,7 +180,7 @@ class Flows:
             store.change(connection, flow_id, {"draft": said, "draft_at": now, "updated_at": now})
             return _detail(connection, flow_id)
 
-        return await self._database.write(unit)
+        return await self._database.write(alone(unit))
 
     async def delete(self, flow_id: str) -> None:
         """Delete a private flow; raises NotFound, Conflict for a shipped one and while it is connected."""
@@ -196,7 +193,7 @@ class Flows:
                 raise Conflict(f"This flow is connected: {names}. Remove its flow connections first.")
             store.remove(connection, flow_id)
 
-        await self._database.write(unit)
+        await self._database.write(alone(unit))
 
     def _valid(self, draft: JSONObject) -> FlowDefinition:
         errors = [problem for problem in check_draft(draft, self._catalog) if problem.is_error]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from json import dumps
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +16,7 @@ from affluent.api.v1 import api
 from affluent.engine.fairness import FairClock
 from affluent.engine.intake import Intake
 from affluent.engine.journal import Journal
-from affluent.kit.jsons import dumps, loads
+from affluent.kit.jsons import loads
 from affluent.services.events import Events
 from affluent.services.identities import Identities
 from affluent.services.runs import Runs

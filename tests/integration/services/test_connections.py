@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from affluent.domain.event import WORKSPACE
+from affluent.services import credentials
 from affluent.services.errors import Conflict, Invalid, NotFound
 from affluent.store import tables
 from tests.integration.services.desk import desk
@@ -214,6 +215,17 @@ async def test_the_owner_may_set_a_limit_of_his_own(database_url):
         with pytest.raises(Invalid) as caught:
             await it.connections.set_limit(made, requests=0)
         assert caught.value.field == "limit_requests"
+
+
+async def test_a_test_does_not_wait_for_a_limit_without_room(database_url, monkeypatch):
+    monkeypatch.setattr(credentials, "_LONGEST_TEST_SECONDS", 0.2)
+    async with desk(database_url) as it:
+        made = await it.shop()
+        await it.connections.set_limit(made, requests=1, seconds=86_400)
+        await it.connections.test(made)
+        tested = await it.connections.test(made)
+        assert (tested.ok, tested.connection.status) == (False, "active")
+        assert "no room" in tested.message
 
 
 async def test_secrets_that_cannot_be_opened_can_be_entered_anew(database_url):

@@ -171,7 +171,7 @@ async def test_the_runs_of_a_deleted_flow_keep_its_name(database_url):
 async def test_flow_connections_follow_a_new_version_and_say_what_they_need(database_url):
     async with desk(database_url) as it:
         steps = outbound()["steps"]
-        flow_id = await it.flow(steps=steps[1:])
+        flow_id = await it.flow(steps=[{**steps[1], "inputs": {"plan": "PLAN-1"}}])
         billing = await it.billing()
         made = await it.flow_connections.create(
             flow_id=flow_id, name="Live", bindings={"trigger": billing, "attach": billing}
