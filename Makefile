@@ -19,11 +19,11 @@ KEY := $(shell { pwd; sed '/^\[tool\./,$$d' pyproject.toml; cat requirements*.lo
 READY_RUN := $(VENV)/.ready-run-$(KEY)
 READY_DEV := $(VENV)/.ready-dev-$(KEY)
 
-.PHONY: help setup demo test lint format bench bench-full chaos fuzz lock build clean system-postgres system-browser
+.PHONY: help setup demo test lint format bench bench-full chaos fuzz lock first-migration build clean system-postgres system-browser
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do
-		printf '  make %-11s %s\n' "$$name" "$$text"
+		printf '  make %-16s %s\n' "$$name" "$$text"
 	done
 
 setup: $(READY_DEV) ## .venv with everything a developer needs
@@ -67,6 +67,9 @@ lock: $(READY_DEV) ## newest versions into the two lock files
 	$$compile -o requirements.lock
 	$$compile --group dev --constraints requirements.lock -o requirements-dev.lock
 	if grep -nE '://|^--|^ *# via -r ' requirements*.lock; then echo 'A lock must name no host and no path.' >&2; exit 1; fi
+
+first-migration: $(READY_DEV) ## draw the first migration anew from the tables (until a release has shipped one)
+	@$(BIN)/python -m scripts.first_migration
 
 build: $(READY_DEV) ## wheel and source archive in dist/
 	@$(UV) build --quiet --clear

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 
 from sqlalchemy import MetaData
 
-_MODULES = ("tables", "tables_billing", "tables_people")
-
 
 def metadata() -> MetaData:
-    """The metadata with every table of the product."""
-    for name in _MODULES:
-        importlib.import_module(f"affluent.store.{name}")
-    tables: MetaData = importlib.import_module("affluent.store.tables").metadata
+    """The metadata with every table of the product: the modules `tables` and `tables_*`."""
+    for module in pkgutil.iter_modules(__path__):
+        if module.name.startswith("tables"):
+            importlib.import_module(f"{__name__}.{module.name}")
+    tables: MetaData = importlib.import_module(f"{__name__}.tables").metadata
     return tables

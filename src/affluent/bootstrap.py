@@ -1,0 +1,201 @@
+"""The composition root: the only place that wires settings, store, engine, apps and services."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from affluent import catalog as catalogs
+from affluent.billing import Billing
+from affluent.catalog import Catalog
+from affluent.engine.breaker import Breaker
+from affluent.engine.dispatch.embedded import EmbeddedDispatcher
+from affluent.engine.dispatch.postgres import PgQueue, PostgresDispatcher, requeue_lost
+from affluent.engine.door import Network
+from affluent.engine.executor import Executor
+from affluent.engine.fairness import FairClock
+from affluent.engine.intake import Intake
+from affluent.engine.journal import Journal
+from affluent.engine.limits import Limiter, shared_reserve
+from affluent.engine.plans import Plans
+from affluent.engine.queue import Queue, TableQueue
+from affluent.engine.steps import StepRunner
+from affluent.services.connections import Connections
+from affluent.services.events import Events
+from affluent.services.flow_connections import FlowConnections
+from affluent.services.flows import Flows
+from affluent.services.hooks import Hooks
+from affluent.services.identities import Identities
+from affluent.services.preview import Preview
+from affluent.services.runs import Runs
+from affluent.services.scopes import ALL_SCOPES
+from affluent.services.tokens import Tokens, TokenView
+from affluent.settings import Settings
+from affluent.store import schema
+from affluent.store.database import Database
+from affluent.store.open import open_database
+from affluent.store.postgres import PostgresDatabase
+from affluent.vault import keys
+from affluent.vault.envelope import Vault
+
+
+class Dispatcher(Protocol):
+    """Executes due runs in this process."""
+
+    def wake(self) -> None:
+        """There may be something to do."""
+
+    async def start(self) -> None:
+        """Begin."""
+
+    async def stop(self) -> None:
+        """Finish or hand back what is held."""
+
+    @property
+    def running(self) -> int:
+        """How many runs are being executed."""
+
+
+class Doorbell:
+    """Tells the dispatcher of this process that there is work; a process without one has nobody to tell."""
+
+    def __init__(self) -> None:
+        self._dispatcher: Dispatcher | None = None
+
+    def ring(self) -> None:
+        """There may be something to do."""
+        if self._dispatcher is not None:
+            self._dispatcher.wake()
+
+    def listen(self, dispatcher: Dispatcher) -> None:
+        """Ring at this dispatcher from now on."""
+        self._dispatcher = dispatcher
+
+
+@dataclass(slots=True, kw_only=True)
+class Hub:
+    """Everything, wired. `open` connects; `close` finishes and disconnects."""
+
+    settings: Settings
+    catalog: Catalog
+    database: Database
+    vault: Vault
+    network: Network
+    limiter: Limiter
+    plans: Plans
+    intake: Intake
+    executor: Executor
+    dispatcher: Dispatcher
+    tokens: Tokens
+    connections: Connections
+    flows: Flows
+    flow_connections: FlowConnections
+    preview: Preview
+    runs: Runs
+    events: Events
+    identities: Identities
+    hooks: Hooks
+    billing: Billing
+    server_url: str
+
+    async def open(self) -> None:
+        """Migrate, connect, and publish the ready-made flows."""
+        await schema.upgrade(self.database)
+        await self.database.open()
+        await self.flows.sync_public(self.catalog.public_flows())
+
+    async def close(self) -> None:
+        """Finish what was handed in, then disconnect."""
+        await self.network.close()
+        await self.database.close()
+
+    async def authorise(self, secret: str, scope: str) -> TokenView:
+        """The token of a secret, when it has the scope; raises Unauthorised or Forbidden."""
+        return await self.tokens.authorise(secret, scope)
+
+    async def first_token(self) -> str:
+        """The secret of a token with all scopes, on the very first start; afterwards empty."""
+        if await self.tokens.list(limit=1):
+            return ""
+        return (await self.tokens.generate(name="First token", scopes=ALL_SCOPES, created_by="first start")).secret
+
+    async def requeue_lost(self) -> int:
+        """Queue runs again that nobody holds; only needed where workers share a queue."""
+        return await self.database.write(requeue_lost) if isinstance(self.database, PostgresDatabase) else 0
+
+
+def build(settings: Settings, *, own_url: str) -> Hub:
+    """Wire a hub. `own_url` is where this server listens; vendors and people may know it by another, public one."""
+    database = open_database(settings.database_url, settings.sqlite_path())
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    catalog = catalogs.load()
+    vault = keys.load(
+        value=settings.master_key.get_secret_value(), path=settings.master_key_file or settings.data_dir / "master.key"
+    )
+    is_shared = isinstance(database, PostgresDatabase)
+    queue: Queue = PgQueue() if is_shared else TableQueue()
+    bell, fair = Doorbell(), FairClock()
+    network = Network(
+        allow_private=settings.allow_private_addresses, timeout_seconds=settings.request_timeout_seconds, own_url=own_url
+    )
+    limiter = Limiter(shared_reserve(database) if is_shared else None)
+    intake, journal = Intake(queue, fair, bell.ring), Journal(queue, bell.ring)
+    plans = Plans(database, catalog.apps, vault)
+    steps = StepRunner(
+        database=database,
+        network=network,
+        limiter=limiter,
+        breaker=Breaker(),
+        settle_seconds=settings.settle_seconds,
+    )
+    executor = Executor(database=database, journal=journal, plans=plans, steps=steps)
+    dispatcher = _dispatcher(settings, database, executor, fair)
+    bell.listen(dispatcher)
+    server_url = settings.public_url.rstrip("/") or own_url
+    return Hub(
+        settings=settings,
+        catalog=catalog,
+        database=database,
+        vault=vault,
+        network=network,
+        limiter=limiter,
+        plans=plans,
+        intake=intake,
+        executor=executor,
+        dispatcher=dispatcher,
+        tokens=Tokens(database=database),
+        connections=Connections(
+            database=database,
+            catalog=catalog,
+            vault=vault,
+            plans=plans,
+            queue=queue,
+            network=network,
+            limiter=limiter,
+            wake=bell.ring,
+            server_url=own_url,
+        ),
+        flows=Flows(database=database, catalog=catalog),
+        flow_connections=FlowConnections(
+            database=database, catalog=catalog, vault=vault, plans=plans, intake=intake, server_url=server_url
+        ),
+        preview=Preview(database=database, catalog=catalog, vault=vault, server_url=own_url),
+        runs=Runs(database=database, intake=intake, journal=journal, queue=queue, fair=fair, wake=bell.ring),
+        events=Events(database),
+        identities=Identities(database, catalog),
+        hooks=Hooks(database=database, catalog=catalog, vault=vault, intake=intake),
+        billing=Billing(database, intake.accept),
+        server_url=server_url,
+    )
+
+
+def _dispatcher(settings: Settings, database: Database, executor: Executor, fair: FairClock) -> Dispatcher:
+    if isinstance(database, PostgresDatabase):
+        return PostgresDispatcher(
+            url=database.url,
+            database=database,
+            executor=executor,
+            concurrency=settings.concurrency,
+            lease_seconds=settings.lease_seconds,
+        )
+    return EmbeddedDispatcher(database=database, executor=executor, fair=fair, concurrency=settings.concurrency)

@@ -1,0 +1,5 @@
+"""The `affluent` command."""
+
+from affluent.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,42 @@
+"""All that one server answers: hooks, the billing workspace, the REST API, health, the interface."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp
+
+from affluent.api.togai import togai_routes
+from affluent.api.v1 import api
+from affluent.bootstrap import Hub
+from affluent.store.database import StoreUnavailable
+from affluent.web import web
+from affluent.webhooks.receive import hook_routes
+
+
+def application(hub: Hub) -> ASGIApp:
+    """The server as one ASGI application."""
+    routes: list[BaseRoute] = [
+        *hook_routes(hub.hooks, max_body_bytes=hub.settings.max_body_bytes),
+        *_health(hub),
+        Mount("/togai", togai_routes(hub.billing, hub.authorise)),
+        Mount("/api/v1", api(hub)),
+        Mount("/", web(hub)),
+    ]
+    return Starlette(routes=routes)
+
+
+def _health(hub: Hub) -> list[Route]:
+    async def alive(_request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def ready(_request: Request) -> Response:
+        try:
+            await hub.database.read(lambda connection: connection.exec_driver_sql("SELECT 1").scalar())
+        except StoreUnavailable as error:
+            return JSONResponse({"status": "unavailable", "reason": str(error)}, status_code=503)
+        return JSONResponse({"status": "ready"})
+
+    return [Route("/healthz", alive), Route("/readyz", ready)]

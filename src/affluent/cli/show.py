@@ -1,0 +1,175 @@
+"""Lists and single things on the command line: apps, flows, runs, tokens. Reads the store directly, no server needed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+import uvloop
+
+from affluent.bootstrap import Hub, build
+from affluent.catalog import load
+from affluent.cli.output import console, fail, say_json, table
+from affluent.kit import logs
+from affluent.services.errors import ServiceError
+from affluent.settings import Settings
+from affluent.store.runs import RunFilter
+
+T = TypeVar("T")
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")]
+DataDir = Annotated[Path | None, typer.Option(help="Folder of the database and the key file.")]
+DatabaseUrl = Annotated[str | None, typer.Option(help="postgresql://user@host/name; empty: SQLite in the data folder.")]
+
+apps = typer.Typer(help="The catalogue of apps.", no_args_is_help=True)
+flows = typer.Typer(help="Flows, ready-made and your own.", no_args_is_help=True)
+runs = typer.Typer(help="Runs: what happened.", no_args_is_help=True)
+tokens = typer.Typer(help="API tokens.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the groups to the command."""
+    for name, group in (("apps", apps), ("flows", flows), ("runs", runs), ("tokens", tokens)):
+        app.add_typer(group, name=name)
+
+
+def with_hub(use: Callable[[Hub], Awaitable[T]], data_dir: Path | None, database_url: str | None) -> T:
+    """Open the store, use it, close it; errors in words."""
+    given = {"data_dir": data_dir, "database_url": database_url}
+    settings = Settings(**{key: value for key, value in given.items() if value is not None})
+    logs.configure(level="warning")
+
+    async def work() -> T:
+        hub = build(settings, own_url=settings.public_url or f"http://{settings.host}:{settings.port}")
+        await hub.open()
+        try:
+            return await use(hub)
+        finally:
+            await hub.close()
+
+    try:
+        return uvloop.run(work())
+    except ServiceError as error:
+        fail(error.message)
+
+
+@apps.command("list")
+def list_apps(as_json: AsJson = False) -> None:
+    """All apps with their triggers and actions counted."""
+    found = load().apps.values()
+    if as_json:
+        say_json(
+            [
+                {"key": a.key, "title": a.title, "triggers": sorted(a.triggers), "actions": sorted(a.actions)}
+                for a in found
+            ]
+        )
+        return
+    table(
+        "Apps",
+        ["Key", "App", "Triggers", "Actions"],
+        [[a.key, a.title, len(a.triggers), len(a.actions)] for a in found],
+    )
+
+
+@apps.command("show")
+def show_app(key: str, as_json: AsJson = False) -> None:
+    """One app: triggers and actions with their texts."""
+    app = load().apps.get(key)
+    if app is None:
+        fail(f"There is no app {key!r}; see: affluent apps list", 2)
+    operations = [("trigger", t.key, t.title, t.description) for t in app.triggers.values()]
+    operations += [("action", a.key, a.title, a.description.splitlines()[0]) for a in app.actions.values()]
+    if as_json:
+        names = ("kind", "key", "title", "description")
+        say_json(
+            {"key": app.key, "title": app.title, "operations": [dict(zip(names, o, strict=True)) for o in operations]}
+        )
+        return
+    console.print(f"[bold]{app.title}[/bold]: {app.description}")
+    table("Operations", ["Kind", "Key", "Title", "Description"], operations)
+
+
+@flows.command("list")
+def list_flows(as_json: AsJson = False, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """All flows."""
+    found = with_hub(lambda hub: hub.flows.list(limit=200), data_dir, database_url).items
+    if as_json:
+        say_json([asdict(flow) for flow in found])
+        return
+    table("Flows", ["Id", "Flow", "Type", "Version"], [[f.id, f.name, f.type, f.version] for f in found])
+
+
+@flows.command("show")
+def show_flow(flow_id: str, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """One flow with its definition, as JSON."""
+    say_json(asdict(with_hub(lambda hub: hub.flows.get(flow_id), data_dir, database_url)))
+
+
+@runs.command("list")
+def list_runs(
+    state: Annotated[
+        list[str] | None, typer.Option(help="Only runs in this state; may be given several times.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="How many.")] = 30,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Runs, newest first."""
+    wanted = RunFilter(states=tuple(state or ()))
+    found = with_hub(lambda hub: hub.runs.find(wanted, limit=limit), data_dir, database_url)
+    if as_json:
+        say_json([asdict(run) for run in found])
+        return
+    rows = [[run.id, run.state, run.title, run.flow_name, run.sentence] for run in found]
+    table("Runs", ["Id", "State", "About", "Flow", "What happened"], rows)
+
+
+@runs.command("show")
+def show_run(run_id: str, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """One run with steps and attempts, as JSON."""
+    say_json(asdict(with_hub(lambda hub: hub.runs.get(run_id), data_dir, database_url)))
+
+
+@runs.command("resume")
+def resume_run(run_id: str, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """Continue a run from the step where it stands. A running server takes it up."""
+    run = with_hub(lambda hub: hub.runs.resume(run_id), data_dir, database_url)
+    console.print(f"{run.id} is {run.state}.")
+
+
+@runs.command("replay")
+def replay_run(run_id: str, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """A new run of the same event on the current version; what was applied is not repeated."""
+    run = with_hub(lambda hub: hub.runs.replay(run_id), data_dir, database_url)
+    console.print(f"{run.id} is {run.state}.")
+
+
+@tokens.command("create")
+def create_token(
+    name: Annotated[str, typer.Option(help="What it is for.")],
+    scope: Annotated[list[str], typer.Option(help="e.g. invoices:read or *:write; may be given several times.")],
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Make an API token; the secret is printed once."""
+    made = with_hub(
+        lambda hub: hub.tokens.generate(name=name, scopes=tuple(scope), created_by="command line"),
+        data_dir,
+        database_url,
+    )
+    typer.echo(made.secret)
+
+
+@tokens.command("list")
+def list_tokens(as_json: AsJson = False, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """All tokens, without their secrets."""
+    found = with_hub(lambda hub: hub.tokens.list(limit=200), data_dir, database_url).items
+    if as_json:
+        say_json([asdict(token) for token in found])
+        return
+    rows = [[t.id, t.name, t.status, ", ".join(t.scopes), t.last_used_at or "never"] for t in found]
+    table("API tokens", ["Id", "Name", "Status", "Scopes", "Last used"], rows)

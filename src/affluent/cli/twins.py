@@ -1,0 +1,21 @@
+"""`affluent twins`: every vendor's stand-in on one port."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+
+from affluent.sdk.twin import Twin
+
+
+def twins_application(twins: Sequence[Twin]) -> Starlette:
+    """All twins, each under its key."""
+
+    async def index(_request: Request) -> Response:
+        return JSONResponse({"twins": {twin.key: f"/{twin.key}" for twin in twins}})
+
+    return Starlette(routes=[Route("/", index), *(Mount(f"/{twin.key}", twin.application()) for twin in twins)])
