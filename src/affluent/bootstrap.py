@@ -175,9 +175,16 @@ def build(settings: Settings, *, own_url: str) -> Hub:
             wake=bell.ring,
             server_url=own_url,
         ),
-        flows=Flows(database=database, catalog=catalog),
+        flows=Flows(database=database, catalog=catalog, vault=vault, plans=plans),
         flow_connections=FlowConnections(
-            database=database, catalog=catalog, vault=vault, plans=plans, intake=intake, server_url=server_url
+            database=database,
+            catalog=catalog,
+            vault=vault,
+            plans=plans,
+            intake=intake,
+            journal=journal,
+            queue=queue,
+            server_url=server_url,
         ),
         preview=Preview(database=database, catalog=catalog, vault=vault, server_url=own_url),
         runs=Runs(database=database, intake=intake, journal=journal, queue=queue, fair=fair, wake=bell.ring),

@@ -45,3 +45,7 @@ class Settings(BaseSettings):
     def sqlite_path(self) -> Path:
         """The database file used when no database_url is set."""
         return self.data_dir / "affluent.db"
+
+    def server_url(self) -> str:
+        """Where the server answers, as far as the settings tell: its public address, else host and port."""
+        return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"

@@ -11,17 +11,16 @@ from time import perf_counter
 from typing import Annotated
 
 import typer
-import uvloop
 
 from affluent.bootstrap import Hub, build
 from affluent.catalog import load
 from affluent.cli.books import Books, compare
-from affluent.cli.output import console, fail, say_json, table
+from affluent.cli.output import console, say_json, table
+from affluent.cli.run import run
 from affluent.cli.server import address, bind, running, serving
 from affluent.cli.signals import until_stopped
 from affluent.cli.story import Outside, Story
 from affluent.cli.twins import twins_application
-from affluent.kit import logs
 from affluent.settings import Settings
 
 _OUTAGE_SECONDS = 5.0
@@ -51,13 +50,9 @@ def demo(
     data_dir: Annotated[Path | None, typer.Option(help="Keep the data here; default: a temporary folder.")] = None,
 ) -> None:
     """Start everything with the vendors' twins, play a story, show what came of it."""
-    logs.configure(level="error")
     ports = (0, 0) if once else (port, twins_port)
-    try:
-        agrees = uvloop.run(_demo(ports=ports, data_dir=data_dir, once=once, as_json=as_json))
-    except OSError as error:
-        fail(f"{error.strerror or error}. Is the port taken? Choose others with --port and --twins-port.")
-    if not agrees:
+    work = _demo(ports=ports, data_dir=data_dir, once=once, as_json=as_json)
+    if not run(work, Settings(), log_level="error"):
         raise typer.Exit(1)
 
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvloop
 
 from affluent.bootstrap import Hub, build
 from affluent.cli import show
 from affluent.cli.demo import demo
+from affluent.cli.options import DatabaseUrl, DataDir, settings_with
 from affluent.cli.output import console, fail
-from affluent.cli.server import AlreadyRunning, address, bind, hold, running, serving
+from affluent.cli.run import run
+from affluent.cli.server import address, bind, hold, running, serving
 from affluent.cli.signals import until_stopped
 from affluent.cli.twins import twins_application
-from affluent.kit import logs
 from affluent.settings import Settings
 from affluent.worker.loop import Worker
 
@@ -28,9 +27,6 @@ app = typer.Typer(
 )
 show.register(app)
 app.command()(demo)
-
-DataDir = Annotated[Path | None, typer.Option(help="Folder of the database and the key file.")]
-DatabaseUrl = Annotated[str | None, typer.Option(help="postgresql://user@host/name; empty: SQLite in the data folder.")]
 
 
 def main() -> None:
@@ -47,14 +43,20 @@ def serve(
     execute: Annotated[bool, typer.Option(help="Also execute runs here; off when separate workers do.")] = True,
 ) -> None:
     """Start the server. Needs no configuration: everything has a working default."""
-    settings = with_options(host=host, port=port, data_dir=data_dir, database_url=database_url)
+    settings = settings_with(host=host, port=port, data_dir=data_dir, database_url=database_url)
     run(_serve(settings, execute=execute), settings)
 
 
 @app.command()
-def worker(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+def worker(
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    public_url: Annotated[
+        str | None, typer.Option(help="Where the server answers, when not on --host, --port.")
+    ] = None,
+) -> None:
     """Execute runs beside a server, over PostgreSQL. Start as many as you like."""
-    settings = with_options(data_dir=data_dir, database_url=database_url)
+    settings = settings_with(data_dir=data_dir, database_url=database_url, public_url=public_url)
     if not settings.database_url.startswith(("postgresql://", "postgres://")):
         fail("worker needs --database-url postgresql://…; with SQLite the server executes runs itself.", 2)
     run(_work(settings), settings)
@@ -67,22 +69,6 @@ def twins(
 ) -> None:
     """Serve the vendors' stand-ins: stateful, documented answers, misbehaving on demand."""
     run(_twins(host, port), Settings())
-
-
-def with_options(**options: object) -> Settings:
-    """The settings, with the options that were given on the command line."""
-    return Settings(**{key: value for key, value in options.items() if value is not None})
-
-
-def run(work: object, settings: Settings) -> None:
-    """Run a coroutine to its end, with logging set up and errors in words."""
-    logs.configure(level=settings.log_level, as_json=settings.log_json)
-    try:
-        uvloop.run(work)  # type: ignore[arg-type]  # a coroutine
-    except AlreadyRunning as error:
-        fail(str(error))
-    except OSError as error:
-        fail(f"{error.strerror or error}. Is the port taken? Choose another with --port.")
 
 
 async def _serve(settings: Settings, *, execute: bool) -> None:
@@ -109,14 +95,16 @@ async def _welcome(hub: Hub) -> None:
 
 
 async def _work(settings: Settings) -> None:
-    hub = build(settings, own_url=settings.public_url)
+    hub = build(settings, own_url=settings.server_url())
     await hub.open()
-    worker = Worker(hub)
-    await worker.start()
-    console.print("Worker is ready.")
-    await until_stopped()
-    await worker.stop()
-    await hub.close()
+    try:
+        worker = Worker(hub)
+        await worker.start()
+        console.print("Worker is ready.")
+        await until_stopped()
+        await worker.stop()
+    finally:
+        await hub.close()
 
 
 async def _twins(host: str, port: int) -> None:

@@ -18,8 +18,8 @@ from affluent.cli.routes import application
 from affluent.worker.loop import Worker
 
 
-class AlreadyRunning(Exception):
-    """Another process has this data folder."""
+class CannotStart(Exception):
+    """Something of this machine that the server needs is taken; the message says what and what to do."""
 
 
 @asynccontextmanager
@@ -53,7 +53,7 @@ async def serving(app: ASGIApp, sockets: Sequence[socket.socket]) -> AsyncIterat
         )
     )
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # the command handles signals itself
-    server.capture_signals = suppress  # type: ignore[assignment,method-assign]  # same
+    server.capture_signals = suppress  # type: ignore[assignment,method-assign]  # nor does uvicorn
     task = asyncio.create_task(server.serve(sockets=list(sockets)), name="http")
     while not server.started and not task.done():
         await asyncio.sleep(0.005)
@@ -67,11 +67,17 @@ async def serving(app: ASGIApp, sockets: Sequence[socket.socket]) -> AsyncIterat
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket; raises OSError when the port is taken."""
+    """A listening socket; raises CannotStart when there is none to be had."""
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind((host, port))
-    sock.listen(2048)
+    try:
+        sock.bind((host, port))
+        sock.listen(2048)
+    except OSError as error:
+        sock.close()
+        raise CannotStart(
+            f"Cannot listen on {host}, port {port}: {error.strerror or error}. Choose another port (0 picks a free one)."
+        ) from error
     sock.setblocking(False)
     return sock
 
@@ -83,14 +89,14 @@ def address(sock: socket.socket) -> str:
 
 
 def hold(data_dir: Path) -> TextIO:
-    """Hold the data folder for this process; raises AlreadyRunning. Keep the file open as long as it is held."""
+    """Hold the data folder for this process; raises CannotStart. Keep the file open as long as it is held."""
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = (data_dir / "lock").open("w")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         file.close()
-        raise AlreadyRunning(
+        raise CannotStart(
             f"Another affluent process uses {data_dir}. Stop it, or choose another --data-dir."
         ) from error
     return file

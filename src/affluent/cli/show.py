@@ -8,20 +8,15 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
-import uvloop
 
 from affluent.bootstrap import Hub, build
 from affluent.catalog import load
+from affluent.cli.options import AsJson, DatabaseUrl, DataDir, settings_with
 from affluent.cli.output import console, fail, say_json, table
-from affluent.kit import logs
-from affluent.services.errors import ServiceError
-from affluent.settings import Settings
+from affluent.cli.run import run
 from affluent.store.runs import RunFilter
 
 T = TypeVar("T")
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")]
-DataDir = Annotated[Path | None, typer.Option(help="Folder of the database and the key file.")]
-DatabaseUrl = Annotated[str | None, typer.Option(help="postgresql://user@host/name; empty: SQLite in the data folder.")]
 
 apps = typer.Typer(help="The catalogue of apps.", no_args_is_help=True)
 flows = typer.Typer(help="Flows, ready-made and your own.", no_args_is_help=True)
@@ -37,22 +32,17 @@ def register(app: typer.Typer) -> None:
 
 def with_hub(use: Callable[[Hub], Awaitable[T]], data_dir: Path | None, database_url: str | None) -> T:
     """Open the store, use it, close it; errors in words."""
-    given = {"data_dir": data_dir, "database_url": database_url}
-    settings = Settings(**{key: value for key, value in given.items() if value is not None})
-    logs.configure(level="warning")
+    settings = settings_with(data_dir=data_dir, database_url=database_url)
 
     async def work() -> T:
-        hub = build(settings, own_url=settings.public_url or f"http://{settings.host}:{settings.port}")
+        hub = build(settings, own_url=settings.server_url())
         await hub.open()
         try:
             return await use(hub)
         finally:
             await hub.close()
 
-    try:
-        return uvloop.run(work())
-    except ServiceError as error:
-        fail(error.message)
+    return run(work(), settings, log_level="warning")
 
 
 @apps.command("list")

@@ -9,12 +9,18 @@ from affluent.store.postgres import PostgresDatabase
 from affluent.store.sqlite import SqliteDatabase
 
 
+class BadDatabaseUrl(ValueError):
+    """The URL names no database that we can use; the message says which ones we can."""
+
+
 def open_database(url: str, sqlite_path: Path) -> Database:
-    """The database, not yet connected. Accepts "", sqlite:///path and postgresql://…; raises ValueError otherwise."""
+    """The database, not yet connected. Accepts "", sqlite:///path and postgresql://…; raises BadDatabaseUrl otherwise."""
     if not url:
         return SqliteDatabase(sqlite_path)
     if url.startswith("sqlite:///"):
         return SqliteDatabase(Path(url.removeprefix("sqlite:///")))
     if url.startswith(("postgresql://", "postgres://")):
         return PostgresDatabase("postgresql://" + url.split("://", 1)[1])
-    raise ValueError(f"database_url must start with postgresql:// or sqlite:///, not {url.split(':', maxsplit=1)[0]!r}")
+    raise BadDatabaseUrl(
+        f"database_url must start with postgresql:// or sqlite:///, not {url.split(':', maxsplit=1)[0]!r}"
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 
 import pytest
@@ -44,7 +43,7 @@ def test_after_a_rotation_old_envelopes_open_and_new_ones_carry_the_new_key():
 def test_the_first_start_makes_a_key_file_that_only_its_owner_can_read(tmp_path):
     path = tmp_path / "data" / "master.key"
     made = keys.load(value="", path=path)
-    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert keys.load(value="", path=path).current == made.current
 
 

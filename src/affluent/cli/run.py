@@ -1,0 +1,44 @@
+"""Runs a command's coroutine: logging set up, and what stops it said in words instead of a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import asyncpg
+import uvloop
+from sqlalchemy.exc import SQLAlchemyError
+
+from affluent.cli.output import MISUSED, fail
+from affluent.cli.server import CannotStart
+from affluent.kit import logs
+from affluent.services.errors import ServiceError
+from affluent.settings import Settings
+from affluent.store.database import StoreUnavailable
+from affluent.store.open import BadDatabaseUrl
+from affluent.vault.keys import BadMasterKey
+
+T = TypeVar("T")
+
+
+def run(work: Coroutine[Any, Any, T], settings: Settings, *, log_level: str = "") -> T:
+    """Run a coroutine to its end. Whatever a person can mend ends the command with a sentence and its exit code."""
+    logs.configure(level=log_level or settings.log_level, as_json=settings.log_json)
+    try:
+        return uvloop.run(work)
+    except (BadDatabaseUrl, BadMasterKey) as error:
+        fail(str(error), MISUSED)
+    except (CannotStart, StoreUnavailable) as error:
+        fail(str(error))
+    except ServiceError as error:
+        fail(error.message)
+    except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        where = "database_url" if settings.database_url else f"the data folder {settings.data_dir}"
+        fail(f"{where}: {_reason(error)}")
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of the cause that a person can do something about."""
+    cause = getattr(error, "orig", None) or error
+    text = str(getattr(cause, "strerror", None) or cause) or type(cause).__name__
+    return text.splitlines()[0].split(">: ", 1)[-1]
