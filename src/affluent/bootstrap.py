@@ -26,6 +26,7 @@ from affluent.services.flow_connections import FlowConnections
 from affluent.services.flows import Flows
 from affluent.services.hooks import Hooks
 from affluent.services.identities import Identities
+from affluent.services.people import People
 from affluent.services.preview import Preview
 from affluent.services.runs import Runs
 from affluent.services.scopes import ALL_SCOPES
@@ -95,6 +96,7 @@ class Hub:
     events: Events
     identities: Identities
     hooks: Hooks
+    people: People
     billing: Billing
     server_url: str
 
@@ -118,6 +120,10 @@ class Hub:
         if await self.tokens.list(limit=1):
             return ""
         return (await self.tokens.generate(name="First token", scopes=ALL_SCOPES, created_by="first start")).secret
+
+    async def first_link(self) -> str:
+        """A link that creates the owner, once; empty when there is one."""
+        return await self.people.first_link()
 
     async def requeue_lost(self) -> int:
         """Queue runs again that nobody holds; only needed where workers share a queue."""
@@ -191,6 +197,7 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         events=Events(database),
         identities=Identities(database, catalog),
         hooks=Hooks(database=database, catalog=catalog, vault=vault, intake=intake),
+        people=People(database=database, server_url=server_url),
         billing=Billing(database, intake.accept),
         server_url=server_url,
     )

@@ -1,0 +1,47 @@
+"""Passwords: argon2id with the memory cost of OWASP's first recommendation, never on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from affluent.services.errors import Invalid
+
+SHORTEST = 12
+LONGEST = 256
+
+_hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+_nobody = _hasher.hash("the password of nobody")
+_at_once = asyncio.Semaphore(2)
+"""Each takes 19 MiB and a core; more at once would starve the rest of the process."""
+
+
+def checked_password(password: str) -> str:
+    """The password, when it is long enough to keep; raises Invalid."""
+    if len(password) < SHORTEST:
+        raise Invalid(f"Use at least {SHORTEST} characters; this one has {len(password)}.", field="password")
+    if len(password) > LONGEST:
+        raise Invalid(f"Use at most {LONGEST} characters; this one has {len(password)}.", field="password")
+    return password
+
+
+async def hashed(password: str) -> str:
+    """What is stored of a password."""
+    async with _at_once:
+        return await asyncio.to_thread(_hasher.hash, password)
+
+
+async def matches(password_hash: str, password: str) -> bool:
+    """Whether this is the password. An empty hash takes as long as a real one and never matches."""
+    async with _at_once:
+        is_right = await asyncio.to_thread(_verified, password_hash or _nobody, password[:LONGEST])
+    return is_right and bool(password_hash)
+
+
+def _verified(password_hash: str, password: str) -> bool:
+    try:
+        return _hasher.verify(password_hash, password)
+    except (VerificationError, InvalidHashError):
+        return False
