@@ -1,0 +1,105 @@
+"""The commands as a person meets them: first start, errors in words, the demo."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.process import AFFLUENT, calling, free_port, started
+
+
+def affluent(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """One command, run to its end."""
+    return subprocess.run([AFFLUENT, *arguments], capture_output=True, text=True, timeout=90, check=False)
+
+
+@pytest.mark.timeout(150)
+def test_the_demo_plays_its_story_and_the_books_agree() -> None:
+    done = affluent("demo", "--once", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout)
+    assert told["signups_tracked"] == 12
+    assert told["sales_tracked"] == 12
+    assert told["plans_attached"] == 12
+    assert told["refunds_tracked"] == 1
+    assert told["cancellations_tracked"] == 1
+    assert told["not_referred"] >= 8
+    assert told["retries"] > 0
+    assert told["duplicates_at_vendor"] == 0
+    assert told["lost"] == 0
+    assert set(told["commissions"]) == {"USD", "EUR", "INR", "JPY", "KWD"}
+
+
+async def test_the_first_start_needs_nothing_and_prints_its_secret_once(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    async with started("serve", "--port", "0", "--data-dir", str(data)) as (first, url):
+        token = await printed_token(first)
+        assert stat.S_IMODE((data / "master.key").stat().st_mode) == 0o600
+        async with calling(url, token) as call:
+            assert (await call("GET", "/readyz"))["status"] == "ready"
+            assert (await call("GET", "/api/v1/apps"))["items"]
+    async with started("serve", "--port", "0", "--data-dir", str(data)) as (again, url):
+        async with calling(url, token) as call:
+            assert len((await call("GET", "/api/v1/tokens"))["items"]) == 1
+        assert "aff_" not in again.output
+
+
+async def printed_token(process: object) -> str:
+    """The token that a first start prints, when it has printed it."""
+    async with asyncio.timeout(10):
+        while not (found := re.search(r"aff_\S+", process.output)):  # type: ignore[attr-defined]  # a Process
+            await asyncio.sleep(0.01)
+    return found[0]
+
+
+async def test_a_server_stops_when_asked_and_says_so(tmp_path: Path) -> None:
+    async with started("serve", "--port", "0", "--data-dir", str(tmp_path)) as (process, _):
+        assert await process.stop() == 0
+    assert "Stopping" in process.output
+
+
+async def test_a_taken_port_is_said_in_words(tmp_path: Path) -> None:
+    port = str(free_port())
+    async with started("serve", "--port", port, "--data-dir", str(tmp_path / "one")):
+        second = await asyncio.to_thread(affluent, "serve", "--port", port, "--data-dir", str(tmp_path / "two"))
+    assert second.returncode == 1
+    assert f"port {port}" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+async def test_two_servers_never_share_a_data_folder(tmp_path: Path) -> None:
+    async with started("serve", "--port", "0", "--data-dir", str(tmp_path)):
+        second = await asyncio.to_thread(affluent, "serve", "--port", "0", "--data-dir", str(tmp_path))
+    assert second.returncode == 1
+    assert "Another affluent process" in second.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("worker",), "postgresql://"),
+        (("serve", "--database-url", "mysql://x"), "database_url must start with"),
+        (("runs", "show", "run_none", "--data-dir", "{tmp}"), "There is no run run_none"),
+        (("apps", "show", "nothing"), "There is no app 'nothing'"),
+        (("tokens", "create", "--name", "x", "--scope", "wishes:grant", "--data-dir", "{tmp}"), "There is no scope"),
+    ],
+)
+def test_a_mistake_is_answered_with_a_sentence(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    done = affluent(*(argument.replace("{tmp}", str(tmp_path)) for argument in arguments))
+    assert done.returncode in (1, 2)
+    assert said in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_a_token_made_on_the_command_line_is_listed_without_its_secret(tmp_path: Path) -> None:
+    secret = affluent("tokens", "create", "--name", "CI", "--scope", "runs:read", "--data-dir", str(tmp_path)).stdout
+    listed = affluent("tokens", "list", "--json", "--data-dir", str(tmp_path)).stdout
+    assert secret.startswith("aff_")
+    assert [token["name"] for token in json.loads(listed)] == ["CI"]
+    assert secret.strip() not in listed
