@@ -1,0 +1,1 @@
+"""Measures the product from outside, beside a loop written by hand: `python -m benchmarks [--full]`."""

@@ -1,0 +1,108 @@
+"""Processes that are measured: started, watched through /proc, stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_START_SECONDS = 30.0
+ROOT = Path(__file__).parents[1]
+
+
+class DidNotStart(Exception):
+    """A process that ended, or said nothing in time; the message has what it wrote."""
+
+
+@dataclass(kw_only=True)
+class Process:
+    """A process of ours and what it writes."""
+
+    handle: subprocess.Popen[bytes]
+    written: Path
+    told: Path
+    began_at: float = field(default_factory=time.monotonic)
+
+    def line_with(self, text: str) -> str:
+        """The first line it writes that contains the text; waits for it."""
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            found = [line for line in self.output().splitlines(keepends=True) if text in line and line.endswith("\n")]
+            if found:
+                return found[0].strip()
+            if self.handle.poll() is not None:
+                break
+            time.sleep(0.005)
+        raise DidNotStart(self.output()[-3_000:])
+
+    def output(self) -> str:
+        """Everything it has written so far."""
+        return self.written.read_text(errors="replace")
+
+    @property
+    def cpu_seconds(self) -> float:
+        """User and system time so far."""
+        fields = Path(f"/proc/{self.handle.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+    @property
+    def resident_megabytes(self) -> float:
+        """Resident memory."""
+        lines = Path(f"/proc/{self.handle.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
+
+    @property
+    def transactions(self) -> int:
+        """How many transactions it has committed; see benchmarks.launch."""
+        self.told.unlink(missing_ok=True)
+        self.handle.send_signal(signal.SIGUSR1)
+        deadline = time.monotonic() + 5
+        while not self.told.exists():
+            if time.monotonic() > deadline:
+                return 0
+            time.sleep(0.01)
+        return int(json.loads(self.told.read_text())["transactions"])
+
+    def stop(self) -> None:
+        """Ask it to end and wait."""
+        if self.handle.poll() is None:
+            self.handle.terminate()
+            try:
+                self.handle.wait(15)
+            except subprocess.TimeoutExpired:
+                self.handle.kill()
+                self.handle.wait()
+
+
+def start(folder: Path, module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Process:
+    """Start `python -m module` with its output in a file of the folder."""
+    number, name = tempfile.mkstemp(prefix=module.rsplit(".", 1)[-1] + "-", dir=folder)
+    told = Path(name).with_suffix(".told")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("AFFLUENT_")}
+    with os.fdopen(number, "wb") as output:
+        handle = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**kept, **(environment or {}), "BENCHMARK_TELL": str(told), "COLUMNS": "300"},
+        )
+    return Process(handle=handle, written=Path(name), told=told)
+
+
+def stop_all(processes: Sequence[Process]) -> None:
+    """Stop them together."""
+    for process in processes:
+        if process.handle.poll() is None:
+            process.handle.terminate()
+    for process in processes:
+        process.stop()
