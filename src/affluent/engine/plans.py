@@ -127,7 +127,7 @@ class Plans:
             raise PlanBroken(f"Step {step.id!r} uses {step.app}.{step.action}, which is not installed.")
         problem = (
             ""
-            if bound is not None or app.credentials is None
+            if bound is not None or app.credentials is None or not app.needs_connection
             else f"Step {step.id!r} has no connection for {app.title}."
         )
         return PlannedStep(step=step, app=app, action=action, bound=bound, problem=problem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,7 +16,7 @@ from affluent.domain.run import Fate, Outcome
 from affluent.engine import effects
 from affluent.engine.breaker import Breaker
 from affluent.engine.claims import Claimed
-from affluent.engine.door import Network, VendorDoor
+from affluent.engine.door import Network, Postponed, VendorDoor
 from affluent.engine.limits import Limiter
 from affluent.engine.plans import PlannedStep
 from affluent.kit import clock
@@ -39,6 +40,7 @@ from affluent.store.database import Database, StoreUnavailable
 
 _log = logger("engine")
 _OWNER_BUSY = timedelta(seconds=1)
+_LONGEST_STORE_PAUSE = 5.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,6 +60,8 @@ class Try:
     milliseconds: int = 0
     counts: bool = True
     """False: nothing was tried (breaker open, effect held by another run): no attempt is recorded."""
+    may_call: bool = False
+    """Whether the breaker let this try through; it then owes the breaker an answer."""
 
 
 class LeaseLost(Exception):
@@ -76,6 +80,8 @@ class StepRunner:
         self._breaker = breaker
         # After a look-up said "not there", a write is sent again only when the lost request is this old: it may be on its way.
         self._settle = timedelta(seconds=settle_seconds)
+        # Of a request whose sender is gone it is not even known when it gave up waiting.
+        self._settle_lost = self._settle + timedelta(seconds=network.timeout_seconds)
 
     async def attempt(
         self, claimed: Claimed, planned: PlannedStep, position: int, data: Mapping[str, JSONValue]
@@ -90,6 +96,8 @@ class StepRunner:
             await self._apply(claimed, planned, position, given, door, this)
         except AppError as error:
             _note(this, error)
+            if this.outcome is Outcome.AUTH_FAILED and planned.bound is None:
+                this.outcome = Outcome.REJECTED  # no connection waits to be repaired
         except MappingError as error:
             this.outcome, this.code, this.sentence = Outcome.REJECTED, "mapping", f"{error.field}: {error.reason}"
         except LeaseLost:
@@ -98,16 +106,13 @@ class StepRunner:
             this.outcome, this.code, this.counts, this.sentence = Outcome.RETRY, "store_unavailable", False, str(error)
         except Exception as error:  # noqa: BLE001 - a defect of one app must not stop the others; it is logged
             _log.exception("step failed by a defect", run=claimed.id, step=planned.step.id)
-            this.outcome, this.code = Outcome.REJECTED, "defect"
-            this.sentence = (
-                f"A defect in {planned.app.title} {planned.action.title!r} ({type(error).__name__}); it was logged."
-            )
+            _note_defect(this, planned, error, was_answered=door.answered)
         finally:
             this.milliseconds = round((perf_counter() - started) * 1000)
             self._tell_breaker(planned, door, this)
         this.exchanges = door.exchanges
         if this.effect is not None:
-            this.effect = _settled(this.effect, this)
+            this.effect = _settled(this.effect, this, wrote=door.wrote)
         return this
 
     async def _apply(
@@ -126,14 +131,32 @@ class StepRunner:
             row = effect_row(claimed, planned, position, context.effect_key, given, this.input)
             is_fresh = claimed.is_first_try and not action.key_field
             if action.effect is Effect.WRITE or not is_fresh:
-                standing = await self._database.group(effects.intend, effects.Intent(row=row, lease=claimed.lease))
+                intent = effects.Intent(row=row, lease=claimed.lease)
+                standing = await self._intend(intent)
                 if not await self._cleared(planned, standing, row, given, context, this):
                     return
+                door.confirm = lambda: self._confirm(intent)
             this.effect = row
-        self._check_breaker(planned)
+        self._check_breaker(planned, this)
         output = await action.run(context, given)
         this.outcome = Outcome.READ if action.effect is Effect.READ else Outcome.APPLIED
         this.output = output.model_dump(mode="json") if output is not None else {}
+
+    async def _intend(self, intent: effects.Intent) -> effects.Standing:
+        """Commit an intent; after a commit without an answer it is written again, which changes nothing."""
+        wait = 0.1
+        while True:
+            try:
+                return await self._database.group(effects.intend, intent)
+            except StoreUnavailable as error:
+                _log.warning("intent waits for the database", run=intent.row["run_id"], reason=str(error))
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, _LONGEST_STORE_PAUSE)
+
+    async def _confirm(self, intent: effects.Intent) -> None:
+        """The call waited long for its slot: it is made only if the run is still ours."""
+        if not await self._database.group(effects.confirm, intent):
+            raise LeaseLost
 
     async def _cleared(
         self,
@@ -176,7 +199,7 @@ class StepRunner:
             raise OutcomeUnknown(
                 f"It is not known whether {planned.app.title} applied this: the answer was lost and this action has no look-up."
             )
-        self._check_breaker(planned)
+        self._check_breaker(planned, this)
         try:
             found = await look_up(context, given)
         except AuthFailed:
@@ -189,8 +212,9 @@ class StepRunner:
             this.sentence = f"The answer was lost; {planned.app.title} confirms that it was applied."
             return False
         age = clock.now() - (standing.updated_at or clock.now())
-        if age < self._settle:
-            this.retry_after = self._settle - age
+        settle = self._settle if standing.fate is Fate.UNKNOWN else self._settle_lost
+        if age < settle:
+            this.retry_after = min(settle - age, settle)
             raise OutcomeUnknown(
                 f"{planned.app.title} does not show it yet; it is looked up again before anything is sent."
             )
@@ -217,15 +241,16 @@ class StepRunner:
             exchanges=this.exchanges,
         )
 
-    def _check_breaker(self, planned: PlannedStep) -> None:
-        if planned.bound is None:
+    def _check_breaker(self, planned: PlannedStep, this: Try) -> None:
+        if planned.bound is None or this.may_call:
             return
         until = self._breaker.blocked_until(planned.bound.id, clock.now())
         if until is not None:
             raise _BreakerOpen(f"{planned.app.title} is not answering; calls wait.", retry_after=until - clock.now())
+        this.may_call = True
 
     def _tell_breaker(self, planned: PlannedStep, door: VendorDoor, this: Try) -> None:
-        if planned.bound is None or this.code == _BreakerOpen.code:
+        if planned.bound is None or not this.may_call:
             return
         if door.answered:
             self._breaker.answered(planned.bound.id)
@@ -233,6 +258,19 @@ class StepRunner:
             self._breaker.failed(planned.bound.id, clock.now())
         else:
             self._breaker.abandoned(planned.bound.id)
+
+
+def _note_defect(this: Try, planned: PlannedStep, error: Exception, *, was_answered: bool) -> None:
+    """An answer that our code could not read says nothing of what the vendor did; anything else is a plain failure."""
+    what = f"{planned.app.title} {planned.action.title!r} ({type(error).__name__}); it was logged."
+    if planned.action.effect is Effect.WRITE and this.exchanges:
+        this.outcome, this.code = Outcome.UNKNOWN, OutcomeUnknown.code
+        this.sentence = f"It is not known whether this was applied: the answer could not be read by {what}"
+    elif was_answered and isinstance(error, (ValueError, TypeError, LookupError, AttributeError)):
+        this.outcome, this.code = Outcome.RETRY, "unreadable_answer"
+        this.sentence = f"The answer could not be read by {what}"
+    else:
+        this.outcome, this.code, this.sentence = Outcome.REJECTED, "defect", f"A defect in {what}"
 
 
 class _BreakerOpen(Retry):
@@ -315,7 +353,7 @@ def _note(this: Try, error: AppError) -> None:
             this.outcome = Outcome.UNKNOWN
         case Retry():
             this.outcome, this.retry_after = Outcome.RETRY, error.retry_after
-            this.counts = not isinstance(error, _BreakerOpen)
+            this.counts = not isinstance(error, (_BreakerOpen, Postponed))
         case _:
             this.outcome = Outcome.REJECTED
 
@@ -329,12 +367,17 @@ _FATES = {
 }
 
 
-def _settled(row: Row, this: Try) -> Row:
-    """The effect's row after a try. A retry or refused key was certainly not applied; an unknown outcome stays in doubt."""
+def _settled(row: Row, this: Try, *, wrote: bool) -> Row:
+    """The effect's row after a try. A retry or refused key was certainly not applied; an unknown outcome stays in doubt.
+
+    So does an action of several requests that failed after the vendor had accepted the first.
+    """
+    is_halfway = wrote and this.outcome in (Outcome.RETRY, Outcome.AUTH_FAILED, Outcome.REJECTED)
+    fate = Fate.UNKNOWN if is_halfway else _FATES.get(this.outcome, Fate.INTENDED)
     return {
         **row,
-        "fate": _FATES.get(this.outcome, Fate.INTENDED).value,
-        "sent": this.outcome is Outcome.UNKNOWN,
+        "fate": fate.value,
+        "sent": fate is Fate.UNKNOWN,
         "output": this.output,
         "sentence": this.sentence,
         "updated_at": clock.to_micros(clock.now()),

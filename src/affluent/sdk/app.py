@@ -169,6 +169,8 @@ class App:
     folder: Path
     """The app's own folder: `Path(__file__).parent`; holds samples, flows, icon and README."""
     credentials: type[CredentialsModel] | None = None
+    needs_connection: bool = True
+    """False: actions work without a connection too, and triggers never use one. `ctx.credentials` is then None."""
     base_url: Callable[[Any, str], str] = lambda _credentials, _server_url: ""
     """(credentials, this server's URL) → the address that paths are joined to."""
     headers: Callable[[Any], Mapping[str, str]] = lambda _credentials: {}

@@ -100,7 +100,7 @@ def _app(app: App) -> AppView:
         description=app.description,
         category=app.category.value,
         glyph=app.glyph,
-        needs_connection=app.credentials is not None,
+        needs_connection=app.credentials is not None and app.needs_connection,
         triggers=len(app.triggers),
         actions=len(app.actions),
     )

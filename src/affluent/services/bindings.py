@@ -29,12 +29,17 @@ class Bindings:
 
     def needed(self, definition: FlowDefinition) -> Places:
         """The places that need a connection, with the key of the app it must be of."""
-        used = {TRIGGER: definition.trigger.app, **{step.id: step.app for step in definition.steps}}
-        return {place: key for place, key in used.items() if self._has_credentials(key)}
+        used = {TRIGGER: definition.trigger.app, **_apps_of_steps(definition)}
+        return {place: key for place, key in used.items() if self._has_credentials(key) and self._needs(key)}
+
+    def optional(self, definition: FlowDefinition) -> Places:
+        """The steps that may use a connection and work without one, with the key of the app it must be of."""
+        steps = _apps_of_steps(definition).items()
+        return {place: key for place, key in steps if self._has_credentials(key) and not self._needs(key)}
 
     def checked(self, connection: Connection, definition: FlowDefinition, bindings: Mapping[str, str]) -> Places:
         """The bindings, complete; raises Invalid with one problem per place, as `bindings.<place>`."""
-        needed = self.needed(definition)
+        needed = self._wanted(definition, bindings)
         rows = store.of_ids(connection, [value for value in bindings.values() if value])
         problems: list[tuple[str, str]] = []
         for place, value in bindings.items():
@@ -50,7 +55,7 @@ class Bindings:
 
     def adopted(self, connection: Connection, definition: FlowDefinition, bindings: Mapping[str, str]) -> Places:
         """The bindings that fit a new version: kept where they fit, and filled where the app has one connection here."""
-        needed = self.needed(definition)
+        needed = self._wanted(definition, bindings)
         rows = store.of_ids(connection, [value for value in bindings.values() if value])
         fitting = {
             place: bindings[place]
@@ -107,6 +112,15 @@ class Bindings:
             return "This place needs no connection."
         return f"This flow has no step {place!r}; its places are {', '.join(known)}."
 
+    def _wanted(self, definition: FlowDefinition, bindings: Mapping[str, str]) -> Places:
+        """The places that need a connection, and the optional ones that were given one."""
+        chosen = {place: key for place, key in self.optional(definition).items() if bindings.get(place)}
+        return {**self.needed(definition), **chosen}
+
+    def _needs(self, key: str) -> bool:
+        app = self._catalog.apps.get(key)
+        return app is not None and app.needs_connection
+
     def _has_credentials(self, key: str) -> bool:
         app = self._catalog.apps.get(key)
         return app is not None and app.credentials is not None
@@ -129,3 +143,7 @@ class Bindings:
 def missing(needed: Mapping[str, str], bindings: Mapping[str, str]) -> Sequence[str]:
     """The places that need a connection and have none."""
     return [place for place in needed if not bindings.get(place)]
+
+
+def _apps_of_steps(definition: FlowDefinition) -> Places:
+    return {step.id: step.app for step in definition.steps}

@@ -26,6 +26,8 @@ class FlowConnectionView:
     """Step id, or "trigger", → connection id."""
     needs: dict[str, str]
     """Step id, or "trigger", → app key, of the places that need a connection."""
+    optional: dict[str, str]
+    """Step id → app key, of the steps that may use a connection and work without one."""
     inputs: JSONObject
     trigger_app: str
     trigger_event: str
@@ -51,7 +53,9 @@ class NewHookSecret:
         return f"NewHookSecret(flow_connection={self.flow_connection!r})"
 
 
-def flow_connection_view(row: Row[Any], *, needs: dict[str, str], webhook_url: str) -> FlowConnectionView:
+def flow_connection_view(
+    row: Row[Any], *, needs: dict[str, str], optional: dict[str, str], webhook_url: str
+) -> FlowConnectionView:
     """A row of the list of flow connections."""
     return FlowConnectionView(
         id=row.id,
@@ -62,6 +66,7 @@ def flow_connection_view(row: Row[Any], *, needs: dict[str, str], webhook_url: s
         enabled=row.enabled,
         bindings=row.bindings,
         needs=needs,
+        optional=optional,
         inputs=row.inputs,
         trigger_app=row.trigger_app,
         trigger_event=row.trigger_event,

@@ -309,7 +309,8 @@ class FlowConnections:
         trigger = self._trigger(definition)
         is_hook = trigger is not None and trigger.kind is TriggerKind.WEBHOOK
         url = f"{self._server_url}/hooks/{row.id}/{row.hook_token}" if is_hook else ""
-        return flow_connection_view(row, needs=self._bindings.needed(definition), webhook_url=url)
+        needs, optional = self._bindings.needed(definition), self._bindings.optional(definition)
+        return flow_connection_view(row, needs=needs, optional=optional, webhook_url=url)
 
 
 def _definition(connection: Connection, flow_id: str) -> FlowDefinition:

@@ -104,7 +104,7 @@ def _rendered(step: Step, data: Mapping[str, JSONValue]) -> tuple[JSONObject, li
 
 def _door(app: App, action: Action, bound: Bound | None, server_url: str) -> tuple[CatchingDoor, BaseModel | None]:
     credentials = bound.credentials if bound is not None else None
-    if credentials is None and app.credentials is not None:
+    if credentials is None and app.credentials is not None and app.needs_connection:
         credentials = stand_in(app.credentials)
     has = credentials is not None
     door = CatchingDoor(

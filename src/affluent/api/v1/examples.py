@@ -78,6 +78,7 @@ FLOW_CONNECTION: JSONObject = {
     "enabled": True,
     "bindings": {"trigger": "con_01KB9T7Q00000000000000000G", "sale": _CON},
     "needs": {"trigger": "togai", "sale": "firstpromoter"},
+    "optional": {},
     "inputs": {"default_plan": "PLAN-1"},
     "trigger_app": "togai",
     "trigger_event": "invoice.paid",

@@ -1,0 +1,1 @@
+"""Starts flows by the clock."""

@@ -1,0 +1,1 @@
+"""Webhooks of any product, in and out."""

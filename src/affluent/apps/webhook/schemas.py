@@ -1,0 +1,45 @@
+"""What a webhook carries, in and out."""
+
+from __future__ import annotations
+
+from pydantic import ConfigDict, Field, HttpUrl, SecretStr
+
+from affluent.kit.jsons import JSONObject, JSONValue
+from affluent.sdk import CredentialsModel, InputModel, OutputModel
+
+
+class Endpoint(CredentialsModel):
+    """Where webhooks are sent, and the secret that signs them."""
+
+    url: HttpUrl = Field(title="URL", description="Where the receiver takes webhooks.")
+    signing_secret: SecretStr | None = Field(
+        None, title="Signing secret", description="Shared with the receiver; empty: webhooks are not signed."
+    )
+
+
+class Received(OutputModel):
+    """The body of a received webhook, as it came."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: JSONValue = Field(None, title="Id", description="The sender's id of this event: the same id is taken in once.")
+    type: JSONValue = Field(None, title="Type", description="What happened, in the sender's words, e.g. order.paid.")
+    account_id: JSONValue = Field(
+        None, title="Account", description="Events of one account are handled one after another."
+    )
+
+
+class Message(InputModel):
+    """One webhook to be sent."""
+
+    payload: JSONObject = Field(title="Payload", description="The JSON object that is sent.")
+    url: HttpUrl | None = Field(
+        None, title="URL", description="Where to; empty: the URL of the connection. Another one is not signed for."
+    )
+
+
+class Sent(OutputModel):
+    """What the receiver said."""
+
+    status: int = Field(title="Status", description="HTTP status of the answer.")
+    body: JSONValue = Field(None, title="Body", description="The answer, as JSON where it is JSON, else as text.")
