@@ -6,14 +6,12 @@ from affluent.sdk.app import (
     Category,
     CredentialsModel,
     Effect,
-    Incoming,
     InputModel,
     Limit,
     OutputModel,
     Subject,
     Trigger,
     TriggerKind,
-    WebhookScheme,
 )
 from affluent.sdk.context import Context
 from affluent.sdk.errors import (
@@ -27,8 +25,10 @@ from affluent.sdk.errors import (
     Rejected,
     Retry,
     Unavailable,
+    Wait,
 )
 from affluent.sdk.http import Response
+from affluent.sdk.inbound import Incoming, Listing, Page, PollOptions, Registered, Registration, WebhookScheme
 
 __all__ = [
     "Action",
@@ -43,11 +43,16 @@ __all__ = [
     "Incoming",
     "InputModel",
     "Limit",
+    "Listing",
     "Misconfigured",
     "NotApplicable",
     "OutcomeUnknown",
     "OutputModel",
+    "Page",
+    "PollOptions",
     "RateLimited",
+    "Registered",
+    "Registration",
     "Rejected",
     "Response",
     "Retry",
@@ -55,5 +60,6 @@ __all__ = [
     "Trigger",
     "TriggerKind",
     "Unavailable",
+    "Wait",
     "WebhookScheme",
 ]

@@ -6,15 +6,15 @@ import inspect
 import typing
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from affluent.kit.jsons import JSONObject, loads
+from affluent.kit.jsons import JSONObject, JSONValue, loads
 from affluent.sdk.http import Faults
+from affluent.sdk.inbound import Listing, Poll, Registration, WebhookScheme
 
 
 class CredentialsModel(BaseModel):
@@ -101,7 +101,12 @@ class Trigger:
     options: type[BaseModel] | None = None
     """Fields that a flow sets on this trigger, e.g. a schedule's cron line."""
     subject: Subject = field(default_factory=Subject)
-    poll: Callable[..., Awaitable[Any]] | None = None
+    poll: Poll | None = None
+    """Lists what the vendor has. A POLL trigger is polled; any other with one can be backfilled (MANUAL: by Trigger now)."""
+    poll_start: Callable[[Any], Awaitable[JSONValue]] | None = None
+    """(ctx) → the cursor of this moment, so that a poll "from now" need not walk through what is there already."""
+    listing: Listing | None = None
+    """How what a webhook did not deliver is found."""
     aliases: tuple[str, ...] = ()
     """Other spellings of the event that vendors send."""
 
@@ -133,29 +138,6 @@ class Action:
     """For people: what the vendor's answers lead to, e.g. {"409": "Already tracked: counts as done"}."""
     money: tuple[str, str] | None = None
     """Input fields that hold minor units and the currency, when the action moves money."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incoming:
-    """One event read from a webhook's body."""
-
-    type: str
-    external_id: str
-    """The vendor's id of this event: the same on redelivery."""
-    payload: JSONObject
-    occurred_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookScheme:
-    """How a vendor's webhooks are verified and read. Both functions are pure; header names are lower case."""
-
-    verify: Callable[[bytes, Mapping[str, str], Sequence[str]], bool]
-    """(raw body, headers, secrets: current first, then the old one during a rotation) → genuine or not."""
-    parse: Callable[[JSONObject, Mapping[str, str]], Incoming]
-    """(body, headers) → the event; raises ValueError with a sentence when the body is not one."""
-    secret_field: str = "webhook_secret"  # noqa: S105 - the name of a field, not its value
-    """Credential field with the secret; empty when the secret belongs to the flow connection."""
 
 
 @dataclass(kw_only=True)
@@ -191,6 +173,8 @@ class App:
     hidden: bool = False
     webhook: WebhookScheme | None = None
     """How this vendor's webhooks are verified and read, when it sends any."""
+    registration: Registration | None = None
+    """How this vendor's webhooks are created and removed, when its API can."""
 
     def action(  # noqa: PLR0913 - the declaration of an action is one flat list of facts
         self,

@@ -49,5 +49,9 @@ class Context(Generic[C]):
     effect_key: str = ""
     """Deterministic key of this effect: the same on every retry. Send it where the vendor takes an idempotency key."""
     now: datetime
+    started_at: datetime | None = None
+    """When this step of this run was first tried; of polls, tests and look-ups unknown."""
+    options: BaseModel | None = None
+    """The trigger's options, of a poll."""
     server_url: str = ""
     """This server's own address, for connections that point at the billing workspace."""

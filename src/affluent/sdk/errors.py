@@ -3,7 +3,8 @@
     AppError
     ├── Retry                 try again later
     │   ├── RateLimited       the vendor said slow down (Retry-After is obeyed)
-    │   └── Unavailable       the vendor is down or did not answer
+    │   ├── Unavailable       the vendor is down or did not answer
+    │   └── Wait              nothing is wrong: the step is to go on at a later time
     ├── AuthFailed            pause the connection, ask its owner
     │   └── Misconfigured     address or account id is wrong: same cure
     ├── Rejected              our data; park the run
@@ -70,6 +71,12 @@ class Unavailable(Retry):
     """The vendor is down or did not answer, and nothing was applied that a repeat could double."""
 
     code = "unavailable"
+
+
+class Wait(Retry):
+    """Nothing is wrong: the step is tried again after `retry_after`. No failure, however often, and others need not wait."""
+
+    code = "wait"
 
 
 class AuthFailed(AppError):
