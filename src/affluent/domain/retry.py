@@ -35,6 +35,9 @@ class RetryPolicy:
 POLICIES: dict[str, RetryPolicy] = {
     "rate_limited": RetryPolicy(first=timedelta(seconds=1), longest=timedelta(minutes=5)),
     "unavailable": RetryPolicy(first=timedelta(seconds=1), longest=timedelta(hours=1)),
+    "unreadable_answer": RetryPolicy(
+        first=timedelta(seconds=2), longest=timedelta(minutes=5), give_up_after=timedelta(hours=1)
+    ),
     "outcome_unknown": RetryPolicy(first=timedelta(seconds=2), longest=timedelta(hours=1)),
 }
 DEFAULT = RetryPolicy()

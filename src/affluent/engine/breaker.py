@@ -29,7 +29,8 @@ class Breaker:
         circuit = self._circuits.get(connection_id)
         if circuit is None or circuit.open_until is None:
             return None
-        if now < circuit.open_until:
+        # Longer than the longest pause can only be a clock that stepped back.
+        if now < circuit.open_until <= now + _LONGEST_PAUSE:
             return circuit.open_until
         if circuit.is_probing:
             return now + timedelta(milliseconds=250)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, TextClause, text
 
@@ -107,6 +107,12 @@ def wake_waiting(connection: Connection) -> int | None:
     connection.execute(_WAKE_WAITING, {"now": to_micros(now())})
     following: int | None = connection.execute(_NEXT_DUE).scalar()
     return following
+
+
+def clock_stepped_back(connection: Connection, by: timedelta) -> None:
+    """Bring the times of waiting runs back with the clock: they are told by the clock as it was."""
+    sql = text("UPDATE runs SET due_at = due_at - :by WHERE state = 'waiting'")
+    connection.execute(sql, {"by": round(by.total_seconds() * 1_000_000)})
 
 
 def take_over(connection: Connection) -> int:

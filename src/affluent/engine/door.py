@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from time import perf_counter
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 
-from affluent.engine.limits import Limiter
+from affluent.engine.limits import Held, Limiter
 from affluent.kit import clock, crash
 from affluent.kit.jsons import InvalidJSON, JSONObject, JSONValue, dumps, loads
 from affluent.kit.net import ForbiddenAddress, PublicResolver, check_url
 from affluent.kit.redact import redact, redact_text
-from affluent.sdk import AppError, Effect, Limit, Misconfigured, OutcomeUnknown, Response, Unavailable
+from affluent.sdk import AppError, Effect, Limit, Misconfigured, OutcomeUnknown, Response, Retry, Unavailable
 from affluent.sdk.http import Faults, classify
 
 _LARGEST_ANSWER = 4_194_304
 _KEPT = 16_384
+_LONG_WAIT_SECONDS = 1.0
+
+
+class Postponed(Retry):
+    """Nothing was sent; the run waits without holding a place."""
+
+    code = "postponed"
 
 
 class Network:
@@ -28,6 +36,7 @@ class Network:
 
     def __init__(self, *, allow_private: bool, timeout_seconds: float, own_url: str = "") -> None:
         self._allow_private = allow_private
+        self.timeout_seconds = timeout_seconds
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, connect=min(10.0, timeout_seconds))
         self.own_url = own_url
         self._public: aiohttp.ClientSession | None = None
@@ -76,6 +85,10 @@ class VendorDoor:
     secrets: tuple[str, ...] = ()
     exchanges: list[JSONObject] = field(default_factory=list)
     answered: bool = False
+    wrote: bool = False
+    """Whether the vendor accepted a request that changes something, whatever came after it."""
+    confirm: Callable[[], Awaitable[None]] | None = None
+    """Asked before a request that had to wait long for its slot; raises when the run is not ours any more."""
 
     async def request(
         self,
@@ -100,7 +113,7 @@ class VendorDoor:
         own = self.headers if _origin(url) == _origin(self.base_url) or not self.base_url else {}
         sent = {**own, **(headers or {})}
         body = _body(json, form, content, sent)
-        await self.limiter.acquire(self.connection_id, self.limit, self.priority)
+        await self._slot()
         exchange: JSONObject = {
             "method": method,
             "url": redact_text(url, self.secrets),
@@ -123,9 +136,22 @@ class VendorDoor:
         if meaning is not None:
             if response.status == 429:
                 after = response.retry_after()
-                self.limiter.hold(self.connection_id, after.total_seconds() if after else 1.0)
+                self.limiter.hold(self.connection_id, self.limit, after.total_seconds() if after else 1.0)
             raise meaning
+        self.wrote = self.wrote or is_write
         return response
+
+    async def _slot(self) -> None:
+        started = perf_counter()
+        try:
+            await self.limiter.acquire(self.connection_id, self.limit, self.priority)
+        except Held as held:
+            raise Postponed(
+                f"{self.vendor} asked to be left alone for a while; calls wait.",
+                retry_after=timedelta(seconds=held.seconds),
+            ) from held
+        if self.confirm is not None and perf_counter() - started > _LONG_WAIT_SECONDS:
+            await self.confirm()
 
     async def _send(
         self,

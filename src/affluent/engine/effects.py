@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from affluent.domain.run import Fate
+from affluent.domain.run import SETTLED_AS_DONE, Fate, RunState
 from affluent.kit.clock import from_micros, now, to_micros
 from affluent.kit.jsons import JSONValue, dumps, loads
 from affluent.store import bulk, tables
@@ -38,81 +38,114 @@ class Standing:
     """Whether a request may have reached the vendor without a known end."""
     run_id: str = ""
     owner_is_busy: bool = False
-    """Whether another run that is not finished holds this effect."""
+    """Whether another run is at this effect right now."""
     output: JSONValue = None
     updated_at: datetime | None = None
+
+
+LOST = Standing(is_mine=False)
 
 
 def intend(connection: Connection, intents: Sequence[Intent]) -> list[Standing]:
     """Commit intents; a processor of the grouped writer.
 
     A new intent, or one whose last try is known not to have been applied, is marked as sent: from now on only an answer
-    or a look-up can say otherwise.
+    or a look-up can say otherwise. Whoever intends an effect that nobody is at becomes its owner, so two runs that want
+    the same effect never ask the vendor about it, or send it, side by side. Writing an intent again is harmless.
     """
-    rows = {intent.row["key"]: intent for intent in reversed(intents)}
-    each = bulk.each(connection.dialect.name)
-    leases = {
-        row[0]: row[1]
-        for row in connection.execute(
-            text(f"SELECT id, lease FROM runs WHERE id IN {each}"), {"keys": dumps([i.row["run_id"] for i in intents])}
-        )
-    }
-    wanted = {key: intent for key, intent in rows.items() if leases.get(intent.row["run_id"]) == intent.lease}
+    held = _held(connection, intents)
+    wanted = {intent.row["key"]: intent.row for intent in reversed(intents) if intent.row["run_id"] in held}
     new = {
         row[0]
         for row in bulk.insert(
             connection,
             tables.effects,
-            [intent.row for intent in wanted.values()],
+            [wanted[key] for key in sorted(wanted)],
             columns=_COLUMNS,
             unique=("key",),
             returning=("key",),
         )
     }
-    old = {
-        row.key: row
-        for row in connection.execute(
-            text(
-                "SELECT e.key, e.fate, e.sent, e.run_id, e.output, e.updated_at, r.finished_at AS owner_finished_at FROM effects e"
-                f" LEFT JOIN runs r ON r.id = e.run_id WHERE e.key IN {each}"
-            ),
-            {"keys": dumps([key for key in rows if key not in new])},
-        )
-    }
-    standings = [_standing(intent, new, old, leases) for intent in intents]
-    _send_again(connection, intents, standings)
+    old = _locked(connection, [key for key in wanted if key not in new])
+    taken: dict[str, str] = {}
+    standings = [_standing(intent, old, taken) if intent.row["run_id"] in held else LOST for intent in intents]
+    _take(connection, intents, standings)
     return standings
 
 
-def _standing(intent: Intent, new: set[str], old: dict[str, JSONValue], leases: dict[str, int]) -> Standing:
+def _locked(connection: Connection, keys: list[str]) -> dict[str, JSONValue]:
+    """The effects of these keys with the states of their owners; nobody else changes them until the transaction ends."""
+    if not keys:
+        return {}
+    each, values = bulk.each(connection.dialect.name), {"keys": dumps(keys)}
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SELECT 1 FROM effects WHERE key IN {each} ORDER BY key FOR UPDATE"), values)
+    rows = connection.execute(
+        text(
+            "SELECT e.key, e.fate, e.sent, e.run_id, e.output, e.created_at, e.updated_at, r.state AS owner_state"
+            f" FROM effects e LEFT JOIN runs r ON r.id = e.run_id WHERE e.key IN {each}"
+        ),
+        values,
+    )
+    return {row.key: row for row in rows}
+
+
+def _standing(intent: Intent, old: dict[str, JSONValue], taken: dict[str, str]) -> Standing:
     key, run_id = intent.row["key"], intent.row["run_id"]
-    if leases.get(run_id) != intent.lease:
-        return Standing(is_mine=False)
-    if key in new:
-        new.discard(key)
-        return Standing(is_mine=True, is_new=True, run_id=run_id)
+    if taken.setdefault(key, run_id) != run_id:  # another run of this very group has it
+        return Standing(is_mine=True, was_sent=True, run_id=taken[key], owner_is_busy=True)
     row = old.get(key)
-    if row is None:  # a twin of an intent of this very group
-        return Standing(is_mine=True, was_sent=True, run_id="", owner_is_busy=True)
+    if row is None:
+        return Standing(is_mine=True, is_new=True, run_id=run_id)
+    is_own = row.run_id == run_id
+    if is_own and row.created_at == intent.row["created_at"]:  # this very intent: its first commit had no answer
+        return Standing(is_mine=True, is_new=True, run_id=run_id)
     return Standing(
         is_mine=True,
         fate=Fate(row.fate),
         was_sent=bool(row.sent),
         run_id=row.run_id,
-        owner_is_busy=row.run_id != run_id and row.owner_finished_at is None,
+        owner_is_busy=not is_own and row.owner_state == RunState.RUNNING.value,
         output=loads(row.output) if row.output else None,
         updated_at=from_micros(row.updated_at),
     )
 
 
-def _send_again(connection: Connection, intents: Sequence[Intent], standings: Sequence[Standing]) -> None:
-    """Mark as sent, by their new run, the effects whose last try is known not to have been applied."""
-    again = {
-        intent.row["key"]: intent.row
+def _take(connection: Connection, intents: Sequence[Intent], standings: Sequence[Standing]) -> None:
+    """Hand the effects to their new runs; those whose last try is known not to have been applied are sent again."""
+    known = [
+        (intent.row, standing)
         for intent, standing in zip(intents, standings, strict=True)
-        if standing.is_mine and not standing.is_new and may_send(standing)
-    }
-    send_again(connection, list(again.values()))
+        if standing.is_mine
+        and not standing.is_new
+        and not standing.owner_is_busy
+        and standing.fate not in SETTLED_AS_DONE
+    ]
+    send_again(connection, [row for row, standing in known if may_send(standing)])
+    bulk.update(
+        connection,
+        tables.effects,
+        [row for row, standing in known if not may_send(standing) and standing.run_id != row["run_id"]],
+        by=("key",),
+        columns=("run_id", "position"),
+    )
+
+
+def confirm(connection: Connection, intents: Sequence[Intent]) -> list[bool]:
+    """Whether the runs still hold their leases, after a long wait for a slot; the intents are as old as now then.
+
+    A processor of the grouped writer.
+    """
+    held = _held(connection, intents)
+    send_again(connection, [intent.row for intent in intents if intent.row["run_id"] in held])
+    return [intent.row["run_id"] in held for intent in intents]
+
+
+def _held(connection: Connection, intents: Sequence[Intent]) -> set[str]:
+    """The runs that still have the lease under which they intend."""
+    sql = text(f"SELECT id, lease FROM runs WHERE state = 'running' AND id IN {bulk.each(connection.dialect.name)}")
+    leases = {row[0]: row[1] for row in connection.execute(sql, {"keys": dumps([i.row["run_id"] for i in intents])})}
+    return {i.row["run_id"] for i in intents if leases.get(i.row["run_id"]) == i.lease}
 
 
 def send_again(connection: Connection, rows: Sequence[Row]) -> list[None]:
@@ -131,6 +164,6 @@ def may_send(standing: Standing) -> bool:
     """Whether nothing that was sent before can still be in doubt, and nobody else is at it."""
     if standing.is_new:
         return True
-    if standing.owner_is_busy or standing.fate in (Fate.APPLIED, Fate.ALREADY_APPLIED):
+    if standing.owner_is_busy or standing.fate in SETTLED_AS_DONE:
         return False
     return not standing.was_sent

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
 
 from affluent.domain.expression import ExpressionError, compile_expression
 from affluent.domain.run import Outcome, RunState
@@ -20,6 +21,9 @@ from affluent.store.database import Database, StoreUnavailable
 
 _log = logger("engine")
 _LONGEST_STORE_PAUSE = 5.0
+_LONGEST_GOODBYE = 1.0
+
+T = TypeVar("T")
 
 
 class Executor:
@@ -34,7 +38,16 @@ class Executor:
     async def execute(self, claimed: Claimed) -> None:
         """Execute a run until it ends, waits, or its lease is lost. Never raises, except when it is cancelled."""
         try:
-            await self._execute(claimed)
+            try:
+                await self._execute(claimed)
+            except PlanBroken as error:
+                await self._record(end(claimed, RunState.FAILED, str(error), cause="flow"))
+            except Exception as error:
+                if isinstance(error, LeaseLost):
+                    raise
+                _log.exception("run failed by a defect", run=claimed.id)
+                sentence = f"A defect of this server ({type(error).__name__}); it was logged."
+                await self._record(end(claimed, RunState.FAILED, sentence, cause="defect"))
         except LeaseLost:
             _log.info("lease lost", run=claimed.id)
         except asyncio.CancelledError:
@@ -42,11 +55,10 @@ class Executor:
             raise
 
     async def _execute(self, claimed: Claimed) -> None:
-        try:
-            plan = await self._plans.get(claimed.flow_connection_id, claimed.flow_id, claimed.flow_version)
-        except PlanBroken as error:
-            await self._record(end(claimed, RunState.FAILED, str(error), cause="flow"))
-            return
+        plan = await self._patiently(
+            claimed.id,
+            lambda: self._plans.get(claimed.flow_connection_id, claimed.flow_id, claimed.flow_version),
+        )
         data = _data(claimed, plan)
         pending: list[Row] = []
         if claimed.cancel:
@@ -105,31 +117,47 @@ class Executor:
 
     async def _record(self, entry: Entry) -> Verdict:
         """Write an entry; a database that is away for a while is waited for, because what happened must not be forgotten."""
-        wait = 0.1
         crash.point("journal.before")
+        verdict = await self._patiently(
+            entry.run_id, lambda: _to_its_end(self._database.group(self._journal.record, entry))
+        )
+        if not verdict.is_mine:
+            raise LeaseLost
+        crash.point("journal.after")
+        if entry.broken_connection is not None:
+            self._plans.forget()
+        return verdict
+
+    async def _patiently(self, run_id: str, work: Callable[[], Awaitable[T]]) -> T:
+        """The work, repeated as long as the database is away."""
+        wait = 0.1
         while True:
             try:
-                verdict = await self._database.group(self._journal.record, entry)
+                return await work()
             except StoreUnavailable as error:
-                _log.warning("journal waits for the database", run=entry.run_id, reason=str(error))
+                _log.warning("run waits for the database", run=run_id, reason=str(error))
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, _LONGEST_STORE_PAUSE)
-                continue
-            if not verdict.is_mine:
-                raise LeaseLost
-            crash.point("journal.after")
-            if entry.broken_connection is not None:
-                self._plans.forget()
-            return verdict
 
     async def _hand_back(self, claimed: Claimed) -> None:
         """The process is stopping: queue the run again, as it stands in the journal."""
         try:
-            await asyncio.shield(
-                self._database.write(lambda connection: self._journal.hand_back(connection, claimed.id, claimed.lease))
-            )
-        except StoreUnavailable:
+            async with asyncio.timeout(_LONGEST_GOODBYE):
+                await self._database.write(
+                    lambda connection: self._journal.hand_back(connection, claimed.id, claimed.lease)
+                )
+        except (StoreUnavailable, TimeoutError):
             _log.warning("run not handed back; it continues after the next start", run=claimed.id)
+
+
+async def _to_its_end(work: Awaitable[T]) -> T:
+    """What is being written is written, also when the process is told to stop meanwhile: then the stop comes after it."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=_LONGEST_GOODBYE)
+        raise
 
 
 def _data(claimed: Claimed, plan: Plan) -> dict[str, JSONValue]:

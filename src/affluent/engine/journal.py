@@ -160,18 +160,20 @@ class Journal:
     def hand_back(self, connection: Connection, run_id: str, lease: int) -> None:
         """Queue a run again that this process does not finish."""
         sql = text(
-            "UPDATE runs SET state = 'queued' WHERE id = :id AND lease = :lease AND state = 'running' RETURNING id, priority, rank, due_at"
+            "UPDATE runs SET state = 'queued', lease = lease + 1 WHERE id = :id AND lease = :lease AND state = 'running'"
+            " RETURNING id, priority, rank, due_at"
         )
         rows = connection.execute(sql, {"id": run_id, "lease": lease}).mappings().all()
         self._queue.put(connection, [dict(row) for row in rows])
 
     def release(self, connection: Connection, ordering_keys: Sequence[str]) -> None:
-        """Make the earliest unfinished run of each ordering key ready."""
+        """Make the earliest unfinished run of each ordering key ready, where none is."""
         if not ordering_keys:
             return
         earliest = "(SELECT r.id FROM runs r WHERE r.ordering_key = k.key AND r.finished_at IS NULL ORDER BY r.event_at, r.id LIMIT 1)"
         sql = text(
-            f"UPDATE runs SET ready = true WHERE NOT ready AND id IN (SELECT {earliest} FROM {bulk.each(connection.dialect.name)} k)"
+            f"UPDATE runs SET ready = true WHERE NOT ready AND id IN (SELECT {earliest} FROM {bulk.each(connection.dialect.name)} k"
+            " WHERE NOT EXISTS (SELECT 1 FROM runs b WHERE b.ordering_key = k.key AND b.finished_at IS NULL AND b.ready))"
             " RETURNING id, priority, rank, due_at, state"
         )
         rows = connection.execute(sql, {"keys": dumps(list(ordering_keys))}).mappings().all()

@@ -1,8 +1,9 @@
 """Vendors' request limits per connection: smooth, never over the window, live events first.
 
-Slots are spaced evenly (the generic cell rate algorithm with a burst of two percent), so a backlog uses a limit of 400 per minute at
-98 % and no window of 60 seconds ever holds more than 400. One process keeps its slots in memory; several share them through the
-`limits` table, from which each reserves a stretch of time that its own waiting calls will use.
+Slots are spaced evenly (the generic cell rate algorithm with a burst of one percent), so a backlog uses a limit of 400 per minute at
+98 % and no window of 60 seconds ever holds more than 400, even when some calls leave a little late. One process keeps its slots in
+memory; several share them through the `limits` table, by the database's clock, from which each reserves a stretch of time that its
+own waiting calls will use.
 """
 
 from __future__ import annotations
@@ -11,25 +12,39 @@ import asyncio
 import heapq
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
 from affluent.kit import clock
+from affluent.kit.logs import logger
 from affluent.sdk import Limit
-from affluent.store.database import Database
+from affluent.store.database import Database, StoreUnavailable
 
+_log = logger("limits")
 _MARGIN = 0.02
 _LONGEST_RESERVE_SECONDS = 1.0
+_LONGEST_HOLD_SECONDS = 5.0
+_STORE_PAUSE_SECONDS = 0.25
+_MOST_PROCESSES = 64
 
 Reserve = Callable[[str, Limit, int], Awaitable[tuple[float, int, float]]]
 """(connection id, limit, wanted) → (loop time of the first slot, slots granted, seconds between them)."""
 
 
+class Held(Exception):
+    """The vendor wants to be left alone for so long that waiting here would keep a place from others."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"held for {seconds:.0f} s")
+        self.seconds = seconds
+
+
 def spacing(limit: Limit) -> tuple[float, int]:
     """Seconds between slots, and how many may go at once after a pause, so that no window holds more than the limit."""
-    burst = int(limit.requests * _MARGIN)
-    return limit.per_seconds / max(limit.requests - burst - (1 if burst else 0), 1) * (1.0 if burst else 1.02), burst
+    margin = int(limit.requests * _MARGIN)
+    if margin < 1:
+        return limit.per_seconds / limit.requests * (1 + _MARGIN), 0
+    return limit.per_seconds / (limit.requests - margin), margin // 2
 
 
 @dataclass(slots=True)
@@ -52,12 +67,19 @@ class Limiter:
         self._count = 0
 
     async def acquire(self, connection_id: str, limit: Limit | None, priority: int) -> None:
-        """Return when a request may be sent on this connection."""
+        """Return when a request may be sent on this connection; raises Held when that is a long time away."""
+        lane = self._lanes.get(connection_id)
+        if lane is None and limit is None:
+            return
+        loop = asyncio.get_running_loop()
+        if lane is not None and lane.held_until - loop.time() > _LONGEST_HOLD_SECONDS:
+            raise Held(lane.held_until - loop.time())
         if limit is None:
             return
-        lane = self._lanes.setdefault(connection_id, _Lane(limit))
+        if lane is None:
+            lane = self._lanes[connection_id] = _Lane(limit)
         lane.limit = limit
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[None] = loop.create_future()
         self._count += 1
         heapq.heappush(lane.waiting, (priority, self._count, future))
         if lane.pump is None or lane.pump.done():
@@ -68,16 +90,25 @@ class Limiter:
             future.cancel()
             raise
 
-    def hold(self, connection_id: str, seconds: float) -> None:
-        """The vendor said slow down: send nothing on this connection for a while."""
-        lane = self._lanes.get(connection_id)
-        if lane is not None:
-            lane.held_until = max(lane.held_until, asyncio.get_running_loop().time() + seconds)
+    def hold(self, connection_id: str, limit: Limit | None, seconds: float) -> None:
+        """The vendor said slow down: send nothing on this connection for a while. A long while ends all waiting here."""
+        lane = self._lanes.setdefault(connection_id, _Lane(limit or _UNLIMITED))
+        lane.held_until = max(lane.held_until, asyncio.get_running_loop().time() + seconds)
+        if seconds > _LONGEST_HOLD_SECONDS:
+            for _, _, future in lane.waiting:
+                if not future.done():
+                    future.set_exception(Held(seconds))
+            lane.waiting.clear()
 
     async def _pump(self, connection_id: str, lane: _Lane) -> None:
         loop = asyncio.get_running_loop()
         while lane.waiting:
-            first, granted, gap = await self._reserve(connection_id, lane.limit, len(lane.waiting))
+            try:
+                first, granted, gap = await self._reserve(connection_id, lane.limit, len(lane.waiting))
+            except StoreUnavailable as error:
+                _log.warning("limit waits for the database", connection=connection_id, reason=str(error))
+                await asyncio.sleep(_STORE_PAUSE_SECONDS)
+                continue
             for slot in range(granted):
                 due = max(first + slot * gap, lane.held_until)
                 if due > loop.time():
@@ -95,6 +126,9 @@ class Limiter:
         return slot, 1, gap
 
 
+_UNLIMITED = Limit(requests=1_000_000, per_seconds=1)
+
+
 def _let_one_go(lane: _Lane) -> bool:
     while lane.waiting:
         _, _, future = heapq.heappop(lane.waiting)
@@ -104,28 +138,41 @@ def _let_one_go(lane: _Lane) -> bool:
     return False
 
 
-_RESERVE = text(
-    "INSERT INTO limits (connection_id, next_at) VALUES (:id, :floor + :stretch) ON CONFLICT (connection_id)"
-    " DO UPDATE SET next_at = CASE WHEN limits.next_at > :floor THEN limits.next_at ELSE :floor END + :stretch RETURNING next_at"
-)
+_NOW = {
+    "postgresql": "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS bigint)",
+    "sqlite": ":now",
+}
+_RESERVE = """
+INSERT INTO limits (connection_id, next_at) VALUES (:id, {now} - :slack + :stretch) ON CONFLICT (connection_id)
+DO UPDATE SET next_at = :stretch + CASE
+    WHEN limits.next_at > {now} - :slack AND limits.next_at < {now} + :ahead THEN limits.next_at
+    ELSE {now} - :slack END
+RETURNING next_at, {now}
+"""
 
 
 def shared_reserve(database: Database) -> Reserve:
     """Reservations through the database, so that all processes together keep the limit."""
+    statement = text(_RESERVE.format(now=_NOW[database.dialect]))
 
     async def reserve(connection_id: str, limit: Limit, wanted: int) -> tuple[float, int, float]:
         gap, burst = spacing(limit)
         granted = max(1, min(wanted, int(_LONGEST_RESERVE_SECONDS / gap)))
-        now = clock.now()
-        # Between processes a burst could not be told from a neighbour's, so an idle limit starts at the present.
-        ends = await database.write(lambda connection: _take(connection, connection_id, now, gap * granted))
-        del burst
-        first = ends - timedelta(seconds=gap * granted)
-        return asyncio.get_running_loop().time() + max((first - now).total_seconds(), 0.0), granted, gap
+        stretch = round(gap * granted * 1_000_000)
+        values: dict[str, str | int] = {
+            "id": connection_id,
+            "stretch": stretch,
+            "slack": round(gap * burst * 1_000_000),
+            # Further ahead than all processes together can have reserved is the trace of a clock that stepped back.
+            "ahead": round(max(gap, _LONGEST_RESERVE_SECONDS) * _MOST_PROCESSES * 1_000_000),
+        }
+
+        def take(connection: Connection) -> tuple[int, int]:
+            row = connection.execute(statement, values | {"now": clock.to_micros(clock.now())}).one()
+            return row[0], row[1]
+
+        ends, now = await database.write(take)
+        wait = (ends - stretch - now) / 1_000_000
+        return asyncio.get_running_loop().time() + wait, granted, gap
 
     return reserve
-
-
-def _take(connection: Connection, connection_id: str, now: datetime, stretch: float) -> datetime:
-    values = {"id": connection_id, "floor": clock.to_micros(now), "stretch": int(stretch * 1_000_000)}
-    return clock.from_micros(connection.execute(_RESERVE, values).scalar_one())

@@ -23,7 +23,8 @@ def tellable(connection: Connection, apps: Mapping[str, App]) -> list[str]:
         select(effects.c.app, effects.c.action, effects.c.run_id)
         .join_from(effects, runs, effects.c.run_id == runs.c.id)
         .where(
-            effects.c.fate == Fate.UNKNOWN.value,
+            effects.c.fate.in_((Fate.UNKNOWN.value, Fate.INTENDED.value)),
+            effects.c.sent,
             effects.c.updated_at < clock.now() - _PATIENCE,
             runs.c.state == RunState.UNKNOWN.value,
         )

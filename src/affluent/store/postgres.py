@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
+import asyncpg
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from affluent.kit import crash
@@ -15,6 +17,7 @@ from affluent.store.database import Database, I, Processor, R, StoreUnavailable,
 
 _LINGER_SECONDS = 0.002
 _LARGEST_GROUP = 512
+_CHANCES = 4
 
 _Job = tuple[Processor[Any, Any], Any, "asyncio.Future[Any]"]
 
@@ -50,8 +53,8 @@ class PostgresDatabase(Database):
         try:
             async with self.engine.connect() as connection:
                 return await connection.run_sync(unit)
-        except (OperationalError, InterfaceError, OSError) as error:
-            raise _unavailable(error) from error
+        except _TROUBLE as error:
+            _raise(error)
 
     async def write(self, unit: Unit[T]) -> T:
         result, callbacks = await self._transact(unit)
@@ -69,17 +72,19 @@ class PostgresDatabase(Database):
             connection.info.pop("on_commit", None)
             return unit(connection), committed(connection)
 
-        try:
-            async with self.engine.begin() as connection:
-                answer = await connection.run_sync(run)
-                crash.point("commit.before")
-            crash.point("commit.after")
-        except DBAPIError as error:
-            if error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError)):
-                raise _unavailable(error) from error
-            raise
-        except (OSError, TimeoutError) as error:
-            raise _unavailable(error) from error
+        for chances in reversed(range(_CHANCES)):
+            try:
+                return await self._once(run)
+            except _TROUBLE as error:
+                if chances == 0 or _sqlstate(error) not in _REPEATED:
+                    _raise(error)
+        raise AssertionError("unreachable")
+
+    async def _once(self, run: Unit[T]) -> T:
+        async with self.engine.begin() as connection:
+            answer = await connection.run_sync(run)
+            crash.point("commit.before")
+        crash.point("commit.after")
         self._transactions += 1
         return answer
 
@@ -134,5 +139,23 @@ class PostgresDatabase(Database):
             callback()
 
 
-def _unavailable(error: BaseException) -> StoreUnavailable:
-    return StoreUnavailable(f"The database cannot be reached: {type(error).__name__}")
+_TROUBLE = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+_REPEATED = ("40P01", "40001")
+"""Deadlock, serialisation failure: PostgreSQL undid the transaction and asks to try again."""
+_AWAY = ("08", "53", "57", "58", "40")
+"""Classes of SQLSTATE: connection, resources (disk full, too many clients), shutdown, system, undone by the server."""
+
+
+def _sqlstate(error: BaseException) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return str(getattr(cause, "sqlstate", None) or "")
+
+
+def _raise(error: Exception) -> NoReturn:
+    """StoreUnavailable when it will pass by itself; a defect of ours comes out as it is."""
+    is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    away = (OperationalError, InterfaceError, PoolTimeout, asyncpg.InterfaceError, OSError, TimeoutError)
+    state = _sqlstate(error)
+    if is_lost or isinstance(error, away) or state.startswith(_AWAY):
+        raise StoreUnavailable(f"The database cannot be reached: {type(error).__name__} {state}".strip()) from error
+    raise error

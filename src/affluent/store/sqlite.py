@@ -57,6 +57,7 @@ class SqliteDatabase(Database):
 
     async def open(self) -> None:
         self._loop = asyncio.get_running_loop()
+        await asyncio.to_thread(lambda: self.engine.connect().close())  # what is wrong with the file is said here
         self._thread.start()
 
     async def close(self) -> None:
@@ -67,8 +68,11 @@ class SqliteDatabase(Database):
 
     async def read(self, unit: Unit[T]) -> T:
         def run() -> T:
-            with self.engine.connect() as connection:
-                return unit(connection)
+            try:
+                with self.engine.connect() as connection:
+                    return unit(connection)
+            except OperationalError as error:
+                raise _translated(error, "read") from error
 
         return await asyncio.get_running_loop().run_in_executor(self._readers, run)
 
@@ -174,9 +178,9 @@ def _run_unit(connection: Connection, job: _Job, unit: Unit[Any]) -> tuple[_Job,
     return job, result, None
 
 
-def _translated(error: Exception) -> Exception:
+def _translated(error: Exception, what: str = "written") -> Exception:
     if isinstance(error, OperationalError):
-        unavailable = StoreUnavailable(f"The database cannot be written: {error.orig}")
+        unavailable = StoreUnavailable(f"The database cannot be {what}: {error.orig}")
         unavailable.__cause__ = error
         return unavailable
     return error

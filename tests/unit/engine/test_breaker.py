@@ -54,3 +54,8 @@ def test_a_probe_that_was_not_made_lets_the_next_one_probe():
     breaker.blocked_until("con_1", later)
     breaker.abandoned("con_1")
     assert breaker.blocked_until("con_1", later) is None
+
+
+def test_a_clock_that_steps_back_an_hour_does_not_keep_it_open():
+    breaker = opened()
+    assert breaker.blocked_until("con_1", NOW - timedelta(hours=1)) is None

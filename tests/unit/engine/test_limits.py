@@ -7,8 +7,9 @@ import selectors
 
 import pytest
 
-from affluent.engine.limits import Limiter
+from affluent.engine.limits import Held, Limiter
 from affluent.sdk import Limit
+from affluent.store.database import StoreUnavailable
 
 
 class _ForwardSelector(selectors.DefaultSelector):
@@ -82,11 +83,41 @@ def test_a_vendor_that_says_slow_down_is_left_alone():
     async def scenario():
         limiter, limit = Limiter(), Limit(requests=600, per_seconds=60)
         await limiter.acquire("con_1", limit, 0)
-        limiter.hold("con_1", 30)
+        limiter.hold("con_1", limit, 3)
         await limiter.acquire("con_1", limit, 0)
         return asyncio.get_running_loop().time()
 
-    assert in_virtual_time(scenario()) >= 30
+    assert in_virtual_time(scenario()) >= 3
+
+
+@pytest.mark.enable_socket
+def test_a_vendor_that_wants_a_long_rest_keeps_no_call_waiting_here():
+    async def scenario():
+        limiter, limit = Limiter(), Limit(requests=1, per_seconds=60)
+        await limiter.acquire("con_1", limit, 0)
+        waiting = asyncio.ensure_future(limiter.acquire("con_1", limit, 0))
+        await asyncio.sleep(0)
+        limiter.hold("con_1", limit, 3_600)
+        with pytest.raises(Held) as first:
+            await waiting
+        await asyncio.sleep(600)
+        with pytest.raises(Held) as second:
+            await limiter.acquire("con_1", limit, 0)
+        return first.value.seconds, second.value.seconds
+
+    assert in_virtual_time(scenario()) == (3_600, 3_000)
+
+
+@pytest.mark.enable_socket
+def test_calls_wait_for_a_database_that_is_away_and_then_go():
+    async def reserve(_connection_id, _limit, _wanted):
+        if away:
+            away.pop()
+            raise StoreUnavailable("Away.")
+        return asyncio.get_running_loop().time(), 1, 1.0
+
+    away = ["away"] * 3
+    assert len(in_virtual_time(_times(Limiter(reserve), Limit(requests=60, per_seconds=60), 2))) == 2
 
 
 @pytest.mark.enable_socket

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from time import monotonic
 
 from sqlalchemy import Connection
 
@@ -19,6 +21,7 @@ from affluent.store.database import Database, StoreUnavailable
 
 _log = logger("dispatch")
 _LONGEST_SLEEP = 1.0
+_CLOCK_STEP = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class EmbeddedDispatcher:
         self._awake = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
         self._stopping = False
+        self._ahead = clock.now().timestamp() - monotonic()
 
     def wake(self) -> None:
         """There may be something to do; call it in the event loop."""
@@ -53,10 +57,20 @@ class EmbeddedDispatcher:
 
     async def start(self) -> None:
         """Take over what a process that is gone had claimed, then begin."""
-        await self._database.write(claims.take_over)
+        await self._take_over()
         self._loop = asyncio.create_task(self._dispatch(), name="dispatch")
 
-    async def stop(self, *, grace_seconds: float = 8.0) -> None:
+    async def _take_over(self) -> None:
+        while not self._stopping:
+            try:
+                await self._database.write(claims.take_over)
+            except StoreUnavailable as error:
+                _log.warning("dispatch waits for the database", reason=str(error))
+                await asyncio.sleep(0.5)
+            else:
+                return
+
+    async def stop(self, *, grace_seconds: float = 4.0) -> None:
         """Claim no more, let what runs finish for a while, hand back the rest."""
         self._stopping = True
         self.wake()
@@ -73,12 +87,23 @@ class EmbeddedDispatcher:
         while not self._stopping:
             self._awake.clear()
             try:
+                await self._watch_clock()
                 following = await self._claim()
             except StoreUnavailable as error:
                 _log.warning("dispatch waits for the database", reason=str(error))
                 following = 0.5
             if following is None or following > 0:
                 await self._sleep(_LONGEST_SLEEP if following is None else min(following, _LONGEST_SLEEP))
+
+    async def _watch_clock(self) -> None:
+        """A clock that steps back would make every retry late by as much."""
+        ahead = clock.now().timestamp() - monotonic()
+        stepped = timedelta(seconds=self._ahead - ahead)
+        if stepped > _CLOCK_STEP:
+            _log.warning("the clock stepped back; waiting runs go with it", seconds=round(stepped.total_seconds()))
+            await self._database.write(lambda connection: claims.clock_stepped_back(connection, stepped))
+        if abs(stepped) > _CLOCK_STEP:
+            self._ahead = ahead
 
     async def _sleep(self, seconds: float) -> None:
         try:

@@ -15,12 +15,13 @@ from sqlalchemy import Connection, text
 
 from affluent.domain.event import Priority
 from affluent.engine import claims
+from affluent.engine.claims import Claimed
 from affluent.engine.executor import Executor
 from affluent.kit import clock
 from affluent.kit.jsons import dumps
 from affluent.kit.logs import logger
 from affluent.store.bulk import Row, each
-from affluent.store.database import Database
+from affluent.store.database import Database, StoreUnavailable
 
 _log = logger("dispatch")
 _ENTRYPOINT = "run"
@@ -91,7 +92,7 @@ class PostgresDispatcher:
         """Begin to take jobs; a lost database is waited for."""
         self._loop = asyncio.create_task(self._serve(), name="dispatch")
 
-    async def stop(self, *, grace_seconds: float = 8.0) -> None:
+    async def stop(self, *, grace_seconds: float = 4.0) -> None:
         """Take no more jobs, let what runs finish for a while, hand back the rest."""
         self._stopping = True
         if self._queuer is not None:
@@ -103,7 +104,7 @@ class PostgresDispatcher:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
         if self._loop is not None:
-            await asyncio.wait([self._loop], timeout=2)
+            await asyncio.wait([self._loop], timeout=1)
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
 
@@ -148,9 +149,18 @@ class PostgresDispatcher:
 
     async def _execute(self, job: Job) -> None:
         run_id = (job.payload or b"").decode()
-        claimed = await self._database.group(claims.by_job, (run_id, int(job.id)))
+        claimed = await self._claim(run_id, int(job.id))
         if claimed is not None:
             await self._executor.execute(claimed)
+
+    async def _claim(self, run_id: str, job_id: int) -> Claimed | None:
+        while not self._stopping:
+            try:
+                return await self._database.group(claims.by_job, (run_id, job_id))
+            except StoreUnavailable as error:
+                _log.warning("claim waits for the database", run=run_id, reason=str(error))
+                await asyncio.sleep(0.2)
+        return None
 
     async def _give_back(self, job: Job) -> None:
         run_id = (job.payload or b"").decode()
