@@ -101,7 +101,6 @@ flow_connections = Table(
     Column("enabled", Boolean, nullable=False),
     Column("hook_token", Text, nullable=False, unique=True),
     Column("hook_secrets", LargeBinary),
-    Column("cursor", Json),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Index("ix_flow_connections_trigger", "trigger_app", "trigger_event", "trigger_source"),

@@ -1,0 +1,121 @@
+"""What a duty is done for: a flow connection with its trigger, and the vendor that its trigger's connection opens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from sqlalchemy import Connection, Row, select
+
+from affluent.catalog import Catalog
+from affluent.domain.event import Priority
+from affluent.domain.flow import FlowDefinition
+from affluent.engine.door import Network, VendorDoor
+from affluent.engine.limits import Limiter
+from affluent.engine.plans import Bound, bind
+from affluent.kit import clock
+from affluent.kit.jsons import JSONObject
+from affluent.sdk import App, Context, Effect, Trigger
+from affluent.services.triggering import TRIGGER
+from affluent.store import flow_connections as links
+from affluent.store import tables
+from affluent.vault.envelope import Vault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A flow connection as a duty sees it."""
+
+    id: str
+    name: str
+    enabled: bool
+    source: str
+    hook_token: str
+    app: App
+    trigger: Trigger
+    connection_id: str
+    given_options: JSONObject
+
+    def options(self) -> BaseModel | None:
+        """The trigger's options; raises ValidationError."""
+        return self.trigger.options.model_validate(self.given_options) if self.trigger.options else None
+
+    @property
+    def subject(self) -> str:
+        """What is watched: when it changes, a cursor means nothing any more."""
+        return f"{self.app.key}.{self.trigger.key}@{self.connection_id}"
+
+
+def target_of(row: Row[Any], catalog: Catalog) -> Target | None:
+    """The target of a flow connection's row with its definition; None when its app or trigger is not installed."""
+    definition = FlowDefinition.model_validate(row.definition)
+    app = catalog.apps.get(definition.trigger.app)
+    trigger = app.triggers.get(definition.trigger.trigger) if app else None
+    if app is None or trigger is None:
+        return None
+    return Target(
+        id=row.id,
+        name=row.name,
+        enabled=row.enabled,
+        source=row.trigger_source,
+        hook_token=row.hook_token,
+        app=app,
+        trigger=trigger,
+        connection_id=row.bindings.get(TRIGGER, ""),
+        given_options=definition.trigger.options,
+    )
+
+
+class Vendors:
+    """Reads targets and opens the door to their vendors."""
+
+    def __init__(self, *, catalog: Catalog, vault: Vault, network: Network, limiter: Limiter, server_url: str) -> None:
+        self._catalog = catalog
+        self._vault = vault
+        self._network = network
+        self._limiter = limiter
+        self._server_url = server_url
+
+    def read(self, connection: Connection, flow_connection_id: str) -> tuple[Target, Bound | None] | None:
+        """A target and the connection of its trigger; None when either is gone."""
+        row = links.one(connection, flow_connection_id)
+        target = target_of(row, self._catalog) if row is not None else None
+        if target is None or not target.connection_id:
+            return (target, None) if target is not None else None
+        table = tables.connections
+        found = connection.execute(select(table).where(table.c.id == target.connection_id)).one_or_none()
+        return (target, bind(found, self._catalog.apps, self._vault)) if found is not None else None
+
+    def all(self, connection: Connection) -> list[Target]:
+        """Every flow connection whose trigger is installed, enabled or not."""
+        rows = links.enabled_but(connection, "")
+        return [target for row in rows if (target := target_of(row, self._catalog)) is not None]
+
+    def context(
+        self, target: Target, bound: Bound | None, *, effect: Effect = Effect.READ, priority: Priority = Priority.LIVE
+    ) -> Context[Any]:
+        """What a poll, a list or a registration is handed; its options are the trigger's when they are valid."""
+        credentials = bound.credentials if bound else None
+        has, app = credentials is not None, target.app
+        door = VendorDoor(
+            network=self._network,
+            limiter=self._limiter,
+            vendor=app.title,
+            connection_id=bound.id if bound else "",
+            base_url=app.base_url(credentials, self._server_url) if has else "",
+            headers=app.headers(credentials) if has else {},
+            limit=bound.limit if bound else app.limit,
+            priority=priority,
+            effect=effect,
+            faults={},
+            app_faults=app.faults,
+            secrets=bound.secrets if bound else (),
+        )
+        try:
+            options = target.options()
+        except ValidationError:
+            options = None
+        return Context(
+            credentials=credentials, http=door, now=clock.now(), options=options, server_url=self._server_url
+        )
