@@ -75,9 +75,10 @@ class Twin:
             Route("/_twin/heal", self._heal, methods=["POST"]),
             Route("/_twin/revoke", self._revoke, methods=["POST"]),
             Route("/_twin/restore", self._restore, methods=["POST"]),
-            Route("/_twin/{kind}", self._arm, methods=["POST"]),
         ]
-        return _Misbehaving(Starlette(routes=[*own, *self.routes()]), self)
+        # A twin's own controls come before the switches, whose route takes any name.
+        switches = Route("/_twin/{kind}", self._arm, methods=["POST"])
+        return _Misbehaving(Starlette(routes=[*own, *self.routes(), switches]), self)
 
     def fail_next(self, status: int, *, times: int = 1, path: str = "", **options: JSONValue) -> None:
         """Answer the next calls with this status and do nothing."""

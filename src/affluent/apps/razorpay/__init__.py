@@ -1,0 +1,1 @@
+"""Razorpay: payments, payment links, invoices, refunds and their webhooks."""

@@ -1,0 +1,125 @@
+"""Razorpay, declared: identity, credentials, errors, and how each action behaves."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping
+from pathlib import Path
+
+from affluent.apps.razorpay import actions, webhook
+from affluent.apps.razorpay.client import auth_failed, read
+from affluent.apps.razorpay.schemas import Credentials
+from affluent.apps.razorpay.triggers import TRIGGERS
+from affluent.sdk import App, Category, Context, Effect, Retry, WebhookScheme
+
+_EXISTS = "400 with an earlier one in place"
+
+
+def _base_url(credentials: Credentials, _server_url: str) -> str:
+    return f"{credentials.base_url}/v1"
+
+
+def _headers(credentials: Credentials) -> Mapping[str, str]:
+    pair = f"{credentials.key_id}:{credentials.key_secret.get_secret_value()}"
+    return {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
+
+
+app = App(
+    key="razorpay",
+    title="Razorpay",
+    description="Customers, invoices, payment links, payments and refunds at the payment gateway, and its webhooks.",
+    category=Category.PAYMENTS,
+    folder=Path(__file__).parent,
+    credentials=Credentials,
+    base_url=_base_url,
+    headers=_headers,
+    faults={401: auth_failed},
+    glyph="credit-card",
+    key_help="Razorpay dashboard > Account & Settings > API Keys. The webhook secret is the one you type when adding the webhook.",
+    deep_links={"customer": "https://dashboard.razorpay.com/app/customers/{id}"},
+    webhook=WebhookScheme(verify=webhook.verify, parse=webhook.parse),
+)
+app.triggers_are(TRIGGERS)
+
+
+@app.test
+async def test(ctx: Context[Credentials]) -> str:
+    """Read one payment: proves both halves of the key and changes nothing."""
+    await read(ctx, "/payments", {"count": 1})
+    if ctx.credentials.is_live:
+        return "Razorpay accepted the key. It is a live key: real money moves."
+    return "Razorpay accepted the key. It is a test key: no real money moves."
+
+
+app.action(
+    "create_customer",
+    title="Create a customer",
+    effect=Effect.IDEMPOTENT_WRITE,
+    sample="create_customer.json",
+    identifies={"customer": "id"},
+    answers={
+        "200": "The customer, new or the one that was there",
+        "400": "Data refused: parked, the description names the field",
+    },
+)(actions.create_customer)
+app.action(
+    "create_payment_link",
+    title="Create a payment link",
+    effect=Effect.IDEMPOTENT_WRITE,
+    sample="create_payment_link.json",
+    key_field="reference",
+    money=("amount", "currency"),
+    answers={_EXISTS: "Made before: counts as done", "other 400": "Data refused: parked"},
+)(actions.create_payment_link)
+app.action(
+    "create_invoice",
+    title="Create an invoice",
+    effect=Effect.WRITE,
+    sample="create_invoice.json",
+    key_field="reference",
+    money=("amount", "currency"),
+    look_up=actions.find_invoice,
+    answers={
+        "found by reference": "Made before: counts as done",
+        "no answer": "Looked up by reference before anything is sent again",
+    },
+)(actions.create_invoice)
+app.action(
+    "issue_invoice",
+    title="Issue an invoice",
+    effect=Effect.IDEMPOTENT_WRITE,
+    sample="issue_invoice.json",
+    answers={"400 and it is issued": "Issued before: counts as done"},
+)(actions.issue_invoice)
+app.action(
+    "cancel_invoice",
+    title="Cancel an invoice",
+    effect=Effect.IDEMPOTENT_WRITE,
+    sample="cancel_invoice.json",
+    answers={"400 and it is cancelled": "Cancelled before: counts as done"},
+)(actions.cancel_invoice)
+app.action(
+    "fetch_payment",
+    title="Fetch a payment",
+    effect=Effect.READ,
+    sample="fetch_payment.json",
+)(actions.fetch_payment)
+app.action(
+    "refund",
+    title="Refund a payment",
+    effect=Effect.IDEMPOTENT_WRITE,
+    sample="refund.json",
+    money=("amount", "currency"),
+    faults={409: Retry},
+    answers={
+        "409": "The same refund is being made: asked again",
+        "400": "Refused, e.g. more than was paid or after six months: parked",
+    },
+)(actions.refund)
+app.action(
+    "call",
+    title="Call the API",
+    effect=Effect.WRITE,
+    sample="call.json",
+    answers={"no answer to a write": "Unknown: it is shown, and not sent again by itself"},
+)(actions.call)

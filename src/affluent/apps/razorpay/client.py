@@ -1,0 +1,147 @@
+"""Razorpay's requests and answers: what path and body alone cannot say."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from affluent.apps.razorpay.facts import facts_of, notes_of
+from affluent.apps.razorpay.schemas import Credentials
+from affluent.kit.jsons import JSONObject, JSONValue
+from affluent.sdk import AppError, AuthFailed, Context, OutcomeUnknown, Rejected, Response, Unavailable
+from affluent.sdk.http import message_of
+
+_PAGE = 100
+_MOST_PAGES = 10
+_REFUND_KEY_LENGTH = 40
+
+Ctx = Context[Credentials]
+
+
+def auth_failed(response: Response) -> AuthFailed:
+    """401, with the field that Razorpay's words blame; a bad key has no code of its own (reference, section 1)."""
+    said = message_of(response)
+    field = "key_id" if "key" in said.lower() and "secret" not in said.lower() else "key_secret"
+    return AuthFailed(f"Razorpay refused the key: {said}.".replace("..", "."), field=field, status=response.status)
+
+
+async def read(ctx: Ctx, path: str, query: Mapping[str, str | int | list[str]] | None = None) -> JSONObject:
+    """A record or a list."""
+    response = await ctx.http.request("GET", path, query=query)
+    return _object(response, Unavailable)
+
+
+async def write(
+    ctx: Ctx,
+    method: str,
+    path: str,
+    body: JSONObject | None = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    lost: type[AppError] = Unavailable,
+) -> JSONObject:
+    """A changed record. `lost` is what an answer that cannot be read means: the change may have been made."""
+    response = await ctx.http.request(method, path, json=filled(body or {}), headers=headers)
+    return _object(response, lost)
+
+
+def filled(body: JSONObject) -> JSONObject:
+    """A body without what was not given."""
+    return {name: value for name, value in body.items() if value not in (None, "", {})}
+
+
+async def found_invoice(ctx: Ctx, reference: str, customer_id: str) -> JSONObject | None:
+    """The invoice with our reference: by its receipt, else among the customer's, where our notes name it.
+
+    Razorpay's current page does not list `receipt` for creating, so a receipt may not have been kept.
+    """
+    by_receipt = await read(ctx, "/invoices", {"type": "invoice", "receipt": reference})
+    for invoice in _items(by_receipt, "items"):
+        if _refers_to(invoice, reference):
+            return invoice
+    for page in range(_MOST_PAGES):
+        query: dict[str, str | int | list[str]] = {
+            "type": "invoice",
+            "customer_id": customer_id,
+            "count": _PAGE,
+            "skip": page * _PAGE,
+        }
+        invoices = _items(await read(ctx, "/invoices", query), "items")
+        for invoice in invoices:
+            if _refers_to(invoice, reference):
+                return invoice
+        if len(invoices) < _PAGE:
+            return None
+    raise OutcomeUnknown(
+        f"Customer {customer_id} has more than {_PAGE * _MOST_PAGES} invoices; they were not all read."
+    )
+
+
+async def found_payment_link(ctx: Ctx, reference: str) -> JSONObject | None:
+    """The payment link with our reference, which Razorpay keeps unique."""
+    answer = await read(ctx, "/payment_links", {"reference_id": reference})
+    links = [*_items(answer, "payment_links"), *_items(answer, "items")]
+    return next((link for link in links if link.get("reference_id") == reference), None)
+
+
+async def with_context(ctx: Ctx, payment: JSONObject) -> JSONObject:
+    """The facts of a payment; when its own notes name no account, those of its invoice, order or payment link are read."""
+    entities: dict[str, JSONObject] = {"payment": payment}
+    if facts_of(entities)["account_id"] is None and payment.get("invoice_id"):
+        await _add(ctx, entities, "invoice", f"/invoices/{payment['invoice_id']}")
+    if facts_of(entities)["account_id"] is None and payment.get("order_id"):
+        await _add(ctx, entities, "order", f"/orders/{payment['order_id']}")
+    if facts_of(entities)["account_id"] is None:
+        answer = await _read_or_nothing(ctx, "/payment_links", {"payment_id": payment["id"]})
+        links = _paid_by(answer, payment)
+        if links:
+            entities["payment_link"] = links[0]
+    return facts_of(entities)
+
+
+def refund_key(effect_key: str) -> str:
+    """The idempotency key of a refund: at least ten letters, digits, - or _ (reference, section 2)."""
+    return hashlib.sha256(effect_key.encode()).hexdigest()[:_REFUND_KEY_LENGTH]
+
+
+async def _add(ctx: Ctx, entities: dict[str, JSONObject], kind: str, path: str) -> None:
+    record = await _read_or_nothing(ctx, path)
+    if record:
+        entities[kind] = record
+
+
+async def _read_or_nothing(ctx: Ctx, path: str, query: Mapping[str, str] | None = None) -> JSONObject:
+    """A record that helps when it is there: Razorpay refuses ids it does not know with 400."""
+    try:
+        return await read(ctx, path, dict(query) if query else None)
+    except Rejected:
+        return {}
+
+
+def _paid_by(answer: JSONObject, payment: JSONObject) -> list[JSONObject]:
+    """The payment links of a list that this payment was for: an unknown filter gives all links."""
+    order = str(payment.get("order_id") or "").removeprefix("order_")
+    return [
+        link
+        for link in _items(answer, "payment_links")
+        if any(paid.get("payment_id") == payment["id"] for paid in _items(link, "payments"))
+        or (order and str(link.get("order_id") or "").removeprefix("order_") == order)
+    ]
+
+
+def _refers_to(invoice: JSONObject, reference: str) -> bool:
+    is_gone = invoice.get("status") in ("deleted", "cancelled")
+    named = (invoice.get("receipt"), invoice.get("invoice_number"), notes_of(invoice).get("affluent_reference"))
+    return not is_gone and reference in named
+
+
+def _items(answer: JSONObject, name: str) -> list[JSONObject]:
+    values = answer.get(name)
+    return [item for item in values if isinstance(item, dict)] if isinstance(values, list) else []
+
+
+def _object(response: Response, lost: type[AppError]) -> JSONObject:
+    body: JSONValue = response.json()
+    if not isinstance(body, dict):
+        raise lost("Razorpay's answer could not be read: it broke off or is not JSON.", status=response.status)
+    return body

@@ -1,0 +1,141 @@
+"""The business facts of Razorpay records: whose sale it is, what it is called, its net amount. Pure.
+
+Razorpay knows nothing of billing accounts and tax, so our requests for money carry them as notes, and every record
+that carries the notes tells the same facts:
+
+    togai_account_id, togai_customer_id, togai_invoice_id   ids in the billing workspace
+    togai_net, togai_total                                  the invoice's amounts in major units, before and after tax
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from affluent.kit.jsons import JSONObject, JSONValue
+from affluent.kit.money import Money, MoneyError
+
+Entities = Mapping[str, JSONObject]
+"""Razorpay's name of a record's kind → the record, e.g. {"payment": {"id": "pay_…", …}}."""
+
+_MONEY_OF = ("dispute", "refund", "payment", "invoice", "payment_link", "order")
+_NOTES_OF = ("payment", "invoice", "payment_link", "order", "subscription", "refund", "dispute")
+_OWN = "togai_"
+
+
+def notes_of(record: JSONObject) -> dict[str, str]:
+    """The notes of a record: empty ones come as a list or null."""
+    notes = record.get("notes")
+    return {str(key): str(value) for key, value in notes.items()} if isinstance(notes, dict) else {}
+
+
+def facts_of(entities: Entities) -> JSONObject:
+    """The facts of the records of one event."""
+    notes = _own_notes(entities)
+    payment = entities.get("payment", {})
+    amount, currency = _amount(entities)
+    payment_id = _text(payment.get("id") or entities.get("refund", {}).get("payment_id"))
+    sale_id, net = sale_of(payment_id, amount, currency, notes)
+    return {
+        "account_id": notes.get("togai_account_id"),
+        "billing_customer_id": notes.get("togai_customer_id"),
+        "billing_invoice_id": notes.get("togai_invoice_id"),
+        "payment_id": payment_id,
+        "sale_id": sale_id,
+        "amount": _major(amount, currency),
+        "amount_minor": amount,
+        "net": _major(net, currency),
+        "net_minor": net,
+        "currency": currency,
+        "customer": _customer(entities),
+    }
+
+
+def sale_of(
+    payment_id: str | None, amount: int | None, currency: str | None, notes: Mapping[str, str]
+) -> tuple[str | None, int | None]:
+    """(sale id, net minor units): the billing invoice and its net amount when it is paid whole, else the payment and its share.
+
+    Every event of one sale gives the same id, so a sale that is told four times is one sale.
+    """
+    invoice_id = notes.get("togai_invoice_id")
+    net, total = _noted("togai_net", currency, notes), _noted("togai_total", currency, notes)
+    if amount is None or net is None or total is None or not 0 <= net <= total or total == 0:
+        return invoice_id or payment_id, amount
+    if amount == total:
+        return invoice_id or payment_id, net
+    return payment_id or invoice_id, _share(amount, net, total)
+
+
+def whole(value: JSONValue) -> int | None:
+    """A whole number, also when it comes as text; else None."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str) and value.strip().lstrip("-").isdigit():
+        return int(value)
+    return value if isinstance(value, int) else None
+
+
+def _share(amount: int, net: int, total: int) -> int:
+    """The net part of an amount, rounded half to even, exact."""
+    quotient, remainder = divmod(amount * net, total)
+    up = 2 * remainder > total or (2 * remainder == total and quotient % 2 == 1)
+    return quotient + up
+
+
+def _own_notes(entities: Entities) -> dict[str, str]:
+    """The first record that carries our notes tells them; they are not mixed."""
+    for kind in _NOTES_OF:
+        notes = notes_of(entities.get(kind, {}))
+        own = {key: value for key, value in notes.items() if key.startswith(_OWN) and value}
+        if own:
+            return own
+    return {}
+
+
+def _amount(entities: Entities) -> tuple[int | None, str | None]:
+    for kind in _MONEY_OF:
+        record = entities.get(kind)
+        amount = whole(record.get("amount")) if record else None
+        if record and amount is not None:
+            currency = record.get("currency") or entities.get("payment", {}).get("currency")
+            return amount, _text(currency)
+    return None, None
+
+
+def _customer(entities: Entities) -> JSONObject:
+    payment, invoice = entities.get("payment", {}), entities.get("invoice", {})
+    link, subscription = entities.get("payment_link", {}), entities.get("subscription", {})
+    told = [record for record in (invoice.get("customer_details"), link.get("customer")) if isinstance(record, dict)]
+    people = [*told, payment]
+    ids = (invoice.get("customer_id"), payment.get("customer_id"), subscription.get("customer_id"))
+    return {
+        "id": next((_text(value) for value in ids if value), None),
+        **{field: _first(people, field) for field in ("name", "email", "contact")},
+    }
+
+
+def _first(records: list[JSONObject], field: str) -> str | None:
+    values = (record.get(name) for record in records for name in (field, f"customer_{field}"))
+    return next((_text(value) for value in values if value), None)
+
+
+def _noted(name: str, currency: str | None, notes: Mapping[str, str]) -> int | None:
+    if name not in notes or not currency:
+        return None
+    try:
+        return Money.parse(notes[name], currency).minor_units
+    except MoneyError:
+        return None
+
+
+def _major(amount: int | None, currency: str | None) -> str | None:
+    if amount is None or not currency:
+        return None
+    try:
+        return format(Money(amount, currency).major, "f")
+    except MoneyError:
+        return None
+
+
+def _text(value: JSONValue) -> str | None:
+    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) and value != "" else None
