@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+_SOONEST = timedelta(milliseconds=50)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
@@ -21,15 +23,17 @@ class RetryPolicy:
         """When to try again, or None to give up.
 
         `tries` counts the tries made so far (at least 1), `chance` is a random number in [0, 1).
-        A vendor's Retry-After is a floor, never shortened by jitter.
+        A vendor's Retry-After is a floor, never shortened: one that ends after we would give up is giving up.
         """
-        if now - first_failed_at >= self.give_up_after:
+        latest = first_failed_at + self.give_up_after
+        floor = max(retry_after or _SOONEST, _SOONEST)
+        if now >= latest or now + floor > latest:
             return None
         ceiling = min(self.first * self.factor ** min(tries - 1, 30), self.longest)
         delay = ceiling * chance
-        if retry_after is not None:
-            delay = max(retry_after + ceiling * 0.1 * chance, delay) if retry_after > delay else delay
-        return min(now + max(delay, timedelta(milliseconds=50)), first_failed_at + self.give_up_after)
+        if delay < floor:
+            delay = floor + ceiling * 0.1 * chance
+        return min(now + delay, latest)
 
 
 POLICIES: dict[str, RetryPolicy] = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class FairClock:
-    """Hands out ranks. One per process; it forgets nothing that matters when it starts anew."""
+    """Hands out ranks. One per process; the queue itself tells it where the others, and its predecessor, have got to."""
 
     def __init__(self) -> None:
         self._served = 0
@@ -25,3 +25,10 @@ class FairClock:
         self._served = max(self._served, rank)
         if len(self._last) > 1_000:
             self._last = {key: last for key, last in self._last.items() if last > self._served}
+
+    def observe(self, following: int | None) -> None:
+        """The rank that is next in the queue; None: nobody waits, so nobody owes anything to anybody."""
+        if following is None:
+            self._last.clear()
+        else:
+            self._served = following

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import monotonic
 
 from sqlalchemy import Connection, select, text
 
@@ -19,6 +20,8 @@ from affluent.store.database import on_commit
 
 _EVENT_COLUMNS = [column.name for column in tables.events.columns]
 _RUN_COLUMNS = [column.name for column in tables.runs.columns]
+_LOOK_AGAIN_SECONDS = 0.25
+_FOLLOWING = text("SELECT rank FROM runs WHERE state = 'queued' AND ready ORDER BY priority, rank, id LIMIT 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,7 @@ class Intake:
         self._queue = queue
         self._fair = fair
         self._wake = wake
+        self._looked_at = -_LOOK_AGAIN_SECONDS
 
     def accept(self, connection: Connection, drafts: Sequence[EventDraft]) -> list[Accepted]:
         """Store the facts that are new and queue a run per enabled flow connection whose trigger matches.
@@ -62,6 +66,8 @@ class Intake:
         runs: list[bulk.Row] = []
         answers: list[Accepted] = []
         subscriptions = _subscriptions(connection) if fresh else []
+        if subscriptions:
+            self._look_at_queue(connection)
         for draft in drafts:
             key = (draft.source, draft.external_id)
             event_id = known.get(key) or rows[key]["id"]
@@ -100,6 +106,11 @@ class Intake:
         bulk.insert(connection, tables.runs, placed, columns=_RUN_COLUMNS)
         self._queue.put(connection, [run for run in placed if run["ready"]])
         on_commit(connection, self._wake)
+
+    def _look_at_queue(self, connection: Connection) -> None:
+        if monotonic() - self._looked_at > _LOOK_AGAIN_SECONDS:
+            self._looked_at = monotonic()
+            self._fair.observe(connection.execute(_FOLLOWING).scalar())
 
     def _run_row(self, draft: EventDraft, event_id: str, wanted: Subscription) -> JSONObject:
         run_id = new_id("run")

@@ -121,6 +121,7 @@ class Journal:
             if entry.broken_connection is not None:
                 break_connection(connection, *entry.broken_connection)
         self._not_paused_after_all(connection, [entry.run_id for entry in held if entry.state is RunState.PAUSED])
+        self._stopped_while_waiting(connection, held)
         again = [entry for entry in held if entry.state in (RunState.WAITING, RunState.QUEUED)]
         self._queue.put(
             connection,
@@ -156,6 +157,20 @@ class Journal:
         self._queue.put(connection, [dict(row) for row in rows])
         if rows:
             on_commit(connection, self._wake)
+
+    def _stopped_while_waiting(self, connection: Connection, held: Sequence[Entry]) -> None:
+        """A run that a person cancelled while it was executing does not wait first."""
+        waits = [entry.run_id for entry in held if entry.state in (RunState.WAITING, RunState.PAUSED)]
+        if not waits:
+            return
+        sql = text(
+            "UPDATE runs SET state = 'cancelled', finished_at = :now, sentence = 'Cancelled by a person.', waits_for = ''"
+            f" WHERE cancel AND finished_at IS NULL AND id IN {bulk.each(connection.dialect.name)} RETURNING ordering_key"
+        )
+        rows = connection.execute(sql, {"keys": dumps(waits), "now": clock.to_micros(clock.now())})
+        keys = sorted(row[0] for row in rows)
+        self._queue.lock(connection, keys)
+        self.release(connection, keys)
 
     def hand_back(self, connection: Connection, run_id: str, lease: int) -> None:
         """Queue a run again that this process does not finish."""

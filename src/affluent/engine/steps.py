@@ -34,6 +34,7 @@ from affluent.sdk import (
     Rejected,
     Retry,
     Unavailable,
+    Wait,
 )
 from affluent.store.bulk import Row
 from affluent.store.database import Database, StoreUnavailable
@@ -353,7 +354,7 @@ def _note(this: Try, error: AppError) -> None:
             this.outcome = Outcome.UNKNOWN
         case Retry():
             this.outcome, this.retry_after = Outcome.RETRY, error.retry_after
-            this.counts = not isinstance(error, (_BreakerOpen, Postponed))
+            this.counts = not isinstance(error, (_BreakerOpen, Postponed, Wait))
         case _:
             this.outcome = Outcome.REJECTED
 

@@ -10,6 +10,8 @@ from email.utils import parsedate_to_datetime
 from affluent.kit.jsons import InvalidJSON, JSONValue, loads
 from affluent.sdk.errors import AppError, AuthFailed, OutcomeUnknown, RateLimited, Rejected, Unavailable
 
+_LONGEST_RETRY_AFTER = timedelta(days=7)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
@@ -39,17 +41,17 @@ class Response:
         return self.body[: limit * 4].decode("utf-8", "replace")[:limit]
 
     def retry_after(self) -> timedelta | None:
-        """The vendor's Retry-After, given in seconds or as a date."""
+        """The vendor's Retry-After, given in seconds or as a date; a week at most."""
         value = self.headers.get("retry-after", "").strip()
-        if value.isdigit():
-            return timedelta(seconds=int(value))
+        if value.isascii() and value.isdigit():
+            return min(timedelta(seconds=int(value[:9])), _LONGEST_RETRY_AFTER)
         try:
             at = parsedate_to_datetime(value)
         except ValueError:
             return None
         if at.tzinfo is None:
             at = at.replace(tzinfo=UTC)
-        return max(at - (self.sent_at or at), timedelta())
+        return min(max(at - (self.sent_at or at), timedelta()), _LONGEST_RETRY_AFTER)
 
 
 Fault = type[AppError] | Callable[[Response], AppError | None]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -20,17 +19,19 @@ from affluent.engine.queue import Queue
 from affluent.kit import clock
 from affluent.kit.ids import new_id
 from affluent.kit.jsons import dumps
-from affluent.kit.money import Money
 from affluent.sdk import App
+from affluent.services import run_forecasts
 from affluent.services.errors import Conflict, NotFound
+from affluent.services.run_forecasts import Forecast
 from affluent.services.run_views import Cause, RunDetail, RunView, detail, money, view
 from affluent.store import bulk, tables
 from affluent.store import runs as store
 from affluent.store.database import Database, on_commit
 from affluent.store.runs import RunFilter
 
-_LARGEST_BULK = 100_000
-_CHUNK = 500
+_CHUNK = 100
+
+__all__ = ["BulkAction", "Forecast", "RunFilter", "Runs"]
 
 
 class BulkAction(StrEnum):
@@ -39,19 +40,6 @@ class BulkAction(StrEnum):
     RESUME = "resume"
     REPLAY = "replay"
     CANCEL = "cancel"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forecast:
-    """What a bulk action would do."""
-
-    action: str
-    runs: int
-    would_send: int
-    already_applied: int
-    not_possible: int
-    money: dict[str, str] = field(default_factory=dict)
-    """Total net amount of the runs that would send, per currency, in major units."""
 
 
 class Runs:
@@ -123,7 +111,16 @@ class Runs:
 
     async def forecast(self, wanted: RunFilter, action: BulkAction) -> Forecast:
         """What the bulk action would do, without doing it."""
-        return await self._database.read(lambda connection: _forecast(connection, wanted, action))
+        return await self._database.read(
+            lambda connection: run_forecasts.forecast(
+                connection,
+                wanted,
+                action=action.value,
+                possible=_possible(action),
+                sends=action is not BulkAction.CANCEL,
+                replays=action is BulkAction.REPLAY,
+            )
+        )
 
     async def bulk(self, wanted: RunFilter, action: BulkAction) -> int:
         """Do it to all runs of the filter that allow it; returns how many. Replays and resumes go behind live events."""
@@ -138,6 +135,7 @@ class Runs:
             chunk = ids[start : start + _CHUNK]
 
             def unit(connection: Connection, chunk: Sequence[str] = chunk) -> int:
+                self._queue.lock(connection, _ordering_keys(connection, chunk))
                 return sum(_quietly(act[action], connection, run_id) for run_id in chunk)
 
             done += await self._database.write(unit)
@@ -151,12 +149,11 @@ class Runs:
         return await self.bulk(RunFilter(ids=tuple(ids)), BulkAction.RESUME)
 
     def _resume(self, connection: Connection, run_id: str) -> None:
-        row = _row(connection, run_id)
+        row = self._locked(connection, run_id)
         if RunState(row.state) not in RESUMABLE:
             raise Conflict(
                 f"This run is {row.state}; only a failed, unknown, cancelled, paused or waiting run can be resumed."
             )
-        self._queue.lock(connection, [row.ordering_key])
         values = {"state": "queued", "due_at": clock.now(), "tries": 0, "first_failed_at": None, "finished_at": None}
         connection.execute(
             update(tables.runs)
@@ -210,7 +207,7 @@ class Runs:
         return new
 
     def _cancel(self, connection: Connection, run_id: str) -> None:
-        row = _row(connection, run_id)
+        row = self._locked(connection, run_id)
         state = RunState(row.state)
         if state not in UNFINISHED:
             raise Conflict(f"This run has ended ({row.state}); there is nothing to cancel.")
@@ -228,8 +225,12 @@ class Runs:
                 waits_for="",
             )
         )
-        self._queue.lock(connection, [row.ordering_key])
         self._journal.release(connection, [row.ordering_key])
+
+    def _locked(self, connection: Connection, run_id: str) -> Row[Any]:
+        """The run, which nobody else changes until the transaction ends. Ordering key first, as the journal does."""
+        self._queue.lock(connection, _ordering_keys(connection, [run_id]))
+        return _row(connection, run_id)
 
 
 def _quietly(act: Callable[[Connection, str], object], connection: Connection, run_id: str) -> bool:
@@ -255,51 +256,21 @@ def _ids(connection: Connection, wanted: RunFilter, possible: tuple[str, ...]) -
         store.narrow(select(runs.c.id), wanted)
         .where(runs.c.state.in_(possible))
         .order_by(runs.c.id)
-        .limit(_LARGEST_BULK)
+        .limit(run_forecasts.LARGEST)
     )
     return [row[0] for row in connection.execute(query)]
 
 
-def _forecast(connection: Connection, wanted: RunFilter, action: BulkAction) -> Forecast:
-    runs = tables.runs
-    possible = _possible(action)
-    query = store.narrow(select(runs.c.id, runs.c.event_id, runs.c.state, runs.c.amount_minor, runs.c.currency), wanted)
-    rows = connection.execute(query.limit(_LARGEST_BULK)).all()
-    able = [row for row in rows if row.state in possible]
-    applied = _events_applied(connection, [row.event_id for row in able])
-    sending = [row for row in able if row.event_id not in applied and action is not BulkAction.CANCEL]
-    totals: dict[str, Money] = {}
-    for row in sending:
-        if row.currency and row.amount_minor is not None:
-            amount = Money(row.amount_minor, row.currency)
-            totals[row.currency] = totals[row.currency] + amount if row.currency in totals else amount
-    return Forecast(
-        action=action.value,
-        runs=len(able),
-        would_send=len(sending),
-        already_applied=sum(row.event_id in applied for row in able),
-        not_possible=len(rows) - len(able),
-        money={currency: str(money.major) for currency, money in sorted(totals.items())},
-    )
-
-
-def _events_applied(connection: Connection, event_ids: Sequence[str]) -> set[str]:
-    """Events of which every effect is applied, so that nothing would be sent again."""
-    if not event_ids:
-        return set()
-    sql = text(
-        "SELECT event_id FROM effects WHERE event_id IN "
-        + bulk.each(connection.dialect.name)
-        + " GROUP BY event_id HAVING min(CASE WHEN fate IN ('applied', 'already_applied') THEN 1 ELSE 0 END) = 1"
-    )
-    return {row[0] for row in connection.execute(sql, {"keys": dumps(list(event_ids))})}
-
-
 def _row(connection: Connection, run_id: str) -> Row[Any]:
-    row = connection.execute(select(tables.runs).where(tables.runs.c.id == run_id)).one_or_none()
+    row = connection.execute(select(tables.runs).where(tables.runs.c.id == run_id).with_for_update()).one_or_none()
     if row is None:
         raise NotFound(f"There is no run {run_id}.")
     return row
+
+
+def _ordering_keys(connection: Connection, run_ids: Sequence[str]) -> list[str]:
+    sql = text(f"SELECT DISTINCT ordering_key FROM runs WHERE id IN {bulk.each(connection.dialect.name)}")
+    return sorted(row[0] for row in connection.execute(sql, {"keys": dumps(list(run_ids))}))
 
 
 def _queued(row: Row[Any]) -> dict[str, object]:

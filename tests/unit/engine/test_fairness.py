@@ -22,3 +22,17 @@ def test_one_flow_connection_keeps_its_own_order():
     fair = FairClock()
     ranks = [fair.rank("a") for _ in range(5)]
     assert ranks == sorted(set(ranks))
+
+
+def test_a_process_that_starts_anew_queues_behind_what_was_there_and_not_before_it():
+    clock = FairClock()
+    clock.observe(5_000)
+    assert clock.rank("old") == 5_001
+
+
+def test_an_empty_queue_ends_old_advantages():
+    clock = FairClock()
+    for _ in range(1_000):
+        clock.rank("busy")
+    clock.observe(None)
+    assert clock.rank("busy") == clock.rank("quiet") == 1
