@@ -1,0 +1,1 @@
+"""FirstPromoter: affiliate tracking. Sign-ups, sales, refunds and cancellations are tracked; promoters are managed."""

@@ -1,0 +1,109 @@
+"""The twin's management calls of API v1: leads, promoters and rewards."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+
+from affluent.apps.firstpromoter import twin_views
+from affluent.apps.firstpromoter.twin_ledger import Commission, Ledger, Membership, Person, Referral, Refusal
+from affluent.apps.firstpromoter.twin_track import Answer, Call
+from affluent.kit.jsons import JSONObject
+
+NO_LEAD = "Lead not found"
+NO_PROMOTER = "Promoter not found"
+
+
+def _show_lead(ledger: Ledger, _request: Request, fields: JSONObject) -> Answer:
+    return 200, twin_views.lead_shown_v1(_lead(ledger, fields))
+
+
+def _list_leads(ledger: Ledger, _request: Request, fields: JSONObject) -> Answer:
+    return 200, [
+        twin_views.lead_shown_v1(item) for item in ledger.referrals.values() if _matches(item.membership, fields)
+    ]
+
+
+def _update_lead(ledger: Ledger, _request: Request, fields: JSONObject) -> Answer:
+    lead = _lead(ledger, fields)
+    lead.uid, lead.email = fields.get("new_uid") or lead.uid, fields.get("new_email") or lead.email
+    lead.state = fields.get("state") or lead.state
+    if fields.get("new_ref_id"):
+        lead.membership = _by_token(ledger, fields["new_ref_id"])
+    ledger.index(lead)
+    return 200, twin_views.lead_shown_v1(lead)
+
+
+def _list_promoters(ledger: Ledger, _request: Request, fields: JSONObject) -> Answer:
+    size = int(fields.get("per_page") or 20)
+    found = [twin_views.promoter_v1(item) for item in ledger.memberships.values() if _matches(item, fields)]
+    return 200, found[:size]
+
+
+def _show_promoter(ledger: Ledger, _request: Request, fields: JSONObject) -> Answer:
+    for item in ledger.memberships.values():
+        promoter = item.promoter
+        known = {
+            "id": str(promoter.id), "cust_id": promoter.cust_id, "promoter_email": promoter.email, "ref_id": item.ref_token,
+        }  # fmt: skip
+        if any(fields.get(name) == value for name, value in known.items() if fields.get(name)):
+            promotions = [
+                twin_views.promotion_v1(each) for each in ledger.memberships.values() if each.promoter is promoter
+            ]
+            names = {"first_name": promoter.first_name, "last_name": promoter.last_name}
+            return 200, {**twin_views.promoter_v1(item), "profile": names, "promotions": promotions}
+    raise Refusal(404, {"error": NO_PROMOTER})
+
+
+def _list_rewards(ledger: Ledger, _request: Request, fields: JSONObject) -> Answer:
+    return 200, [_reward(item) for item in ledger.commissions.values() if _matches(item.membership, fields)]
+
+
+def _reward(item: Commission) -> JSONObject:
+    owner = item.membership
+    return {
+        **twin_views.reward_v1(item),
+        "promoter": twin_views.promoter_v1(owner),
+        "promotion": twin_views.promotion_v1(owner),
+    }
+
+
+def _update_reward(ledger: Ledger, _request: Request, fields: JSONObject) -> Answer:
+    for item in ledger.commissions.values():
+        if str(item.id) == fields.get("id") or (item.event_id and item.event_id == fields.get("event_id")):
+            item.status = fields.get("status") or item.status
+            return 200, twin_views.reward_v1(item)
+    raise Refusal(422, {"error": "Reward not found"})
+
+
+def _lead(ledger: Ledger, fields: JSONObject) -> Referral:
+    number = str(fields.get("id") or "")
+    found = ledger.referrals.get(int(number)) if number.isdigit() else None
+    found = found or ledger.find(Person(uid=fields.get("uid") or "", email=fields.get("email") or ""))
+    if found is None:
+        raise Refusal(404, {"error": NO_LEAD})
+    return found
+
+
+def _by_token(ledger: Ledger, token: str) -> Membership:
+    found = next((item for item in ledger.memberships.values() if item.ref_token == token), None)
+    if found is None:
+        raise Refusal(404, {"error": NO_PROMOTER})
+    return found
+
+
+def _matches(item: Membership, fields: JSONObject) -> bool:
+    known = {
+        "promotion_id": item.id, "ref_id": item.ref_token, "promoter_id": item.promoter.id, "campaign_id": item.campaign.id,
+    }  # fmt: skip
+    return all(str(value) == fields[name] for name, value in known.items() if fields.get(name))
+
+
+CALLS: tuple[tuple[str, str, Call], ...] = (
+    ("GET", "/leads/show", _show_lead),
+    ("GET", "/leads/list", _list_leads),
+    ("PUT", "/leads/update", _update_lead),
+    ("GET", "/promoters/list", _list_promoters),
+    ("GET", "/promoters/show", _show_promoter),
+    ("GET", "/rewards/list", _list_rewards),
+    ("PUT", "/rewards/update", _update_reward),
+)
