@@ -1,0 +1,1 @@
+"""Togai, and this server's own billing workspace, which speaks its dialect."""
