@@ -1,0 +1,103 @@
+"""The twin on a real port of this machine, and the engine's own door to it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+from pydantic import BaseModel, SecretStr
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from affluent.apps.firstpromoter.app import app
+from affluent.apps.firstpromoter.schemas import Credentials
+from affluent.apps.firstpromoter.twin import FirstPromoterTwin
+from affluent.engine.door import Network, VendorDoor
+from affluent.engine.limits import Limiter
+from affluent.kit import clock
+from affluent.kit.jsons import JSONObject
+from affluent.sdk import Context
+
+
+@dataclass
+class Bench:
+    """An action can be tried here as the engine would try it."""
+
+    twin: FirstPromoterTwin
+    url: str
+    network: Network
+    version: int
+
+    @property
+    def credentials(self) -> Credentials:
+        account = {"account_id": "acc-1"} if self.version == 2 else {}
+        base = f"{self.url}/firstpromoter/api/v{self.version}"
+        return Credentials(api_key=SecretStr("fp_test_key"), base_url=base, **account)
+
+    def context(self, action: str = "", credentials: Credentials | None = None) -> Context[Any]:
+        """What the engine hands to an action."""
+        given = credentials or self.credentials
+        found = app.actions.get(action)
+        door = VendorDoor(
+            network=self.network,
+            limiter=Limiter(),
+            vendor=app.title,
+            connection_id="con_1",
+            base_url=app.base_url(given, ""),
+            headers=app.headers(given),
+            limit=None,
+            priority=0,
+            effect=found.effect if found else app.actions["find_referral"].effect,
+            faults=found.faults if found else {},
+            app_faults=app.faults,
+            secrets=(given.api_key.get_secret_value(),),
+        )
+        return Context(credentials=given, http=door, effect_key="key", now=clock.now())
+
+    async def run(self, action: str, /, **fields: Any) -> Any:
+        """Run an action; returns its output or raises what the answer means."""
+        found = app.actions[action]
+        return await found.run(self.context(action), found.input.model_validate(fields))
+
+    async def look_up(self, action: str, /, **fields: Any) -> BaseModel | None:
+        """Ask whether an action's effect is there."""
+        found = app.actions[action]
+        assert found.look_up is not None
+        return await found.look_up(self.context(action), found.input.model_validate(fields))
+
+    @property
+    def books(self) -> Any:
+        return self.twin.books()
+
+    def called(self, path: str) -> list[JSONObject]:
+        """The calls whose path ends so."""
+        return [call for call in self.twin.calls if call["path"].endswith(path)]
+
+
+@asynccontextmanager
+async def bench(version: int) -> AsyncIterator[Bench]:
+    """Serve a fresh twin for one test."""
+    twin = FirstPromoterTwin()
+    listening = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        Starlette(routes=[Mount("/firstpromoter", twin.application())]), log_level="critical", lifespan="off"
+    )
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    await server.startup(sockets=[listening])
+    network = Network(allow_private=True, timeout_seconds=5)
+    try:
+        yield Bench(twin, f"http://127.0.0.1:{listening.getsockname()[1]}", network, version)
+    finally:
+        await network.close()
+        for protocol in list(server.server_state.connections):
+            protocol.shutdown()
+        for each in server.servers:
+            each.close()
+            await each.wait_closed()
+        listening.close()
