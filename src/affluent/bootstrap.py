@@ -21,15 +21,20 @@ from affluent.engine.plans import Plans
 from affluent.engine.queue import Queue, TableQueue
 from affluent.engine.steps import StepRunner
 from affluent.services.connections import Connections
+from affluent.services.duties import Duties
 from affluent.services.events import Events
 from affluent.services.flow_connections import FlowConnections
 from affluent.services.flows import Flows
 from affluent.services.hooks import Hooks
 from affluent.services.identities import Identities
 from affluent.services.people import People
+from affluent.services.polls import BACKFILL, POLL, Polls, Walks
 from affluent.services.preview import Preview
+from affluent.services.pulse import Pulse
 from affluent.services.runs import Runs
+from affluent.services.schedules import Schedules
 from affluent.services.scopes import ALL_SCOPES
+from affluent.services.targets import Vendors
 from affluent.services.tokens import Tokens, TokenView
 from affluent.settings import Settings
 from affluent.store import schema
@@ -96,7 +101,10 @@ class Hub:
     events: Events
     identities: Identities
     hooks: Hooks
+    duties: Duties
+    polls: Polls
     people: People
+    pulse: Pulse
     billing: Billing
     server_url: str
 
@@ -158,6 +166,7 @@ def build(settings: Settings, *, own_url: str) -> Hub:
     dispatcher = _dispatcher(settings, database, executor, fair)
     bell.listen(dispatcher)
     server_url = settings.public_url.rstrip("/") or own_url
+    vendors = Vendors(catalog=catalog, vault=vault, network=network, limiter=limiter, server_url=own_url)
     return Hub(
         settings=settings,
         catalog=catalog,
@@ -197,10 +206,18 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         events=Events(database),
         identities=Identities(database, catalog),
         hooks=Hooks(database=database, catalog=catalog, vault=vault, intake=intake),
+        duties=_duties(database, vendors, intake),
+        polls=Polls(database=database, vendors=vendors),
         people=People(database=database, server_url=server_url),
+        pulse=Pulse(database),
         billing=Billing(database, intake.accept),
         server_url=server_url,
     )
+
+
+def _duties(database: Database, vendors: Vendors, intake: Intake) -> Duties:
+    walks = [Walks(kind, database=database, vendors=vendors, intake=intake) for kind in (POLL, BACKFILL)]
+    return Duties(database=database, vendors=vendors, works=[*walks, Schedules(database=database, intake=intake)])
 
 
 def _dispatcher(settings: Settings, database: Database, executor: Executor, fair: FairClock) -> Dispatcher:

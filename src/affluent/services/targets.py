@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, select
 
 from affluent.catalog import Catalog
 from affluent.domain.event import Priority
-from affluent.domain.flow import FlowDefinition
+from affluent.domain.flow import FlowDefinition, TriggerUse
 from affluent.engine.door import Network, VendorDoor
 from affluent.engine.limits import Limiter
 from affluent.engine.plans import Bound, bind
@@ -38,33 +38,16 @@ class Target:
     given_options: JSONObject
 
     def options(self) -> BaseModel | None:
-        """The trigger's options; raises ValidationError."""
-        return self.trigger.options.model_validate(self.given_options) if self.trigger.options else None
+        """The trigger's options; None when it has none, or they are not valid any more."""
+        try:
+            return self.trigger.options.model_validate(self.given_options) if self.trigger.options else None
+        except ValidationError:
+            return None
 
     @property
     def subject(self) -> str:
         """What is watched: when it changes, a cursor means nothing any more."""
         return f"{self.app.key}.{self.trigger.key}@{self.connection_id}"
-
-
-def target_of(row: Row[Any], catalog: Catalog) -> Target | None:
-    """The target of a flow connection's row with its definition; None when its app or trigger is not installed."""
-    definition = FlowDefinition.model_validate(row.definition)
-    app = catalog.apps.get(definition.trigger.app)
-    trigger = app.triggers.get(definition.trigger.trigger) if app else None
-    if app is None or trigger is None:
-        return None
-    return Target(
-        id=row.id,
-        name=row.name,
-        enabled=row.enabled,
-        source=row.trigger_source,
-        hook_token=row.hook_token,
-        app=app,
-        trigger=trigger,
-        connection_id=row.bindings.get(TRIGGER, ""),
-        given_options=definition.trigger.options,
-    )
 
 
 class Vendors:
@@ -76,28 +59,59 @@ class Vendors:
         self._network = network
         self._limiter = limiter
         self._server_url = server_url
+        self._uses: dict[tuple[str, int], TriggerUse] = {}
 
-    def read(self, connection: Connection, flow_connection_id: str) -> tuple[Target, Bound | None] | None:
-        """A target and the connection of its trigger; None when either is gone."""
+    def read(
+        self, connection: Connection, flow_connection_id: str, connection_id: str
+    ) -> tuple[Target | None, Bound | None]:
+        """A target and a connection, each None when it is gone."""
         row = links.one(connection, flow_connection_id)
-        target = target_of(row, self._catalog) if row is not None else None
-        if target is None or not target.connection_id:
-            return (target, None) if target is not None else None
         table = tables.connections
-        found = connection.execute(select(table).where(table.c.id == target.connection_id)).one_or_none()
-        return (target, bind(found, self._catalog.apps, self._vault)) if found is not None else None
+        found = connection.execute(select(table).where(table.c.id == connection_id)).one_or_none()
+        bound = bind(found, self._catalog.apps, self._vault) if found is not None else None
+        return self.target(row) if row is not None else None, bound
 
     def all(self, connection: Connection) -> list[Target]:
-        """Every flow connection whose trigger is installed, enabled or not."""
+        """Every enabled flow connection whose trigger is installed."""
         rows = links.enabled_but(connection, "")
-        return [target for row in rows if (target := target_of(row, self._catalog)) is not None]
+        return [target for row in rows if (target := self.target(row)) is not None]
+
+    def target(self, row: Row[Any]) -> Target | None:
+        """The target of a flow connection's row with its definition; None when its app or trigger is not installed."""
+        key = (row.flow_id, row.flow_version)
+        use = self._uses.get(key) or self._uses.setdefault(key, FlowDefinition.model_validate(row.definition).trigger)
+        app = self._catalog.apps.get(use.app)
+        trigger = app.triggers.get(use.trigger) if app else None
+        if app is None or trigger is None:
+            return None
+        return Target(
+            id=row.id,
+            name=row.name,
+            enabled=row.enabled,
+            source=row.trigger_source,
+            hook_token=row.hook_token,
+            app=app,
+            trigger=trigger,
+            connection_id=row.bindings.get(TRIGGER, ""),
+            given_options=use.options,
+        )
+
+    def app(self, key: str) -> App | None:
+        """An app of the catalogue."""
+        return self._catalog.apps.get(key)
 
     def context(
-        self, target: Target, bound: Bound | None, *, effect: Effect = Effect.READ, priority: Priority = Priority.LIVE
+        self,
+        app: App,
+        bound: Bound | None,
+        options: BaseModel | None = None,
+        *,
+        effect: Effect = Effect.READ,
+        priority: Priority = Priority.LIVE,
     ) -> Context[Any]:
-        """What a poll, a list or a registration is handed; its options are the trigger's when they are valid."""
+        """What a poll, a list or a registration is handed."""
         credentials = bound.credentials if bound else None
-        has, app = credentials is not None, target.app
+        has = credentials is not None
         door = VendorDoor(
             network=self._network,
             limiter=self._limiter,
@@ -112,10 +126,6 @@ class Vendors:
             app_faults=app.faults,
             secrets=bound.secrets if bound else (),
         )
-        try:
-            options = target.options()
-        except ValidationError:
-            options = None
         return Context(
             credentials=credentials, http=door, now=clock.now(), options=options, server_url=self._server_url
         )

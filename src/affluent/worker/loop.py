@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from affluent.bootstrap import Hub
 from affluent.kit.logs import logger
 from affluent.store.database import StoreUnavailable
+from affluent.worker.duties import attend
 
 _log = logger("worker")
 
@@ -59,4 +60,4 @@ async def requeue_lost(hub: Hub) -> None:
         _log.warning("queued runs again that nobody held", runs=found)
 
 
-_SWEEPS: tuple[tuple[float, Sweep], ...] = ((60, settle_unknown), (30, requeue_lost))
+_SWEEPS: tuple[tuple[float, Sweep], ...] = ((60, settle_unknown), (30, requeue_lost), (1, attend))

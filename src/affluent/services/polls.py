@@ -1,0 +1,235 @@
+"""Polls: what a vendor lists becomes events, each once, committed together with the cursor that stands behind it.
+
+A poll begins "from now" (what is there already is remembered and starts nothing) or with "everything" (behind live traffic),
+and then goes on for ever. A backfill walks once through everything, for a flow whose trigger is not a poll.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from affluent.domain.event import EventDraft, Priority
+from affluent.engine.draft import draft_from
+from affluent.engine.intake import Intake
+from affluent.engine.plans import Bound
+from affluent.kit import clock
+from affluent.kit.jsons import JSONValue
+from affluent.kit.logs import logger
+from affluent.sdk import Incoming, Page, PollOptions, TriggerKind
+from affluent.services.duties import Duty, keep, rest
+from affluent.services.errors import Conflict, Invalid, NotFound
+from affluent.services.targets import Target, Vendors
+from affluent.store import duties as store
+from affluent.store.configuration import alone
+from affluent.store.database import Database
+
+_log = logger("polls")
+POLL, BACKFILL = "poll", "backfill"
+_LARGEST_PAGE = 10_000
+
+
+class Walks:
+    """The duty of a poll, or of a backfill: walk through what the vendor lists."""
+
+    outlives = False
+
+    def __init__(self, kind: str, *, database: Database, vendors: Vendors, intake: Intake) -> None:
+        self.kind = kind
+        self.on_request = kind == BACKFILL
+        self._database = database
+        self._vendors = vendors
+        self._intake = intake
+
+    def subject(self, target: Target) -> str | None:
+        """The trigger at its connection."""
+        is_poll = target.trigger.kind is TriggerKind.POLL
+        wanted = target.enabled and target.trigger.poll is not None and is_poll == (self.kind == POLL)
+        return f"{target.app.key}.{target.trigger.key}@{target.connection_id}" if wanted else None
+
+    def unwanted(self, connection: Connection, row: Row[Any]) -> None:
+        """Rest with the cursor, so that nothing is lost when it goes on."""
+        rest(connection, row)
+
+    async def perform(self, duty: Duty, target: Target | None, bound: Bound | None) -> None:
+        """Ask page by page until the walk has ended or the slice has."""
+        if target is None or target.trigger.poll is None:
+            return
+        poll, options = target.trigger.poll, options_of(duty, target)
+        is_first = duty.phase in ("new", "everything")
+        priority = Priority.BACKFILL if self.kind == BACKFILL or is_first else Priority.LIVE
+        context = self._vendors.context(target.app, bound, target.options(), priority=priority)
+        phase, cursor, items = duty.phase, duty.cursor, duty.items
+        if phase == "new":
+            phase, cursor = _first_phase(self.kind, options), None
+            if phase == "baseline" and target.trigger.poll_start is not None:
+                phase, cursor = "live", await target.trigger.poll_start(context)
+        while True:
+            page = _checked(await poll(context, cursor), cursor)
+            has_ended = not page.more
+            following = ("done" if self.kind == BACKFILL else "live") if has_ended else phase
+            values: dict[str, Any] = {"phase": following, "cursor": page.cursor}
+            if has_ended or not duty.has_time:
+                values["due_at"] = _next_time(following, options, has_ended=has_ended)
+            items = await self._keep(duty, target, page, phase, items, values)
+            if "due_at" in values:
+                return
+            cursor, phase = page.cursor, following
+
+    async def _keep(
+        self, duty: Duty, target: Target, page: Page, phase: str, items: int, values: dict[str, Any]
+    ) -> int:
+        """Commit the items that are new and the cursor behind them; returns how many items there were so far."""
+
+        def unit(connection: Connection) -> int:
+            fresh = store.learn(connection, target.id, list(dict.fromkeys(item.external_id for item in page.items)))
+            wanted = {
+                item.external_id: item
+                for item in reversed(page.items)
+                if item.external_id in fresh and not (phase == "baseline" and _was_there(item, duty))
+            }
+            drafts = [self._draft(target, item, phase) for item in reversed(wanted.values())]
+            if drafts:
+                self._intake.accept(connection, drafts)
+            total = items + len(drafts)
+            keep(connection, duty, **values, items=total, sentence=_said(self.kind, values["phase"], total))
+            return total
+
+        return await self._database.write(unit)
+
+    def _draft(self, target: Target, item: Incoming, phase: str) -> EventDraft:
+        is_old = self.kind == BACKFILL or phase == "everything"
+        return draft_from(
+            target.trigger,
+            app=target.app.key,
+            source=target.id,
+            external_id=item.external_id,
+            payload=item.payload,
+            occurred_at=item.occurred_at or clock.now(),
+            priority=Priority.BACKFILL if is_old else Priority.LIVE,
+            only_flow_connection=target.id,
+        )
+
+
+class Polls:
+    """What people choose about polls and backfills."""
+
+    def __init__(self, *, database: Database, vendors: Vendors) -> None:
+        self._database = database
+        self._vendors = vendors
+
+    async def choose(
+        self, flow_connection_id: str, *, start: str | None = None, every_seconds: int | None = None
+    ) -> PollOptions:
+        """Where a flow connection's poll begins and how often it asks; None keeps. Another start begins it anew.
+
+        Raises NotFound, Conflict when its trigger is no poll, Invalid on start or every_seconds.
+        """
+
+        def unit(connection: Connection) -> PollOptions:
+            target = self._target(connection, flow_connection_id)
+            if target.trigger.kind is not TriggerKind.POLL:
+                raise Conflict("The trigger of this flow is not a poll.")
+            row = store.one(connection, target.id, POLL)
+            held = row.settings if row is not None else {}
+            given = {"start": start, "every_seconds": every_seconds}
+            settings = {**held, **{name: value for name, value in given.items() if value is not None}}
+            chosen = _poll_options(target, settings)
+            subject = {"connection_id": target.connection_id, "subject": target.subject}
+            if row is None:
+                due = clock.now() if target.enabled else None
+                store.add(
+                    connection,
+                    {"flow_connection_id": target.id, "kind": POLL, **subject, "settings": settings, "due_at": due},
+                )
+                return chosen
+            values: dict[str, Any] = {"settings": settings}
+            if start is not None and start != _poll_options(target, held).start:
+                values |= {"phase": "new", "cursor": None, "created_at": clock.now()}
+                store.forget(connection, target.id)
+            due_now = {"due_at": clock.now()} if row.due_at is not None else {}
+            store.change(connection, target.id, POLL, {**values, **due_now})
+            return chosen
+
+        return await self._database.write(alone(unit))
+
+    async def backfill(self, flow_connection_id: str) -> None:
+        """Walk once through everything the vendor has; what was walked through before starts nothing again.
+
+        Raises NotFound, Conflict when the trigger cannot list, is polled anyway, or the flow connection is disabled.
+        """
+        await self._database.write(alone(lambda connection: self.begin_backfill(connection, flow_connection_id)))
+
+    def begin_backfill(self, connection: Connection, flow_connection_id: str) -> None:
+        """As backfill, in the caller's transaction."""
+        target = self._target(connection, flow_connection_id)
+        if target.trigger.poll is None or target.trigger.kind is TriggerKind.POLL:
+            raise Conflict(
+                f"{target.trigger.title} cannot be backfilled: it is polled already, or has no list to walk through."
+            )
+        if not target.enabled:
+            raise Conflict("This flow connection is disabled. Enable it, then backfill it.")
+        row = store.one(connection, target.id, BACKFILL)
+        subject = {"connection_id": target.connection_id, "subject": target.subject}
+        if row is None:
+            store.add(connection, {"flow_connection_id": target.id, "kind": BACKFILL, **subject})
+        elif row.phase == "done" or row.subject != target.subject:
+            blank = {"phase": "new", "cursor": None, "failures": 0, "sentence": "", "created_at": clock.now()}
+            store.change(connection, target.id, BACKFILL, {**subject, **blank, "due_at": clock.now()})
+
+    def _target(self, connection: Connection, flow_connection_id: str) -> Target:
+        target, _ = self._vendors.read(connection, flow_connection_id, "")
+        if target is None:
+            raise NotFound(f"There is no flow connection {flow_connection_id}, or its trigger is not installed.")
+        return target
+
+
+def options_of(duty: Duty, target: Target) -> PollOptions:
+    """What the flow connection chose, over the flow's own options."""
+    return _poll_options(target, duty.settings)
+
+
+def _poll_options(target: Target, settings: dict[str, JSONValue]) -> PollOptions:
+    own = target.options()
+    given = own.model_dump(include=set(PollOptions.model_fields)) if own is not None else {}
+    try:
+        return PollOptions.model_validate({**given, **settings})
+    except ValueError as error:
+        if "start" in settings and settings["start"] not in ("now", "everything"):
+            raise Invalid('Begin with "now" or "everything".', field="start") from error
+        raise Invalid("Ask every 5 to 86400 seconds.", field="every_seconds") from error
+
+
+def _first_phase(kind: str, options: PollOptions) -> str:
+    return "everything" if kind == BACKFILL or options.start == "everything" else "baseline"
+
+
+def _next_time(phase: str, options: PollOptions, *, has_ended: bool) -> Any:  # noqa: ANN401 - an instant, or None
+    if phase == "done":
+        return None
+    return clock.now() + timedelta(seconds=options.every_seconds) if has_ended else clock.now()
+
+
+def _was_there(item: Incoming, duty: Duty) -> bool:
+    """Whether an item was there before the poll began; one without a time is taken to have been."""
+    return item.occurred_at is None or item.occurred_at < duty.created_at
+
+
+def _checked(page: Page, before: JSONValue) -> Page:
+    if len(page.items) > _LARGEST_PAGE:
+        raise ValueError(f"a page holds at most {_LARGEST_PAGE} items, not {len(page.items)}")
+    if page.more and page.cursor == before:
+        raise ValueError("the poll says there is more but stays where it is")
+    return page
+
+
+def _said(kind: str, phase: str, items: int) -> str:
+    if kind == BACKFILL:
+        return (
+            f"{items} found so far." if phase != "done" else f"All {items} found; their runs go on behind live traffic."
+        )
+    if phase == "baseline":
+        return "Looking at what is there already, so that only what is new starts runs."
+    return f"{items} found since the beginning."

@@ -1,0 +1,38 @@
+"""Does what is due for flow connections: polls, backfills, schedules, gaps and registrations, side by side."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+
+from affluent.bootstrap import Hub
+from affluent.kit.logs import logger
+from affluent.store.database import StoreUnavailable
+
+_log = logger("duties")
+_FIND_SECONDS = 3.0
+_LOOK_SECONDS = 0.5
+_AWAY_SECONDS = 3.0
+_AT_ONCE = 8
+
+
+async def attend(hub: Hub) -> None:
+    """Find and do duties until cancelled; a database that is away is waited for."""
+    running: set[asyncio.Task[None]] = set()
+    found_at = -_FIND_SECONDS
+    async with asyncio.TaskGroup() as group:
+        while True:
+            try:
+                if monotonic() - found_at >= _FIND_SECONDS:
+                    await hub.duties.find()
+                    found_at = monotonic()
+                due = await hub.duties.take(_AT_ONCE - len(running)) if len(running) < _AT_ONCE else ()
+            except StoreUnavailable as error:
+                _log.warning("duties wait for the database", reason=str(error))
+                await asyncio.sleep(_AWAY_SECONDS)
+                continue
+            for duty in due:
+                task = group.create_task(hub.duties.perform(duty), name=f"{duty.kind}-{duty.flow_connection_id}")
+                running.add(task)
+                task.add_done_callback(running.discard)
+            await asyncio.sleep(_LOOK_SECONDS)
