@@ -72,7 +72,11 @@ class Schedules:
                 )
                 fired = sum(accepted.is_new for accepted in self._intake.accept(connection, [draft]))
             sentence = "" if following else f"The line {line!r} names no moment any more."
-            values = {"phase": "live", "cursor": following.isoformat() if following else None, "due_at": following}
+            values = {
+                "phase": "live" if following else "done",
+                "cursor": following.isoformat() if following else None,
+                "due_at": following,
+            }
             keep(connection, duty, **values, items=duty.items + fired, sentence=sentence)
 
         await self._database.write(unit)
