@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from datetime import datetime
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _lock = threading.Lock()
@@ -27,3 +28,8 @@ def new_id(prefix: str) -> str:
 
 def _encode(value: int) -> str:
     return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(125, -5, -5))
+
+
+def first_id(prefix: str, at: datetime) -> str:
+    """The smallest id that could have been made at a moment: ids from it on are younger."""
+    return f"{prefix}_{_encode(int(at.timestamp() * 1000) << 80)}"

@@ -70,7 +70,7 @@ class People:
 
     async def first_link(self) -> str:
         """A link that creates the owner, once, within 24 hours; empty when there is one."""
-        if await self._database.read(store.number):
+        if await self.has_owner():
             return ""
         return f"{self._server_url}/welcome/{await self._new_link(_OWNER)}"
 
@@ -83,6 +83,10 @@ class People:
 
         person_id = await self._database.write(alone(unit))
         return f"{self._server_url}/enter/{await self._new_link(_SIGN_IN, person_id)}"
+
+    async def has_owner(self) -> bool:
+        """Whether anybody can sign in."""
+        return await self._database.read(store.number) > 0
 
     async def can_create_owner(self, link: str) -> bool:
         """Whether the link may still create the owner."""

@@ -1,31 +1,60 @@
-"""The interface: pages rendered on the server."""
+"""The interface: pages rendered on the server, made lively by htmx.
+
+How to add a page:
+
+1. `web/routes/<noun>.py` with `def routes(site: Site) -> list[Route]`, e.g. `return [site.get("/apps", index), site.post("/apps", add)]`;
+   it is found by itself. Handlers are `async def index(visit: Visit) -> Response`; `role=Role.DEVELOPER` asks for a role.
+2. Ask services through `visit.hub`, put the answer into one frozen dataclass, the page's view model, and
+   `return await visit.page("apps/index.html", page, section="Apps", crumbs=[("Integrations", ""), ("Apps", "")])`.
+3. `web/templates/<noun>/….html` extends base.html; badges, tiles, fields, tabs, tables, dialogs are macros of parts.html.
+   No inline script, style or `on…=`: the Content-Security-Policy forbids it and a test finds it. Styles: css/<noun>.css.
+4. Forms: `form = await visit.form()`, try the use case, `except ServiceError as error: form.blame(error)`, show the page again
+   with status=422; done: `visit.go("/apps", say="Connected.")`. It must work without script; htmx attributes come on top.
+5. Live: `<div hx-sse:connect="/apps/events" hx-swap="none">` and `visit.stream(key, probe=…, render=…)` giving `visit.partial`s.
+6. An error is raised, not answered: services' errors, or anything else, become a page in words (web/faults.py).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from affluent.bootstrap import Hub
-from affluent.services.errors import NotFound
+from affluent.web import faults
+from affluent.web.assets import assets
+from affluent.web.security import Security
+from affluent.web.session import token_of
+from affluent.web.site import Site, collected
+from affluent.web.visit import Visit
 
 
 def web(hub: Hub) -> ASGIApp:
-    """The pages of this hub as one ASGI application."""
+    """The interface of this hub as one ASGI application, for the root of the server."""
+    site = Site(hub)
+    static = Route("/static/{tree}/{name:path}", assets().serve, methods=["GET"])
+    return Starlette(
+        routes=[static, *collected(site)],
+        exception_handlers={HTTPException: _refused(site)},
+        middleware=[
+            Middleware(Security, public_url=hub.server_url, max_body_bytes=hub.settings.max_body_bytes),
+            Middleware(GZipMiddleware, minimum_size=500, compresslevel=5),
+        ],
+    )
 
-    async def home(request: Request) -> Response:
-        person = await hub.people.of_session(request.cookies.get("affluent", ""))
-        return PlainTextResponse(f"Signed in as {person.name}." if person else "Open the link printed at the start.")
 
-    async def enter(request: Request) -> Response:
-        try:
-            token = await hub.people.enter(request.path_params["link"])
-        except NotFound as error:
-            return PlainTextResponse(error.message, error.status)
-        response = PlainTextResponse("Signed in.")
-        response.set_cookie("affluent", token, httponly=True, samesite="lax")
-        return response
+def _refused(site: Site) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """Addresses that nothing answers to."""
 
-    return Starlette(routes=[Route("/", home), Route("/enter/{link}", enter)])
+    async def answer(request: Request, error: Exception) -> Response:
+        person = await site.hub.people.of_session(token_of(request))
+        return await faults.page(Visit(site, request, person), error)
+
+    return answer

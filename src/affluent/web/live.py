@@ -1,0 +1,100 @@
+"""Live updates by server-sent events. Nothing runs without somebody who looks, and a hundred who look cost as much as one.
+
+A topic asks a cheap question (the probe) twice a second while it has subscribers, and renders when the answer changes.
+Every (re)connect gets the full current state first, so nothing ever needs to be replayed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from dataclasses import dataclass, field
+
+from starlette.responses import StreamingResponse
+
+from affluent.kit.logs import logger
+
+PING_SECONDS = 15.0
+ASK_EVERY_SECONDS = 0.5
+_log = logger("live")
+
+Probe = Callable[[], Awaitable[Hashable]]
+Render = Callable[[], Awaitable[str]]
+
+
+@dataclass(slots=True, eq=False)
+class _Topic:
+    probe: Probe
+    render: Render
+    latest: str = ""
+    number: int = 0
+    bells: set[asyncio.Event] = field(default_factory=set)
+    task: asyncio.Task[None] | None = None
+
+    async def watch(self) -> None:
+        answer: Hashable = None
+        while True:
+            try:
+                now = await self.probe()
+                if now != answer or not self.number:
+                    self.latest, answer = await self.render(), now
+                    self.number += 1
+                    for bell in self.bells:
+                        bell.set()
+            except Exception:  # noqa: BLE001 - a store that is away for a moment must not end everybody's stream
+                _log.warning("a live view could not be refreshed", exc_info=True)
+            await asyncio.sleep(ASK_EVERY_SECONDS)
+
+
+class Live:
+    """All topics of this process that somebody looks at."""
+
+    def __init__(self) -> None:
+        self._topics: dict[Hashable, _Topic] = {}
+
+    @property
+    def subscribers(self) -> int:
+        """How many streams are open."""
+        return sum(len(topic.bells) for topic in self._topics.values())
+
+    @property
+    def topics(self) -> int:
+        """How many questions are being asked."""
+        return len(self._topics)
+
+    def stream(self, key: Hashable, *, probe: Probe, render: Render) -> StreamingResponse:
+        """The answer to an EventSource. Streams of one key share the probe and what is rendered."""
+        headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
+        messages = self.messages(key, probe=probe, render=render)
+        return StreamingResponse(messages, media_type="text/event-stream", headers=headers)
+
+    async def messages(self, key: Hashable, *, probe: Probe, render: Render) -> AsyncIterator[str]:
+        """The messages of a stream, without end."""
+        topic = self._topics.get(key)
+        if topic is None:
+            topic = self._topics[key] = _Topic(probe, render)
+            topic.task = asyncio.create_task(topic.watch(), name=f"live {key}")
+        bell = asyncio.Event()
+        topic.bells.add(bell)
+        if topic.number:
+            bell.set()
+        try:
+            yield "retry: 1000\n\n"
+            while True:
+                try:
+                    await asyncio.wait_for(bell.wait(), PING_SECONDS)
+                except TimeoutError:
+                    yield ": ping\n\n"
+                    continue
+                bell.clear()
+                yield message(topic.latest, topic.number)
+        finally:
+            topic.bells.discard(bell)
+            if not topic.bells and topic.task is not None:
+                topic.task.cancel()
+                self._topics.pop(key, None)
+
+
+def message(html: str, number: int) -> str:
+    """One unnamed event."""
+    return f"id: {number}\n" + "".join(f"data: {line}\n" for line in html.splitlines()) + "\n"

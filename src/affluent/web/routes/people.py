@@ -1,0 +1,124 @@
+"""Signing in and out, and the owner's first steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from affluent.services.errors import NotFound, ServiceError
+from affluent.web import session
+from affluent.web.forms import Form
+from affluent.web.site import Site
+from affluent.web.visit import Visit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInPage:
+    """The form, where to go afterwards, and whether nobody can sign in yet."""
+
+    form: Form
+    wanted: str
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WelcomePage:
+    """The form of the owner."""
+
+    form: Form
+
+
+def routes(site: Site) -> list[Route]:
+    """Everything here is for people who are not signed in yet."""
+    return [
+        site.get("/sign-in", show_sign_in, public=True),
+        site.post("/sign-in", sign_in, public=True),
+        site.post("/sign-out", sign_out, public=True),
+        site.get("/welcome/{link}", show_welcome, public=True),
+        site.post("/welcome/{link}", welcome, public=True),
+        site.get("/enter/{link}", enter, public=True),
+    ]
+
+
+async def show_sign_in(visit: Visit) -> Response:
+    """The form; somebody who is signed in already goes on."""
+    wanted = _local(visit.query("next"))
+    return visit.go(wanted) if visit.signed_in else await _sign_in_page(visit, Form(), wanted)
+
+
+async def sign_in(visit: Visit) -> Response:
+    """Check the password."""
+    form = await visit.form()
+    wanted = _local(form.text("next"))
+    try:
+        token = await visit.hub.people.sign_in(
+            email=form.text("email"), password=form.text("password"), address=_address(visit)
+        )
+    except ServiceError as error:
+        form.blame(error, "email", "password")
+        return await _sign_in_page(visit, form, wanted, status=422)
+    return _entering(visit, token, wanted)
+
+
+async def sign_out(visit: Visit) -> Response:
+    """End the session here and in the store."""
+    token = session.token_of(visit.request)
+    if token:
+        await visit.hub.people.sign_out(token)
+    response = RedirectResponse("/sign-in", 303)
+    session.end(visit.request, response)
+    return response
+
+
+async def show_welcome(visit: Visit) -> Response:
+    """The owner's form, while its link is good."""
+    if not await visit.hub.people.can_create_owner(visit.path("link")):
+        raise NotFound(
+            "This link was used already or is older than 24 hours. If there is no owner yet, start the server again."
+        )
+    return await visit.page("people/welcome.html", WelcomePage(form=Form()), section="")
+
+
+async def welcome(visit: Visit) -> Response:
+    """Create the owner and sign in."""
+    form = await visit.form()
+    try:
+        token = await visit.hub.people.create_owner(
+            visit.path("link"), name=form.text("name"), email=form.text("email"), password=form.text("password")
+        )
+    except NotFound:
+        raise
+    except ServiceError as error:
+        form.blame(error, "name", "email", "password")
+        return await visit.page("people/welcome.html", WelcomePage(form=form), section="", status=422)
+    return _entering(visit, token, "/")
+
+
+async def enter(visit: Visit) -> Response:
+    """A link that signs in once; opened again by the one who is signed in, it just goes on."""
+    if visit.signed_in is not None:
+        return visit.go("/")
+    return _entering(visit, await visit.hub.people.enter(visit.path("link")), "/")
+
+
+async def _sign_in_page(visit: Visit, form: Form, wanted: str, status: int = 200) -> Response:
+    page = SignInPage(form=form, wanted=wanted, is_new=not await visit.hub.people.has_owner())
+    return await visit.page("people/sign_in.html", page, section="", status=status)
+
+
+def _entering(visit: Visit, token: str, address: str) -> Response:
+    response = visit.go(address)
+    session.begin(visit.request, response, token)
+    return response
+
+
+def _address(visit: Visit) -> str:
+    return visit.request.client.host if visit.request.client else ""
+
+
+def _local(address: str) -> str:
+    """The address, when it is one of ours; else the first page."""
+    is_local = address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
+    return address if is_local else "/"

@@ -1,0 +1,75 @@
+"""Search over pages, flows, connections and runs: a page of its own, and the dialog behind Ctrl/Cmd+K."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from affluent.store.runs import RunFilter
+from affluent.web.navigation import ADMIN, MAIN
+from affluent.web.site import Site
+from affluent.web.visit import Visit
+
+_EACH = 5
+_LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One thing that was found."""
+
+    title: str
+    text: str
+    href: str
+    icon: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchPage:
+    """What was asked and found, in groups that have something."""
+
+    q: str
+    groups: tuple[tuple[str, tuple[Hit, ...]], ...]
+
+
+def routes(site: Site) -> list[Route]:
+    """One address for both."""
+    return [site.get("/search", index)]
+
+
+async def index(visit: Visit) -> Response:
+    """The page; the dialog takes the hits out of it."""
+    q = visit.query("q")[:_LONGEST]
+    found = await asyncio.gather(*(group(visit, q) for group in (_flows, _connections, _runs))) if q else []
+    groups = (("Pages", _pages(q)), *zip(("Flows", "Connections", "Runs"), found, strict=False))
+    page = SearchPage(q=q, groups=tuple((title, hits) for title, hits in groups if hits))
+    return await visit.page("search/index.html", page, section="", crumbs=[("Search", "")])
+
+
+def _pages(q: str) -> tuple[Hit, ...]:
+    return tuple(
+        Hit(title=entry.label, text="", href=entry.href, icon=entry.icon)
+        for entry in (*MAIN, *ADMIN)
+        if q.lower() in entry.label.lower()
+    )
+
+
+async def _flows(visit: Visit, q: str) -> tuple[Hit, ...]:
+    found = await visit.hub.flows.list(search=q, limit=_EACH)
+    return tuple(Hit(title=f.name, text=f.visibility, href=f"/flows/{f.id}", icon="workflow") for f in found)
+
+
+async def _connections(visit: Visit, q: str) -> tuple[Hit, ...]:
+    found = await visit.hub.connections.list(search=q, limit=_EACH)
+    return tuple(Hit(title=c.name, text=c.app_title, href=f"/apps/{c.app}", icon="link") for c in found)
+
+
+async def _runs(visit: Visit, q: str) -> tuple[Hit, ...]:
+    found = await visit.hub.runs.find(RunFilter(text=q), limit=_EACH)
+    return tuple(
+        Hit(title=r.title or r.event_type, text=f"{r.flow_name} · {r.state}", href=f"/activity/{r.id}", icon="activity")
+        for r in found
+    )

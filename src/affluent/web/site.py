@@ -1,0 +1,127 @@
+"""The site: templates, static files and live topics over a hub, and how routes are made."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from affluent.bootstrap import Hub
+from affluent.kit.jsons import JSONValue
+from affluent.services.people import Role, require
+from affluent.web import faults, jsonview, moneys, navigation, times
+from affluent.web.assets import assets
+from affluent.web.live import Live
+from affluent.web.session import token_of
+from affluent.web.visit import Visit
+
+Handler = Callable[[Visit], Awaitable[Response]]
+TEMPLATES = Path(__file__).parent / "templates"
+_COUNTS_FRESH_SECONDS = 2.0
+_ATTENTION = ("failed", "unknown", "paused")
+
+
+@dataclass(slots=True)
+class _Counts:
+    attention: int = 0
+    read_at: float = 0.0
+
+
+class Site:
+    """What every page shares."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.live = Live()
+        self.templates = environment()
+        self.templates.globals["app_of"] = self._app_of
+        self._counts = _Counts()
+
+    def get(self, path: str, handler: Handler, *, role: Role | None = None, public: bool = False) -> Route:
+        """A page, or a part of one; for people who are signed in, unless it is public."""
+        return Route(path, self._answering(handler, role, public), methods=["GET"])
+
+    def post(self, path: str, handler: Handler, *, role: Role | None = None, public: bool = False) -> Route:
+        """What a form does. It works without script: answer with `visit.go`, or with the page again and status 422."""
+        return Route(path, self._answering(handler, role, public), methods=["POST"])
+
+    async def counts(self) -> _Counts:
+        """What the navigation counts, at most two seconds old."""
+        if monotonic() - self._counts.read_at > _COUNTS_FRESH_SECONDS:
+            found = await self.hub.runs.counts()
+            self._counts = _Counts(sum(found.get(state, 0) for state in _ATTENTION), monotonic())
+        return self._counts
+
+    def _answering(self, handler: Handler, role: Role | None, public: bool) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            visit = Visit(self, request, None)
+            try:
+                visit = Visit(self, request, await self.hub.people.of_session(token_of(request)))
+                if not public and visit.signed_in is None:
+                    return _to_sign_in(visit)
+                if role is not None:
+                    require(visit.person, role)
+                return await handler(visit)
+            except Exception as error:  # noqa: BLE001 - every error becomes a page in words
+                return await faults.page(visit, error)
+
+        return answer
+
+    def _app_of(self, key: str) -> Any:  # noqa: ANN401 - an App, or None for one that is not installed
+        return self.hub.catalog.apps.get(key)
+
+
+def environment() -> Environment:
+    """The templates with everything they may use."""
+    templates = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        cache_size=-1,
+    )
+    pretty: Callable[[JSONValue], str] = jsonview.pretty
+    templates.globals |= {
+        "asset": assets().url,
+        "ago": times.ago,
+        "moment": times.moment,
+        "lasted": times.lasted,
+        "money": moneys.shown,
+        "pretty": pretty,
+        "nav": navigation.MAIN,
+        "nav_admin": navigation.ADMIN,
+        "plural": _plural,
+    }
+    return templates
+
+
+def collected(site: Site) -> list[Route]:
+    """The routes of every module in `web/routes`."""
+    package = importlib.import_module("affluent.web.routes")
+    names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+    return [route for name in names for route in importlib.import_module(f"{package.__name__}.{name}").routes(site)]
+
+
+def _to_sign_in(visit: Visit) -> Response:
+    wanted = visit.request.url.path + (f"?{visit.request.url.query}" if visit.request.url.query else "")
+    asks_for_page = visit.request.method == "GET" and not visit.is_htmx
+    address = f"/sign-in?next={quote(wanted)}" if asks_for_page and wanted != "/" else "/sign-in"
+    if visit.is_htmx:
+        return Response(headers={"HX-Redirect": address})
+    return RedirectResponse(address, 303)
+
+
+def _plural(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,74 @@
+// Small page behaviours. No framework, no inline code, no eval.
+const $ = (s, r = document) => r.querySelector(s), $$ = (s, r = document) => r.querySelectorAll(s);
+document.documentElement.classList.add("scripted");
+
+// Dialogs: links with data-dialog open them, data-close closes; one the server sent open becomes modal.
+const show = (d) => { if (d && !d.matches(":modal")) { d.removeAttribute("open"); d.showModal(); if (d.id === "find") $("#q-all").dispatchEvent(new Event("find:open")); } };
+const modal = () => { for (const d of $$("dialog[data-open]")) { d.removeAttribute("data-open"); show(d); } };
+modal();
+addEventListener("click", (e) => {
+  const opener = e.target.closest("[data-dialog]"), closer = e.target.closest("[data-close]");
+  if (opener && !e.ctrlKey && !e.metaKey) { const d = document.getElementById(opener.dataset.dialog); if (d) { e.preventDefault(); opener.closest("details.menu")?.removeAttribute("open"); show(d); } }
+  if (closer) { const d = closer.closest("dialog"); if (d?.matches(":modal")) { e.preventDefault(); d.close(); } }
+  for (const m of $$("details.menu[open]")) if (!m.contains(e.target)) m.open = false;
+});
+// A dialog that came with its own address (?dialog=…) gives it back when it closes.
+addEventListener("close", (e) => { const u = new URL(location); if (e.target.id && u.searchParams.get("dialog") === e.target.id) { u.searchParams.delete("dialog"); history.replaceState(null, "", u); } }, true);
+
+// Keyboard: "/" this page's search, Ctrl/Cmd+K everything, "?" the list, g then a letter a page, j and k the rows.
+let before = "";
+const step = (by) => {
+  const rows = [...$$("[data-row]")]; if (!rows.length) return false;
+  const at = rows.indexOf(document.activeElement); rows[Math.min(Math.max(at + by, 0), rows.length - 1)].focus(); return true;
+};
+addEventListener("keydown", (e) => {
+  if (e.key.toLowerCase() === "k" && (e.metaKey || e.ctrlKey)) { e.preventDefault(); show($("#find")); return; }
+  if (e.key === "Escape") { const m = $("details.menu[open]"); if (m) { m.open = false; $("summary", m).focus(); } }
+  if (e.target.closest("input, textarea, select, [contenteditable]") || e.metaKey || e.ctrlKey || e.altKey) return;
+  if ($("dialog:modal")) return;
+  if (e.key === "/") { const s = $("form[data-slash] input"); e.preventDefault(); s ? s.focus() : show($("#find")); }
+  if (e.key === "?") show($("#keys"));
+  if (before === "g") { const a = $(`a[data-go="${CSS.escape(e.key)}"]`); if (a) a.click(); }
+  else if ((e.key === "j" && step(1)) || (e.key === "k" && step(-1))) e.preventDefault();
+  before = e.key;
+});
+$("#find")?.addEventListener("keydown", (e) => {
+  if (e.key !== "ArrowDown" && e.key !== "ArrowUp") return;
+  const all = [$("#q-all"), ...$$("#hits a")], at = all.indexOf(document.activeElement);
+  e.preventDefault(); all[(at + (e.key === "ArrowDown" ? 1 : -1) + all.length) % all.length].focus();
+});
+
+// Copy.
+addEventListener("click", async (e) => {
+  const b = e.target.closest("[data-copy]"); if (!b) return;
+  try { await navigator.clipboard.writeText(b.dataset.copy); } catch {
+    const t = document.createElement("textarea"); t.value = b.dataset.copy; t.className = "vh"; (b.closest("dialog") ?? document.body).append(t); t.select(); document.execCommand("copy"); t.remove(); b.focus();
+  }
+  b.classList.add("copied"); setTimeout(() => b.classList.remove("copied"), 1600); say("Copied.");
+});
+
+// Toasts. A failed request never erases what is on screen: it is said here instead.
+const fade = (t) => setTimeout(() => t.remove(), 6000);
+const say = (text) => { const t = document.createElement("div"); t.className = "toast"; t.textContent = text; $("#toasts")?.append(t); fade(t); };
+const toasts = () => { for (const t of $$("[data-toast]")) { t.removeAttribute("data-toast"); fade(t); } };
+toasts();
+document.addEventListener("htmx:response:error", (e) => { if ((e.detail?.ctx?.response?.status ?? 500) >= 500) say("That did not work on our side. What you see was not changed. Try again."); });
+document.addEventListener("htmx:error", () => say("The server did not answer. Check the connection and try again."));
+
+// Times: relative ones move on; the server learns the zone for the absolute ones.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (!document.cookie.includes(`tz=${encodeURIComponent(zone)}`)) document.cookie = `tz=${encodeURIComponent(zone)};path=/;max-age=31536000;samesite=lax`;
+const spans = [[60, 1, "s"], [3600, 60, "min"], [86400, 3600, "h"], [2592000, 86400, "d"]];
+const tick = () => {
+  for (const t of $$("time[data-ago]")) {
+    const s = Math.trunc((Date.now() - Date.parse(t.dateTime)) / 1000), away = Math.abs(s), f = spans.find((x) => away < x[0]);
+    if (f) { const text = away < 1 ? "now" : s > 0 ? `${Math.trunc(away / f[1])} ${f[2]} ago` : `in ${Math.trunc(away / f[1])} ${f[2]}`; if (t.textContent !== text) t.textContent = text; }
+  }
+};
+setInterval(tick, 5000);
+
+document.addEventListener("htmx:after:swap", () => {
+  modal(); toasts(); tick();
+  // The server judges every field; mirror its verdict for assistive technology.
+  for (const f of $$("[aria-describedby]")) { const d = document.getElementById(f.getAttribute("aria-describedby")); if (d?.classList.contains("err")) f.setAttribute("aria-invalid", "true"); else f.removeAttribute("aria-invalid"); }
+});
