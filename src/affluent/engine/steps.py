@@ -81,8 +81,9 @@ class StepRunner:
         self._breaker = breaker
         # After a look-up said "not there", a write is sent again only when the lost request is this old: it may be on its way.
         self._settle = timedelta(seconds=settle_seconds)
-        # Of a request whose sender is gone it is not even known when it gave up waiting.
-        self._settle_lost = self._settle + timedelta(seconds=network.timeout_seconds)
+        # Where workers share a queue, the sender of a lost request may still be alive somewhere and wait for its answer.
+        waits = network.timeout_seconds if database.dialect == "postgresql" else 0
+        self._settle_lost = self._settle + timedelta(seconds=waits)
 
     async def attempt(
         self, claimed: Claimed, planned: PlannedStep, position: int, data: Mapping[str, JSONValue]

@@ -19,8 +19,17 @@ POINTS = (
     "accept.after",
 )
 
-_name, _, _count = os.environ.get("AFFLUENT_CRASH_AT", "").partition(":")
-_left = int(_count or "1")
+_name = ""
+_left = 0
+
+
+def arm(text: str) -> None:
+    """Arm a point: its name, and after a colon at which pass to die (default: the first)."""
+    global _name, _left  # noqa: PLW0603 - one process dies once
+    name, _, count = text.partition(":")
+    if name and name not in POINTS:
+        raise ValueError(f"there is no crash point {name!r}; there are: {', '.join(POINTS)}")
+    _name, _left = name, int(count or "1")
 
 
 def point(name: str) -> None:
@@ -31,3 +40,6 @@ def point(name: str) -> None:
     _left -= 1
     if _left <= 0:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+arm(os.environ.get("AFFLUENT_CRASH_AT", ""))

@@ -59,6 +59,17 @@ def each(dialect: str) -> str:
 
 
 def _pack(dialect: str, table: Table, rows: Sequence[Row], columns: Sequence[str]) -> str:
+    packed = _packed(dialect, table, rows, columns)
+    if "\\u0000" in packed:  # PostgreSQL takes no NUL in a text; the two stores keep the same
+        packed = _packed(dialect, table, [_without_nul(row) for row in rows], columns)
+    return packed
+
+
+def _without_nul(row: Row) -> Row:
+    return {name: value.replace("\0", "\ufffd") if isinstance(value, str) else value for name, value in row.items()}
+
+
+def _packed(dialect: str, table: Table, rows: Sequence[Row], columns: Sequence[str]) -> str:
     plain = [(f"c{index}", name, _packer(table.c[name].type)) for index, name in enumerate(columns)]
     if dialect == "sqlite":
         return dumps([[pack(row.get(name)) if pack else row.get(name) for _, name, pack in plain] for row in rows])

@@ -1,0 +1,114 @@
+"""The vendor's own side: books that show every double, and manners that can be as bad as one likes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+Manner = str
+"""One of BEFORE (nothing is applied), AFTER (it is applied, but the answer is lost or garbled), "slow" or "" (well-behaved)."""
+
+BEFORE = ("429", "500", "503", "reset")
+AFTER = ("drop", "502", "html", "truncated", "empty", "cut")
+SLOW_SECONDS = 0.3
+
+
+@dataclass
+class Sink:
+    """A vendor with two kinds of books. `manner` is asked once per request: (method, path) → how to behave."""
+
+    lines: Counter[str] = field(default_factory=Counter)
+    """Written blindly: line id → how often."""
+    entries: Counter[str] = field(default_factory=Counter)
+    """Written under a key: entry id → how often it was applied."""
+    keys: dict[str, str] = field(default_factory=dict)
+    order: dict[str, list[str]] = field(default_factory=dict)
+    """Account → its lines, in the order in which they were written."""
+    requests: int = 0
+    repeats: int = 0
+    """Requests under a key that had been applied before: recognised, and not applied again."""
+    manner: Callable[[str, str], Manner] = lambda _method, _path: ""
+    manners: Counter[str] = field(default_factory=Counter)
+    url: str = ""
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Behave as asked, and keep the books."""
+        self.requests += 1
+        manner = self.manner(request.method, request.path)
+        self.manners[manner] += 1
+        if manner == "slow":
+            await asyncio.sleep(SLOW_SECONDS)
+        if manner == "reset":
+            _abort(request)
+        if manner in BEFORE:
+            return web.json_response({"message": "not now"}, status=int(manner) if manner.isdigit() else 503)
+        status, body = self._apply(request, await request.json() if request.method == "POST" else {})
+        if manner == "drop":
+            _abort(request)
+        if manner in AFTER and status == 200:
+            return await _garbled(manner, request)
+        return web.json_response(body, status=status)
+
+    def _apply(self, request: web.Request, body: dict[str, Any]) -> tuple[int, dict[str, str]]:
+        if request.method == "GET":
+            wanted = request.match_info["id"]
+            return (200, {"receipt": f"r-{wanted}"}) if self.lines[wanted] else (404, {"message": "no such line"})
+        wanted = body["id"]
+        if request.path == "/lines":
+            self.lines[wanted] += 1
+            self.order.setdefault(body["account"], []).append(wanted)
+        else:
+            key = request.headers["Idempotency-Key"]
+            if key in self.keys:
+                self.repeats += 1
+            else:
+                self.keys[key] = wanted
+                self.entries[wanted] += 1
+        return 200, {"receipt": f"r-{wanted}"}
+
+
+def _abort(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()
+
+
+async def _garbled(manner: str, request: web.Request) -> web.StreamResponse:
+    if manner == "cut":
+        response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": "100"})
+        await response.prepare(request)
+        await response.write(b'{"receipt": "')
+        _abort(request)
+        return response
+    status, kind, text = {
+        "502": (502, "text/html", "<h1>Bad gateway</h1>"),
+        "html": (200, "text/html", "<h1>Welcome</h1>"),
+        "truncated": (200, "application/json", '{"receipt": "r-'),
+        "empty": (200, "application/json", ""),
+        "drop": (503, "text/plain", ""),
+    }[manner]
+    return web.Response(status=status, content_type=kind, text=text)
+
+
+@asynccontextmanager
+async def sink() -> AsyncIterator[Sink]:
+    """A vendor on a free port."""
+    made = Sink()
+    application = web.Application()
+    application.router.add_post("/lines", made.handle)
+    application.router.add_get("/lines/{id}", made.handle)
+    application.router.add_post("/entries", made.handle)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield made
+    finally:
+        await runner.cleanup()
