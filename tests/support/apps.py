@@ -63,7 +63,7 @@ class LocalVendor:
         """Any request."""
         call = Call(
             method=request.method,
-            path=request.path,
+            path=request.rel_url.raw_path,
             query=dict(request.query),
             headers={name.lower(): value for name, value in request.headers.items()},
             raw=await request.read(),
