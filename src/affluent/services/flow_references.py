@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from affluent.domain.expression import Expression, ExpressionError, Path, compile_expression
 from affluent.domain.mapping import compile_template, texts
@@ -105,11 +106,16 @@ def missing_part(model: type[BaseModel] | None, rest: Path) -> str:
             return ""
         if not isinstance(part, str):
             return str(part)
-        info = inner.model_fields.get(part)
+        info = inner.model_fields.get(part) or _by_alias(inner, part)
         if info is None:
             return "" if inner.model_config.get("extra") == "allow" else part
         current = info.annotation
     return ""
+
+
+def _by_alias(model: type[BaseModel], name: str) -> FieldInfo | None:
+    """The field that is called otherwise in the data, e.g. "class"."""
+    return next((info for info in model.model_fields.values() if info.alias == name), None)
 
 
 def _model(hint: object) -> type[BaseModel] | None:
