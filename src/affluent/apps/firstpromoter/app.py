@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from affluent.apps.firstpromoter import client, lookups, tracking
+from affluent.apps.firstpromoter import client, lookups, tracking, webhooks
 from affluent.apps.firstpromoter.client import Ctx
 from affluent.apps.firstpromoter.schemas import Credentials
+from affluent.apps.firstpromoter.triggers import TRIGGERS
 from affluent.sdk import App, Category, Limit, Response
 from affluent.sdk.errors import AppError
 
@@ -27,6 +28,7 @@ app = App(
     },
     glyph="megaphone",
     key_help="FirstPromoter → Settings → Integrations → Manage API keys. A new key is shown once; the Account ID stands beside it.",
+    webhook=webhooks.SCHEME,
 )
 
 
@@ -45,5 +47,6 @@ def _not_the_api(response: Response) -> AppError:
     return client.wrong_address(response)
 
 
+app.triggers_are(TRIGGERS)
 tracking.declare(app)
 lookups.declare(app)

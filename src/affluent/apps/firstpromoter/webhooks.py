@@ -1,0 +1,191 @@
+"""FirstPromoter's webhooks: both versions verified and read into one shape.
+
+v2 signs the raw body (X-Webhook-Signature) or sends a header of our own; v1 proves nothing, so only the secret address
+speaks for it, and only while the connection has no secret.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from affluent.kit.jsons import InvalidJSON, JSONObject, JSONValue, loads
+from affluent.sdk import Incoming, WebhookScheme
+
+SIGNATURE = "x-webhook-signature"
+SHARED = "x-webhook-secret"
+TEST = "webhook.test"
+V1_TYPES = {
+    "lead_signup": "referral.created",
+    "lead_becomes_referral": "referral.converted",
+    "new_customer": "referral.converted",
+    "lead_cancelled": "referral.cancelled",
+    "promoter_signed_up": "promoter.created",
+    "promoter_signs_up": "promoter.created",
+    "promoter_accepted": "promoter_campaign.accepted",
+    "reward_created": "commission.created",
+}
+"""v1's event types and what v2 calls them; `promoter_signs_up` is another spelling seen in the wild."""
+_SECRET_FIELDS = frozenset({"auth_token", "temp_password", "password_setup_url"})
+
+
+def verify(body: bytes, headers: Mapping[str, str], secrets: Sequence[str]) -> bool:
+    """A good signature of the raw body, or the shared secret in a header or as the password of Basic authentication."""
+    if not secrets:
+        return _is_v1(body)
+    signature = headers.get(SIGNATURE)
+    if signature is not None:
+        return any(_same(hmac.new(secret.encode(), body, hashlib.sha256).hexdigest(), signature) for secret in secrets)
+    given = headers.get(SHARED) or _password(headers.get("authorization", ""))
+    return bool(given) and any(_same(secret, given) for secret in secrets)
+
+
+def parse(document: JSONObject, headers: Mapping[str, str]) -> Incoming:
+    """The event in v2's shape, whichever version sent it. Raises ValueError when it is no event."""
+    if isinstance(document.get("event_type"), str):
+        return _parse_v2(document, headers)
+    event = document.get("event")
+    if isinstance(event, dict) and isinstance(event.get("type"), str):
+        return _parse_v1(event, _object(document.get("data")))
+    raise ValueError("it has neither event_type (API v2) nor event.type (API v1).")
+
+
+def _parse_v2(document: JSONObject, headers: Mapping[str, str]) -> Incoming:
+    data = _object(document.get("data"))
+    external_id = str(document.get("event_id") or headers.get("x-event-id") or "")
+    if not external_id:
+        raise ValueError("it has no event_id.")
+    is_test = data == {"test": True}
+    names = ("event_id", "event_type", "action", "entity_type", "entity_id", "changes", "timestamp")
+    return Incoming(
+        type=TEST if is_test else document["event_type"],
+        external_id=external_id,
+        payload={**{name: document.get(name) for name in names}, "data": without_secrets(data)},
+        occurred_at=_time(document.get("timestamp")),
+    )
+
+
+def _parse_v1(event: JSONObject, data: JSONObject) -> Incoming:
+    if event["type"] == "fulfilment_pending":
+        raise ValueError(
+            "FirstPromoter takes a 200 for fulfilment_pending as 'fulfilled', before anything was done."
+            " Switch it off for this address and use API v2's commission.approved."
+        )
+    kind: str = V1_TYPES.get(event["type"]) or event["type"]
+    entity = kind.split(".", maxsplit=1)[0]
+    number = data.get("id")
+    # A lead becomes a customer once, but v1 tells it twice: as lead_becomes_referral and as new_customer.
+    external_id = f"referral.converted/{number}" if kind == "referral.converted" else str(event.get("id") or "")
+    if not external_id:
+        raise ValueError("it has no event.id.")
+    payload: JSONObject = {
+        "event_id": external_id,
+        "event_type": kind,
+        "action": "created" if kind.endswith(".created") else "updated",
+        "entity_type": entity,
+        "entity_id": number,
+        "changes": {},
+        "timestamp": event.get("created_at"),
+        "data": _READ_V1.get(entity, without_secrets)(without_secrets(data)),
+    }
+    return Incoming(type=kind, external_id=external_id, payload=payload, occurred_at=_time(event.get("created_at")))
+
+
+def without_secrets(value: JSONValue) -> JSONValue:
+    """The value without tokens and passwords, which v1 sends along and nobody may keep."""
+    if isinstance(value, dict):
+        return {name: without_secrets(item) for name, item in value.items() if name not in _SECRET_FIELDS}
+    if isinstance(value, list):
+        return [without_secrets(item) for item in value]
+    return value
+
+
+def _referral(lead: JSONObject) -> JSONObject:
+    return {**lead, "state": lead.get("state") or lead.get("status"), "promoter_campaign": _membership(lead)}
+
+
+def _commission(reward: JSONObject) -> JSONObject:
+    return {
+        **reward,
+        "sale_amount": reward.get("conversion_amount"),
+        "tier": reward.get("tier_level"),
+        "referral": reward.get("lead"),
+        "promoter_campaign": _membership(reward),
+    }
+
+
+def _promoter(promoter: JSONObject) -> JSONObject:
+    profile = _object(promoter.get("profile"))
+    names = [profile.get("first_name"), profile.get("last_name")]
+    return {**promoter, "name": " ".join(name for name in names if name) or promoter.get("email")}
+
+
+def _accepted(promoter: JSONObject) -> JSONObject:
+    """v1 tells of the promoter, v2 of the promoter campaign."""
+    return {**_membership({"promoter": promoter, "promotion": _first(promoter.get("promotions"))}), "state": "accepted"}
+
+
+def _membership(holder: JSONObject) -> JSONObject:
+    promotion, promoter = _object(holder.get("promotion")), _object(holder.get("promoter"))
+    return {
+        "id": promotion.get("id") or promoter.get("default_promotion_id"),
+        "campaign_id": promotion.get("campaign_id"),
+        "promoter_id": promoter.get("id") or promotion.get("promoter_id"),
+        "promoter": {"id": promoter.get("id"), "email": promoter.get("email"), "name": _promoter(promoter)["name"]},
+        "campaign": {"id": promotion.get("campaign_id"), "name": promotion.get("campaign_name")},
+        "ref_token": promotion.get("ref_id") or promoter.get("default_ref_id"),
+    }
+
+
+_READ_V1 = {
+    "referral": _referral,
+    "commission": _commission,
+    "promoter": _promoter,
+    "promoter_campaign": _accepted,
+}
+
+
+def _is_v1(body: bytes) -> bool:
+    try:
+        document = loads(body)
+    except InvalidJSON:
+        return False
+    return isinstance(document, dict) and "event_type" not in document and isinstance(document.get("event"), dict)
+
+
+def _password(authorization: str) -> str:
+    if not authorization.lower().startswith("basic "):
+        return ""
+    try:
+        return base64.b64decode(authorization[6:], validate=True).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+
+
+def _same(left: str, right: str) -> bool:
+    return hmac.compare_digest(left.encode(), right.encode())
+
+
+def _time(value: JSONValue) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _object(value: JSONValue) -> JSONObject:
+    return value if isinstance(value, dict) else {}
+
+
+def _first(value: JSONValue) -> JSONObject:
+    return _object(value[0]) if isinstance(value, list) and value else {}
+
+
+SCHEME = WebhookScheme(verify=verify, parse=parse)
