@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -11,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from affluent.billing.errors import Taken
 from affluent.billing.events import Accept
 from affluent.domain.event import EventDraft
+from affluent.kit import clock
 from affluent.kit.ids import new_id
 from affluent.store.database import Database
 
@@ -36,7 +38,8 @@ class Ledger:
         def whole(connection: Connection) -> T:
             answer, drafts = unit(connection)
             if drafts:
-                self._accept(connection, drafts)
+                now = clock.now()  # one time for all, so that their order is the one in which they are told
+                self._accept(connection, [replace(draft, occurred_at=now) for draft in drafts])
             return answer
 
         try:
