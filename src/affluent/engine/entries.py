@@ -15,6 +15,7 @@ from affluent.engine.steps import Try
 from affluent.kit import clock
 from affluent.kit.jsons import JSONValue
 from affluent.kit.redact import redact
+from affluent.sdk import Wait
 from affluent.store.bulk import Row
 
 
@@ -36,7 +37,8 @@ def entry_for(claimed: Claimed, planned: PlannedStep, position: int, this: Try, 
                 entry.waits_for = planned.bound.id
                 entry.broken_connection = (planned.bound.id, planned.bound.version, this.sentence)
         case Outcome.RETRY | Outcome.UNKNOWN if _may_try_again(planned, this):
-            _stop(entry, RunState.WAITING, position, this, cause=this.code)
+            entry.leaves_line = this.code == Wait.code
+            _stop(entry, RunState.WAITING, position, this, cause="" if entry.leaves_line else this.code)
             _plan_retry(entry, claimed, this, now)
         case Outcome.UNKNOWN:
             _stop(entry, RunState.UNKNOWN, position, this, cause=this.code)

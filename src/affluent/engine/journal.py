@@ -65,6 +65,8 @@ class Entry:
     identities: list[Row] = field(default_factory=list)
     broken_connection: tuple[str, int, str] | None = None
     """(connection id, version used, reason): the credentials were refused."""
+    leaves_line: bool = False
+    """The run waits because its flow says so: younger runs of its ordering key need not wait with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +88,8 @@ class Journal:
 
     def record(self, connection: Connection, entries: Sequence[Entry]) -> list[Verdict]:
         """Write entries; a processor of the grouped writer."""
-        finished = sorted(
-            {entry.ordering_key for entry in entries if entry.state in FINISHED and entry.ordering_key != entry.run_id}
-        )
+        ended = [entry for entry in entries if entry.state in FINISHED or entry.leaves_line]
+        finished = sorted({entry.ordering_key for entry in ended if entry.ordering_key != entry.run_id})
         self._queue.lock(connection, finished)
         changed = bulk.update(
             connection, tables.runs, [_run_change(entry) for entry in entries], by=("id", "lease"), columns=_RUN_CHANGE
@@ -122,6 +123,7 @@ class Journal:
                 break_connection(connection, *entry.broken_connection)
         self._not_paused_after_all(connection, [entry.run_id for entry in held if entry.state is RunState.PAUSED])
         self._stopped_while_waiting(connection, held)
+        _leave_line(connection, [entry.run_id for entry in held if entry.leaves_line])
         again = [entry for entry in held if entry.state in (RunState.WAITING, RunState.QUEUED)]
         self._queue.put(
             connection,
@@ -208,6 +210,12 @@ def break_connection(connection: Connection, connection_id: str, version: int, r
         )
         .values(status="needs_attention", status_reason=reason, updated_at=clock.now())
     )
+
+
+def _leave_line(connection: Connection, run_ids: Sequence[str]) -> None:
+    if run_ids:
+        sql = text("UPDATE runs SET ordering_key = id WHERE id IN " + bulk.each(connection.dialect.name))
+        connection.execute(sql, {"keys": dumps(list(run_ids))})
 
 
 def _run_change(entry: Entry) -> dict[str, object]:

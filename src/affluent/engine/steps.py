@@ -120,12 +120,13 @@ class StepRunner:
     async def _apply(
         self, claimed: Claimed, planned: PlannedStep, position: int, given: BaseModel, door: VendorDoor, this: Try
     ) -> None:
-        action = planned.action
+        action, earlier = planned.action, claimed.earlier.get(position)
         context: Context[Any] = Context(
             credentials=planned.bound.credentials if planned.bound else None,
             http=door,
             effect_key=effect_key(claimed, planned, given),
             now=clock.now(),
+            started_at=earlier.started_at if earlier else clock.now(),
             server_url=self._network.own_url,
         )
         this.effect_key = context.effect_key if action.effect is not Effect.READ else ""
