@@ -20,6 +20,8 @@ _at_once = asyncio.Semaphore(2)
 
 def checked_password(password: str) -> str:
     """The password, when it is long enough to keep; raises Invalid."""
+    if not password:
+        raise Invalid(f"Choose a password of at least {SHORTEST} characters.", field="password")
     if len(password) < SHORTEST:
         raise Invalid(f"Use at least {SHORTEST} characters; this one has {len(password)}.", field="password")
     if len(password) > LONGEST:

@@ -97,7 +97,7 @@ class People:
         if not await self.can_create_owner(link):
             raise _used()
         problems: list[tuple[str, str]] = []
-        name = _noting(problems, lambda: checked_name(name))
+        name = _noting(problems, lambda: _own_name(name))
         email = _noting(problems, lambda: checked_email(email))
         password = _noting(problems, lambda: checked_password(password))
         if problems:
@@ -184,6 +184,12 @@ def require(person: PersonView, role: Role) -> None:
     if person.role not in (role, Role.ADMINISTRATOR):
         wanted = role.value.replace("_", " ")
         raise Forbidden(f"This needs the role {wanted}; yours is {person.role.value.replace('_', ' ')}.")
+
+
+def _own_name(name: str) -> str:
+    if not name.strip():
+        raise Invalid("Give your name; the audit log shows it.", field="name")
+    return checked_name(name)
 
 
 def _noting(problems: list[tuple[str, str]], check: Callable[[], str]) -> str:

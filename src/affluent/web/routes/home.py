@@ -57,19 +57,19 @@ class HomePage:
         """How many of the first steps are not done."""
         return sum(not step.is_done for step in self.first_steps)
 
-    @property
-    def chart(self) -> Markup:
-        """Events and effects by the hour."""
+    def chart(self, width: int) -> Markup:
+        """Effects by the hour, drawn for a width."""
+        every = 4 if width > 500 else 8
         bars = [
             Bar(
-                title=f"{times.local(hour.begins_at):%H:%M}: {hour.applied} applied, {hour.refused} not",
-                label=f"{times.local(hour.begins_at):%H:%M}" if index % 4 == 3 else "",
+                title=f"{times.local(hour.begins_at):%H:%M}: {hour.applied} applied, {hour.refused} refused or unknown",
+                label=f"{times.local(hour.begins_at):%H:%M}" if index % every == every // 2 else "",
                 values=(hour.applied, hour.refused),
             )
             for index, hour in enumerate(self.hours)
         ]
         text = f"{self.events} events came in, {self.applied} effects were applied."
-        return stacked(bars, ("a", "c"), title="Effects per hour, last 24 hours", text=text, width=760, height=190)
+        return stacked(bars, ("a", "c"), title="Effects per hour, last 24 hours", text=text, width=width, height=180)
 
 
 def routes(site: Site) -> list[Route]:

@@ -38,6 +38,8 @@ $("#find")?.addEventListener("keydown", (e) => {
   e.preventDefault(); all[(at + (e.key === "ArrowDown" ? 1 : -1) + all.length) % all.length].focus();
 });
 
+if (/Mac|iP(hone|ad)/.test(navigator.platform)) for (const k of $$("[data-mac]")) k.textContent = k.dataset.mac;
+
 // Copy.
 addEventListener("click", async (e) => {
   const b = e.target.closest("[data-copy]"); if (!b) return;
