@@ -60,6 +60,11 @@ class Network:
             connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True
         )
 
+    async def address_of(self, host: str, port: int) -> str:
+        """An address of a host, public unless private ones are allowed. Raises ForbiddenAddress, OSError when there is none."""
+        resolver = aiohttp.ThreadedResolver() if self._allow_private else PublicResolver()
+        return (await resolver.resolve(host, port))[0]["host"]
+
     async def close(self) -> None:
         """Close all connections."""
         for session in (self._public, self._trusted):
@@ -140,6 +145,29 @@ class VendorDoor:
             raise meaning
         self.wrote = self.wrote or is_write
         return response
+
+    async def reach(self, host: str, port: int, *, said: JSONObject) -> str:
+        """See sdk.context.Door."""
+        await self._slot()
+        exchange: JSONObject = {
+            "method": "CONNECT",
+            "url": f"{host}:{port}",
+            "request": {"headers": {}, "body": redact(said, self.secrets)},
+        }
+        self.exchanges.append(exchange)
+        try:
+            return await self._judge(host, port)
+        except AppError as error:
+            exchange["error"] = error.message
+            raise
+
+    async def _judge(self, host: str, port: int) -> str:
+        try:
+            return await self.network.address_of(host, port)
+        except ForbiddenAddress as error:
+            raise Misconfigured(f"{self.vendor}: {error}", field="host") from error
+        except OSError as error:
+            raise Unavailable(f"{host} cannot be found ({error.strerror or 'no address'}).") from error
 
     async def _slot(self) -> None:
         started = perf_counter()

@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from affluent.kit.jsons import JSONValue
+from affluent.kit.jsons import JSONObject, JSONValue
 from affluent.sdk.http import Faults, Response
 
 C = TypeVar("C", bound=BaseModel)
@@ -36,6 +36,14 @@ class Door(Protocol):
         `path` is joined to the connection's base URL unless it is a whole URL. `faults` are looked at first, then
         the action's, then the app's, then the default table (sdk.errors). `is_read` says that this request changes
         nothing although the action writes (default: GET and HEAD do not).
+        """
+        ...
+
+    async def reach(self, host: str, port: int, *, said: JSONObject) -> str:
+        """The IP address at which a vendor that speaks no HTTP may be connected to.
+
+        Takes a place under the limit, judges the address, and notes `said`: what the action is about to tell the vendor,
+        without secrets. A preview ends here. Raises Misconfigured with the field `host`, or Unavailable.
         """
         ...
 

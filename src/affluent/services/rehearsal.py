@@ -40,6 +40,9 @@ class CatchingDoor(VendorDoor):
     async def _send(self, *_args: object, **_options: object) -> Never:
         raise Caught
 
+    async def _judge(self, *_args: object) -> Never:
+        raise Caught
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsal:
