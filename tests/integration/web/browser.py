@@ -1,0 +1,144 @@
+"""A browser without script, in process: sends forms, keeps cookies, follows nothing by itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from html import unescape
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlencode
+
+from affluent.engine.fairness import FairClock
+from affluent.engine.intake import Intake
+from affluent.engine.journal import Journal
+from affluent.services.people import People
+from affluent.services.pulse import Pulse
+from affluent.services.runs import Runs
+from affluent.settings import Settings
+from affluent.web import web
+from tests.integration.services.desk import Desk, desk
+
+HOST = "hub.example"
+SERVER = f"http://{HOST}"
+PASSWORD = "correct horse battery"
+LARGEST = 100_000
+
+
+@dataclass
+class Answer:
+    """One HTTP answer."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """The page."""
+        return self.body.decode()
+
+    @property
+    def words(self) -> str:
+        """What a person reads: no tags, spaces made one."""
+        return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", self.text)))
+
+    def header(self, name: str) -> str:
+        """The last value of a header; empty when there is none."""
+        return next((value for key, value in reversed(self.headers) if key == name.lower()), "")
+
+    @property
+    def cookies(self) -> list[str]:
+        """Every Set-Cookie."""
+        return [value for key, value in self.headers if key == "set-cookie"]
+
+
+@dataclass
+class Browser:
+    """One browser with its cookies."""
+
+    application: Any
+    hub: Any
+    desk: Desk
+    cookies: dict[str, str] = field(default_factory=dict)
+    scheme: str = "http"
+
+    async def get(self, path: str, **headers: str) -> Answer:
+        """Open an address."""
+        return await self.request("GET", path, **headers)
+
+    async def post(self, path: str, form: dict[str, str | Sequence[str]] | None = None, **headers: str) -> Answer:
+        """Send a form, as a page of this server does."""
+        body = urlencode(form or {}, doseq=True).encode()
+        sent = {"origin": f"{self.scheme}://{HOST}", "content-type": "application/x-www-form-urlencoded", **headers}
+        return await self.request("POST", path, body, **sent)
+
+    async def request(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
+        """One request; `headers` with underscores for dashes; an empty one is not sent."""
+        target, _, query = path.removeprefix(SERVER).partition("?")
+        sent = {"host": HOST, "cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()), **headers}
+        scope = {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": self.scheme,
+            "path": target, "raw_path": target.encode(), "query_string": query.encode(), "root_path": "",
+            "client": ("127.0.0.1", 1), "server": (HOST, 80),
+            "headers": [
+                (name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in sent.items() if value
+            ],
+        }  # fmt: skip
+        messages = [{"type": "http.request", "body": body, "more_body": False}]
+        got: list[Any] = []
+
+        async def receive() -> Any:
+            return messages.pop(0) if messages else {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            got.append(message)
+
+        await self.application(scope, receive, send)
+        start = next(message for message in got if message["type"] == "http.response.start")
+        raw = [(name.decode(), value.decode("latin-1")) for name, value in start["headers"]]
+        answer = Answer(start["status"], raw, b"".join(message.get("body", b"") for message in got[1:]))
+        for cookie in answer.cookies:
+            name, _, value = cookie.split(";")[0].partition("=")
+            self.cookies[name] = value.strip('"')
+            if "max-age=0" in cookie.lower():
+                del self.cookies[name]
+        return answer
+
+    async def sign_in_as_owner(self) -> None:
+        """Use the first link."""
+        link = await self.hub.people.first_link()
+        form = {"name": "Mira Kapoor", "email": "mira@example.com", "password": PASSWORD}
+        assert (await self.post(link, form)).status == 303
+
+    def fresh(self) -> Browser:
+        """Another browser at the same server."""
+        return Browser(self.application, self.hub, self.desk)
+
+
+@asynccontextmanager
+async def browser(database_url: str) -> AsyncIterator[Browser]:
+    """The interface over real services."""
+    async with desk(database_url) as it:
+        journal = Journal(it.queue, lambda: None)
+        hub = SimpleNamespace(
+            settings=Settings(max_body_bytes=LARGEST),
+            server_url=SERVER,
+            people=People(database=it.database, server_url=SERVER),
+            pulse=Pulse(it.database),
+            runs=Runs(
+                database=it.database,
+                intake=Intake(it.queue, FairClock(), lambda: None),
+                journal=journal,
+                queue=it.queue,
+                fair=FairClock(),
+                wake=lambda: None,
+            ),
+            **{
+                name: getattr(it, name)
+                for name in ("database", "catalog", "tokens", "connections", "flows", "flow_connections", "preview")
+            },
+        )
+        yield Browser(web(hub), hub, it)  # type: ignore[arg-type]  # the services of a hub, without its engine
