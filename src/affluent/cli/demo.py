@@ -20,7 +20,7 @@ from affluent.cli.run import run
 from affluent.cli.server import address, bind, running, serving
 from affluent.cli.signals import until_stopped
 from affluent.cli.story import Outside, Story
-from affluent.cli.twins import twins_application
+from affluent.cli.twins import hush, twins_application
 from affluent.settings import Settings
 
 _OUTAGE_SECONDS = 5.0
@@ -85,6 +85,7 @@ async def _stage(data_dir: Path, ports: tuple[int, int]) -> AsyncIterator[Stage]
     hub = build(settings, own_url=address(server))
     twins_url = address(vendors)
     async with serving(twins_application(load().twins()), [vendors]), running(hub, server):
+        hush()
         token = await hub.tokens.generate(name="Demo", scopes=("*:write",), created_by="demo")
         await _connect(hub, twins_url, token.secret)
         async with Outside(f"{hub.server_url}/togai", token.secret, f"{twins_url}/firstpromoter") as outside:

@@ -14,7 +14,7 @@ from affluent.cli.output import console, fail
 from affluent.cli.run import run
 from affluent.cli.server import address, bind, hold, running, serving
 from affluent.cli.signals import until_stopped
-from affluent.cli.twins import twins_application
+from affluent.cli.twins import hush, twins_application
 from affluent.settings import Settings
 from affluent.worker.loop import Worker
 
@@ -113,6 +113,7 @@ async def _twins(host: str, port: int) -> None:
     sock = bind(host, port)
     found = load().twins()
     async with serving(twins_application(found), [sock]):
+        hush()
         for twin in found:
             console.print(f"{twin.key}: {address(sock)}/{twin.key}", highlight=False)
         await until_stopped()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from starlette.applications import Starlette
@@ -10,6 +11,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from affluent.sdk.twin import Twin
+
+
+def hush() -> None:
+    """Keep the server from complaining of answers that a twin drops on purpose; once the servers have started."""
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
 
 
 def twins_application(twins: Sequence[Twin]) -> Starlette:
