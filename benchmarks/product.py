@@ -74,15 +74,16 @@ class Product:
 
     def connect(self, name: str, sink: str, *, steps: int = 2) -> Hook:
         """A webhook flow whose steps are HTTP requests to the sink."""
-        connection = self._ask("POST", "connections", {"app": "http", "name": name, "fields": {"base_url": sink}, "skip_test": True})
+        connection = self._ask(
+            "POST", "connections", {"app": "http", "name": name, "fields": {"base_url": sink}, "skip_test": True}
+        )
         calls = ["first", *(f"call_{number}" for number in range(2, steps + 1))]
         definition = {
             "name": name,
             "type": "inbound",
             "trigger": {"app": "webhook", "trigger": "received"},
             "steps": [
-                {"id": call, "app": "http", "action": "request", "inputs": _inputs(f"/call/{call}")}
-                for call in calls
+                {"id": call, "app": "http", "action": "request", "inputs": _inputs(f"/call/{call}")} for call in calls
             ],
         }
         flow = self._ask("POST", "flows", {"definition": definition, "publish": True})["flow"]
@@ -132,7 +133,10 @@ class Product:
 
 
 def _inputs(url: str) -> dict[str, object]:
-    return {"url": url, "body": {"id": "{{ trigger.id }}", "amount": "{{ trigger.amount }}", "currency": "{{ trigger.currency }}"}}
+    return {
+        "url": url,
+        "body": {"id": "{{ trigger.id }}", "amount": "{{ trigger.amount }}", "currency": "{{ trigger.currency }}"},
+    }
 
 
 def _address(line: str) -> str:

@@ -18,9 +18,7 @@ def ask(method: str, url: str, body: object = None, *, token: str = "") -> Any: 
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
     headers = {"content-type": "application/json", **({"authorization": f"Bearer {token}"} if token else {})}
     try:
-        connection.request(
-            method, parts.path, None if body is None else json.dumps(body).encode(), headers
-        )
+        connection.request(method, parts.path, None if body is None else json.dumps(body).encode(), headers)
         answer = connection.getresponse()
         text = answer.read()
     finally:

@@ -92,7 +92,8 @@ def _copies(connection: Connection, model: Model, span: tuple[int, int], count: 
         by = "id" if name in ("events", "runs") else whose
         values = [_value(column, made.get(column.name), sqlite=sqlite) for column in table.columns]
         names = ", ".join(column.name for column in table.columns)
-        sql = f"INSERT INTO {name} ({names}) SELECT {', '.join(values)} FROM {name} m CROSS JOIN {_numbers(sqlite=sqlite)} WHERE m.{by} = :model"
+        source = f"{name} m CROSS JOIN {_numbers(sqlite=sqlite)} WHERE m.{by} = :model"
+        sql = f"INSERT INTO {name} ({names}) SELECT {', '.join(values)} FROM {source}"  # noqa: S608 - our own names
         parameters = {"first": span[0], "last": span[1] - 1, "count": count, "model": getattr(model, whose)}
         connection.execute(text(sql), parameters)
 
