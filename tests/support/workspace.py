@@ -11,10 +11,13 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection, func, select
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from affluent.api.togai import togai_routes
 from affluent.billing import Billing
 from affluent.billing.payloads import EVENTS
+from affluent.cli.server import address, bind, serving
 from affluent.domain.event import Accepted, EventDraft
 from affluent.engine.dispatch.postgres import PgQueue
 from affluent.engine.fairness import FairClock
@@ -193,3 +196,11 @@ async def workspace(url: str) -> AsyncIterator[Workspace]:
         yield made[0]
     finally:
         await database.close()
+
+
+@asynccontextmanager
+async def served(made: Workspace) -> AsyncIterator[str]:
+    """The workspace on a free port, where the product has it; the URL for a client."""
+    sock = bind("127.0.0.1", 0)
+    async with serving(Starlette(routes=[Mount("/togai", made.app)]), [sock]):
+        yield f"{address(sock)}/togai"
