@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 from affluent import catalog as catalogs
@@ -21,6 +22,7 @@ from affluent.engine.plans import Plans
 from affluent.engine.queue import Queue, TableQueue
 from affluent.engine.steps import StepRunner
 from affluent.services.connections import Connections
+from affluent.services.deliveries import Retention
 from affluent.services.duties import Duties
 from affluent.services.events import Events
 from affluent.services.flow_connections import FlowConnections
@@ -103,6 +105,7 @@ class Hub:
     hooks: Hooks
     duties: Duties
     polls: Polls
+    retention: Retention
     people: People
     pulse: Pulse
     billing: Billing
@@ -208,6 +211,7 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         hooks=Hooks(database=database, catalog=catalog, vault=vault, intake=intake),
         duties=_duties(database, vendors, intake),
         polls=Polls(database=database, vendors=vendors),
+        retention=Retention(database=database, keep=timedelta(days=settings.deliveries_days)),
         people=People(database=database, server_url=server_url),
         pulse=Pulse(database),
         billing=Billing(database, intake.accept),

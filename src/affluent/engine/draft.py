@@ -10,6 +10,9 @@ from affluent.kit.jsons import JSONObject
 from affluent.kit.money import Money, MoneyError
 from affluent.sdk import Trigger
 
+_LONGEST = 200
+"""A vendor's text becomes a key of indexes and a title; PostgreSQL takes neither a longer key nor a zero byte."""
+
 
 def draft_from(
     trigger: Trigger,
@@ -45,7 +48,9 @@ def _text(payload: JSONObject, dotted: str) -> str:
     if not dotted:
         return ""
     value = follow(payload, _path(dotted))
-    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+    if not isinstance(value, (str, int)) or isinstance(value, bool):
+        return ""
+    return str(value).replace("\x00", "")[:_LONGEST]
 
 
 def _money(payload: JSONObject, amount: str, currency: str) -> Money | None:

@@ -1,7 +1,20 @@
-"""Webhooks received: verify, keep the delivery, accept the event; all in one grouped commit."""
+"""Webhooks received: verify, keep the delivery, accept the event; all in one grouped commit.
+
+    what comes                          answer   kept as
+    no such hook                        404      unknown_hook
+    a hook, but another token           404      wrong_token
+    the flow connection is disabled     410      disabled
+    signature missing or wrong          401      bad_signature
+    larger than allowed                 413      too_large
+    not JSON, no object, no event       400      not_json, not_an_object, unreadable
+    an event, of a known type or not    200      accepted
+
+A refused delivery is cut and counted before it is kept (see deliveries.py), so that nobody can fill the disk with them.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,12 +33,17 @@ from affluent.kit.ids import new_id
 from affluent.kit.jsons import InvalidJSON, JSONObject, loads
 from affluent.kit.redact import redact
 from affluent.sdk import App, Incoming, WebhookScheme
+from affluent.services.deliveries import LARGEST_REFUSED, Quota, plain
 from affluent.store import bulk, tables
 from affluent.store.bulk import Row
 from affluent.store.database import Database
 from affluent.vault.envelope import Vault
 
 _FRESH_SECONDS = 1.0
+_LONGEST_ID = 200
+_LONGEST_TYPE = 100
+_LONGEST_HEADER = 1000
+_MOST_HEADERS = 50
 _DELIVERY = [column.name for column in tables.deliveries.columns]
 
 
@@ -68,15 +86,15 @@ class Hooks:
         self._vault = vault
         self._intake = intake
         self._hooks: dict[str, Hook] = {}
+        self._quota = Quota()
 
     async def receive(self, flow_connection_id: str, token: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Verify over the raw body, keep, accept. Header names are lower case. Returns when the commit is durable."""
         hook = await self._hook(flow_connection_id)
         if hook is None or not hmac.compare_digest(hook.token.encode(), token.encode()):
-            return Answer(
-                status=404,
-                body={"message": "There is no webhook at this address. Copy it again from the flow connection."},
-            )
+            sentence = "There is no webhook at this address. Copy it again from the flow connection."
+            verdict = "unknown_hook" if hook is None else "wrong_token"
+            return await self._refuse(hook, body, headers, 404, verdict, sentence)
         if not hook.enabled:
             return await self._refuse(hook, body, headers, 410, "disabled", "This flow connection is disabled.")
         if not hook.scheme.verify(body, headers, hook.secrets):
@@ -99,25 +117,34 @@ class Hooks:
             status=200, body={"event": accepted.event_id, "new": accepted.is_new, "runs": len(accepted.run_ids)}
         )
 
+    async def refuse_too_large(
+        self, flow_connection_id: str, beginning: bytes, headers: Mapping[str, str], largest: int
+    ) -> Answer:
+        """Say that a body is too large; its beginning is kept."""
+        hook = await self._hook(flow_connection_id)
+        sentence = f"The body is larger than {largest} bytes."
+        return await self._refuse(hook, beginning, headers, 413, "too_large", sentence)
+
     async def _accept(self, hook: Hook, body: bytes, headers: Mapping[str, str], incoming: Incoming) -> Accepted:
         trigger = self._catalog.trigger_for(hook.app.key, incoming.type)
+        external_id = _short(incoming.external_id)
         occurred_at = incoming.occurred_at or clock.now()
         if trigger is None:
             draft = EventDraft(
                 app=hook.app.key,
                 source=hook.source,
-                type=incoming.type,
-                external_id=incoming.external_id,
+                type=plain(incoming.type)[:_LONGEST_TYPE],
+                external_id=external_id,
                 occurred_at=occurred_at,
                 payload=incoming.payload,
-                title=f"{incoming.type} (unknown type)",
+                title=f"{plain(incoming.type)[:_LONGEST_TYPE]} (unknown type)",
             )
         else:
             draft = draft_from(
                 trigger,
                 app=hook.app.key,
                 source=hook.source,
-                external_id=incoming.external_id,
+                external_id=external_id,
                 payload=incoming.payload,
                 occurred_at=occurred_at,
                 only_flow_connection=hook.flow_connection_id if hook.source == hook.flow_connection_id else "",
@@ -131,10 +158,11 @@ class Hooks:
         return accepted
 
     async def _refuse(
-        self, hook: Hook, body: bytes, headers: Mapping[str, str], status: int, verdict: str, sentence: str
+        self, hook: Hook | None, body: bytes, headers: Mapping[str, str], status: int, verdict: str, sentence: str
     ) -> Answer:
-        arrival = Arrival(delivery=_delivery(hook, body, headers, status, verdict), draft=None)
-        await self._database.group(self._keep, arrival)
+        if self._quota.take(hook.flow_connection_id if hook else ""):
+            row = _delivery(hook, body[:LARGEST_REFUSED], headers, status, verdict)
+            await self._database.group(self._keep, Arrival(delivery=row, draft=None))
         return Answer(status=status, body={"message": sentence})
 
     def _keep(self, connection: Connection, arrivals: Sequence[Arrival]) -> list[Accepted | None]:
@@ -193,14 +221,22 @@ class Hooks:
         return tuple(value for value in values if value) + own
 
 
-def _delivery(hook: Hook, body: bytes, headers: Mapping[str, str], status: int, verdict: str) -> Row:
+def _delivery(hook: Hook | None, body: bytes, headers: Mapping[str, str], status: int, verdict: str) -> Row:
+    shown = {name[:_LONGEST_ID]: value[:_LONGEST_HEADER] for name, value in list(headers.items())[:_MOST_HEADERS]}
     return {
         "id": new_id("dlv"),
-        "flow_connection_id": hook.flow_connection_id,
+        "flow_connection_id": hook.flow_connection_id if hook else "",
         "received_at": clock.to_micros(clock.now()),
         "verdict": verdict,
         "status": status,
-        "headers": redact(dict(headers), hook.secrets),
-        "body": body.decode("utf-8", "backslashreplace"),
+        "headers": redact(shown, hook.secrets if hook else ()),
+        "body": plain(body.decode("utf-8", "backslashreplace")),
         "event_id": None,
     }
+
+
+def _short(external_id: str) -> str:
+    """An id that fits into an index; a longer one is named by its hash."""
+    if len(external_id) <= _LONGEST_ID:
+        return plain(external_id)
+    return f"{plain(external_id[:100])}/{hashlib.sha256(external_id.encode('utf-8', 'replace')).hexdigest()}"

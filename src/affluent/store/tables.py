@@ -117,6 +117,14 @@ deliveries = Table(
     Column("headers", Json, nullable=False),
     Column("body", Text, nullable=False),
     Column("event_id", Text),
+    Index("ix_deliveries_hook", "flow_connection_id", "id"),
+    Index(
+        "ix_deliveries_refused",
+        "flow_connection_id",
+        "id",
+        sqlite_where=text("verdict <> 'accepted'"),
+        postgresql_where=text("verdict <> 'accepted'"),
+    ),
 )
 
 events = Table(

@@ -15,13 +15,14 @@ def hook_routes(hooks: Hooks, *, max_body_bytes: int) -> list[Route]:
     """The routes of all webhooks."""
 
     async def receive(request: Request) -> Response:
-        body = await _body(request, max_body_bytes)
-        if body is None:
-            return _say(Answer(status=413, body={"message": f"The body is larger than {max_body_bytes} bytes."}))
+        body, is_whole = await _body(request, max_body_bytes)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
         parameters = request.path_params
         try:
-            answer = await hooks.receive(parameters["flow_connection"], parameters["token"], body, headers)
+            if is_whole:
+                answer = await hooks.receive(parameters["flow_connection"], parameters["token"], body, headers)
+            else:
+                answer = await hooks.refuse_too_large(parameters["flow_connection"], body, headers, max_body_bytes)
         except StoreUnavailable:
             # Not stored, so not acknowledged: the vendor sends it again.
             answer = Answer(status=503, body={"message": "The event could not be stored right now; send it again."})
@@ -30,18 +31,19 @@ def hook_routes(hooks: Hooks, *, max_body_bytes: int) -> list[Route]:
     return [Route("/hooks/{flow_connection}/{token}", receive, methods=["POST"])]
 
 
-async def _body(request: Request, largest: int) -> bytes | None:
+async def _body(request: Request, largest: int) -> tuple[bytes, bool]:
+    """The raw body, and whether this is all of it: a larger one is not read further than needed to know."""
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > largest:
-        return None
+        return b"", False
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > largest:
-            return None
         chunks.append(chunk)
-    return b"".join(chunks)
+        if size > largest:
+            return b"".join(chunks)[:largest], False
+    return b"".join(chunks), True
 
 
 def _say(answer: Answer) -> Response:

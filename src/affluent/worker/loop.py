@@ -9,6 +9,7 @@ from affluent.bootstrap import Hub
 from affluent.kit.logs import logger
 from affluent.store.database import StoreUnavailable
 from affluent.worker.duties import attend
+from affluent.worker.retention import forget_deliveries
 
 _log = logger("worker")
 
@@ -60,4 +61,9 @@ async def requeue_lost(hub: Hub) -> None:
         _log.warning("queued runs again that nobody held", runs=found)
 
 
-_SWEEPS: tuple[tuple[float, Sweep], ...] = ((60, settle_unknown), (30, requeue_lost), (1, attend))
+_SWEEPS: tuple[tuple[float, Sweep], ...] = (
+    (60, settle_unknown),
+    (30, requeue_lost),
+    (1, attend),
+    (300, forget_deliveries),
+)

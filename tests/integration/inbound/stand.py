@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import Field, SecretStr
 from sqlalchemy import insert, select, update
+from starlette.applications import Starlette
 
 from affluent.apps.schedule.schemas import Timetable
 from affluent.catalog import Catalog
@@ -25,7 +26,7 @@ from affluent.engine.limits import Limiter
 from affluent.engine.queue import TableQueue
 from affluent.kit import clock
 from affluent.kit.ids import new_id
-from affluent.kit.jsons import JSONObject, JSONValue, dumps
+from affluent.kit.jsons import JSONObject, JSONValue, dumps, loads
 from affluent.sdk import (
     App,
     AppError,
@@ -43,7 +44,9 @@ from affluent.sdk import (
     TriggerKind,
     WebhookScheme,
 )
+from affluent.services.deliveries import Retention
 from affluent.services.duties import Duties, Duty
+from affluent.services.hooks import Hooks
 from affluent.services.polls import BACKFILL, POLL, Polls, Walks
 from affluent.services.schedules import Schedules
 from affluent.services.targets import Vendors
@@ -51,6 +54,7 @@ from affluent.store import tables, tables_inbound
 from affluent.store.database import Database
 from affluent.store.open import open_database
 from affluent.vault.envelope import Vault
+from affluent.webhooks.receive import hook_routes
 from tests.support.engine import create_tables
 
 VAULT = Vault({"test": bytes(32)}, "test")
@@ -204,6 +208,8 @@ class Stand:
     vendors: Vendors
     duties: Duties
     polls: Polls
+    hooks: Hooks
+    retention: Retention
 
     async def connect(
         self, trigger: str, *, app: str = "feed", enabled: bool = True, connection_id: str = "", **options: JSONValue
@@ -280,6 +286,44 @@ class Stand:
             done += len(taken)
         return done
 
+    async def post(
+        self,
+        link_id: str,
+        body: bytes,
+        *,
+        secret: str = SECRET,
+        token: str = "",
+        largest: int = 100_000,
+        **headers: str,
+    ) -> tuple[int, JSONObject]:
+        """One webhook, as an ASGI server would hand it in, in parts of 16 KiB; returns status and answer."""
+        sent = {
+            "x-signature": signature(body, secret),
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
+        path = f"/hooks/{link_id}/{token or f'token-{link_id}'}"
+        scope = {
+            "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
+            "headers": [(name.encode(), value.encode("latin-1")) for name, value in sent.items()],
+        }  # fmt: skip
+        parts = [body[start : start + 16_384] for start in range(0, len(body), 16_384)] or [b""]
+        coming = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
+        coming.append({"type": "http.request", "body": b"", "more_body": False})
+        got: list[Any] = []
+
+        async def receive() -> Any:
+            return coming.pop(0)
+
+        async def send(message: Any) -> None:
+            got.append(message)
+
+        await Starlette(routes=hook_routes(self.hooks, max_body_bytes=largest))(scope, receive, send)
+        return got[0]["status"], loads(got[1]["body"])
+
+    async def deliveries(self) -> Sequence[Any]:
+        """All deliveries."""
+        return await self.rows(select(tables.deliveries).order_by(tables.deliveries.c.id))
+
     async def take(self) -> Duty:
         """Find duties and take the one that is due."""
         await self.duties.find()
@@ -343,6 +387,8 @@ async def stand(url: str, vendor: Vendor | None = None, *, fresh: bool = True) -
             vendors=vendors,
             duties=Duties(database=database, vendors=vendors, works=works),
             polls=Polls(database=database, vendors=vendors),
+            hooks=Hooks(database=database, catalog=catalog, vault=VAULT, intake=intake),
+            retention=Retention(database=database, keep=timedelta(days=30)),
         )
     finally:
         await network.close()

@@ -160,7 +160,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
     )
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
+        batch_op.create_index("ix_deliveries_hook", ["flow_connection_id", "id"], unique=False)
         batch_op.create_index(batch_op.f("ix_deliveries_received_at"), ["received_at"], unique=False)
+        batch_op.create_index(
+            "ix_deliveries_refused",
+            ["flow_connection_id", "id"],
+            unique=False,
+            sqlite_where=sa.text("verdict <> 'accepted'"),
+            postgresql_where=sa.text("verdict <> 'accepted'"),
+        )
 
     op.create_table(
         "duties",
@@ -694,7 +702,13 @@ def downgrade() -> None:
 
     op.drop_table("duties")
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_deliveries_refused",
+            sqlite_where=sa.text("verdict <> 'accepted'"),
+            postgresql_where=sa.text("verdict <> 'accepted'"),
+        )
         batch_op.drop_index(batch_op.f("ix_deliveries_received_at"))
+        batch_op.drop_index("ix_deliveries_hook")
 
     op.drop_table("deliveries")
     with op.batch_alter_table("customers", schema=None) as batch_op:
