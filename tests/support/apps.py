@@ -10,7 +10,9 @@ from typing import Any
 
 from aiohttp import web
 from pydantic import BaseModel
+from starlette.types import ASGIApp
 
+from affluent.cli.server import address, bind, serving
 from affluent.engine.door import Network, VendorDoor
 from affluent.engine.limits import Limiter
 from affluent.kit.jsons import JSONObject, JSONValue, dumps, loads
@@ -91,6 +93,14 @@ async def local_vendor(answer: Callable[[Call], Say]) -> AsyncIterator[LocalVend
         yield vendor
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def served(application: ASGIApp) -> AsyncIterator[str]:
+    """An ASGI application on a local port; gives its URL."""
+    sock = bind("127.0.0.1", 0)
+    async with serving(application, [sock]):
+        yield address(sock)
 
 
 @dataclass
