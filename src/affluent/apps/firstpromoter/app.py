@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from affluent.apps.firstpromoter import client, lookups, tracking, webhooks
+from affluent.apps.firstpromoter import (
+    client,
+    commissions,
+    lookups,
+    promo_codes,
+    promoters,
+    referral_actions,
+    tracking,
+    webhooks,
+)
 from affluent.apps.firstpromoter.client import Ctx
 from affluent.apps.firstpromoter.schemas import Credentials
 from affluent.apps.firstpromoter.triggers import TRIGGERS
@@ -48,5 +57,5 @@ def _not_the_api(response: Response) -> AppError:
 
 
 app.triggers_are(TRIGGERS)
-tracking.declare(app)
-lookups.declare(app)
+for part in (tracking, lookups, promoters, referral_actions, commissions, promo_codes):
+    part.declare(app)

@@ -2,10 +2,88 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
+from affluent.apps.firstpromoter.pages import PageInput
 from affluent.kit.jsons import JSONObject, JSONValue
-from affluent.sdk import OutputModel
+from affluent.sdk import InputModel, OutputModel
+
+PromoterIds = Annotated[
+    list[int],
+    Field(title="Promoter ids", description="FirstPromoter's numbers of the promoters.", min_length=1, max_length=100),
+]
+CampaignId = Annotated[int, Field(title="Campaign id", description="FirstPromoter's number of the campaign.")]
+
+
+class _Person(InputModel):
+    cust_id: str = Field(
+        "", title="Customer id (cust_id)", description="Our own id of the promoter, by rule an account id."
+    )
+    first_name: str = Field("", title="First name", description="Shown to the promoter.")
+    last_name: str = Field("", title="Last name", description="Shown to the promoter.")
+    website: str = Field("", title="Website", description="Where the promoter promotes.")
+    company_name: str = Field("", title="Company", description="Company of the promoter.")
+    country: str = Field("", title="Country", description="Two letters, ISO 3166.", pattern="^([A-Za-z]{2})?$")
+
+    def profile(self) -> JSONObject:
+        """The fields that v2 keeps in the profile."""
+        names = ("first_name", "last_name", "website", "company_name", "country")
+        return {name: value for name in names if (value := getattr(self, name))}
+
+
+class NewPromoter(_Person):
+    """A promoter to be added."""
+
+    email: str = Field(title="E-mail", description="E-mail of the promoter; nobody else may have it.", min_length=3)
+    campaign_id: int | None = Field(None, title="Campaign id", description="Empty: the default campaign.")
+    welcome: bool = Field(default=True, title="Send a welcome e-mail", description="FirstPromoter sends it.")
+    approve: bool = Field(default=True, title="Approve at once", description="False: the promoter waits for approval.")
+
+
+class PromoterChanges(_Person):
+    """What changes of a promoter; fields left empty stay as they are."""
+
+    promoter_id: int = Field(title="Promoter id", description="FirstPromoter's number of the promoter.")
+    email: str = Field("", title="E-mail", description="New e-mail.")
+
+
+class PromoterList(PageInput):
+    """Which promoters are wanted."""
+
+    q: str = Field("", title="Search", description="Part of a name or e-mail. API v2 only.")
+    campaign_id: int | None = Field(None, title="Campaign id", description="Only promoters of this campaign.")
+
+
+class Promoters(InputModel):
+    """Which promoters."""
+
+    promoter_ids: PromoterIds
+
+
+class PromotersOfCampaign(Promoters):
+    """Which promoters, in which campaign."""
+
+    campaign_id: CampaignId
+
+
+class PromoterMove(Promoters):
+    """Which promoters, from where to where."""
+
+    from_campaign_id: int = Field(title="From campaign", description="Number of the campaign they leave.")
+    to_campaign_id: int = Field(title="To campaign", description="Number of the campaign they join.")
+    move_referrals: bool = Field(
+        default=True, title="Move their referrals", description="Their referrals move along, without new rewards."
+    )
+
+
+class PromoterParent(Promoters):
+    """Which promoters were recruited by whom."""
+
+    parent_promoter_id: int = Field(
+        title="Parent promoter id", description="Number of the promoter who recruited them."
+    )
 
 
 class Membership(OutputModel):
@@ -36,6 +114,14 @@ class Promoter(OutputModel):
     promoter_campaign_id: int | None = None
     state: str | None = None
     ref_id: str | None = None
+
+
+class PromoterPage(OutputModel):
+    """A page of promoters."""
+
+    promoters: list[Promoter]
+    next_page: int | None = None
+    """None: this was the last page."""
 
 
 def promoter_of(body: JSONObject) -> Promoter:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from affluent.apps.firstpromoter import twin_company, twin_legacy, twin_track
+from affluent.apps.firstpromoter import twin_company, twin_legacy, twin_manage, twin_track
 from affluent.apps.firstpromoter.twin_ledger import Ledger, Refusal, opened
 from affluent.kit import clock
 from affluent.kit.jsons import InvalidJSON, JSONObject, JSONValue, dumps, loads
@@ -36,7 +36,10 @@ class FirstPromoterTwin(Twin):
         """Tracking and management in both versions."""
         calls: list[tuple[str, str, str, Call]] = [
             *((V2, method, f"/track{path}", call) for method, path, call in twin_track.CALLS_V2),
-            *((V2, method, f"/company{path}", call) for method, path, call in twin_company.CALLS),
+            *(
+                (V2, method, f"/company{path}", call)
+                for method, path, call in (*twin_manage.CALLS, *twin_company.CALLS)
+            ),
             *((V1, method, path, call) for method, path, call in (*twin_track.CALLS_V1, *twin_legacy.CALLS)),
         ]
         return [

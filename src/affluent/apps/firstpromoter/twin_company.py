@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from starlette.requests import Request
 
@@ -14,10 +14,10 @@ from affluent.kit.jsons import JSONObject, JSONValue
 LARGEST_PAGE = 100
 
 
-def _page(request: Request, items: Iterable[JSONValue]) -> list[JSONValue]:
+def page(request: Request, items: Iterable[JSONValue]) -> list[JSONValue]:
     """One page of a list: page from 1, per_page 20 unless told, at most 100."""
-    size = min(max(_number(request.query_params.get("per_page")) or 20, 1), LARGEST_PAGE)
-    start = (max(_number(request.query_params.get("page")) or 1, 1) - 1) * size
+    size = min(max(number(request.query_params.get("per_page")) or 20, 1), LARGEST_PAGE)
+    start = (max(number(request.query_params.get("page")) or 1, 1) - 1) * size
     found = list(items)
     return found[start : start + size]
 
@@ -37,21 +37,22 @@ def _list_referrals(ledger: Ledger, request: Request, _fields: JSONObject) -> An
         and _within(request, "created_at", item.created_at)
         and _within(request, "customer_since", item.customer_since)
     ]
-    return 200, [twin_views.referral_v2(item) for item in _page(request, found)]
+    return 200, [twin_views.referral_v2(item) for item in page(request, found)]
 
 
 def _get_referral(ledger: Ledger, request: Request, _fields: JSONObject) -> Answer:
-    return 200, twin_views.referral_v2(_referral(ledger, request))
+    return 200, twin_views.referral_v2(referral_at(ledger, request))
 
 
-def _referral(ledger: Ledger, request: Request) -> Referral:
+def referral_at(ledger: Ledger, request: Request) -> Referral:
+    """The referral that the path names; raises Refusal."""
     value, by = request.path_params["id"], request.query_params.get("find_by")
     if by == "uid":
         found = ledger.find(Person(uid=value))
     elif by == "email":
         found = ledger.find(Person(email=value))
     else:
-        found = ledger.referrals.get(_number(value) or 0)
+        found = ledger.referrals.get(number(value) or 0)
     if found is None:
         raise Refusal(404, {"message": "Record not found", "code": "not_found"})
     return found
@@ -59,9 +60,15 @@ def _referral(ledger: Ledger, request: Request) -> Referral:
 
 def _list_promoters(ledger: Ledger, request: Request, _fields: JSONObject) -> Answer:
     q = request.query_params.get("q", "").lower()
-    found = [item for item in ledger.promoters.values() if not q or q in f"{item.email} {item.name}".lower()]
+    campaign = number(request.query_params.get("filters[campaign_id]"))
+    members = {item.promoter.id for item in ledger.memberships.values() if not campaign or item.campaign.id == campaign}
+    found = [
+        item
+        for item in ledger.promoters.values()
+        if item.id in members and (not q or q in f"{item.email} {item.name}".lower())
+    ]
     pending = sum(1 for item in ledger.memberships.values() if item.state == "pending")
-    data = [twin_views.promoter_v2(item, ledger) for item in _page(request, found)]
+    data = [twin_views.promoter_v2(item, ledger) for item in page(request, found)]
     return 200, {"data": data, "meta": {"pending_count": pending}}
 
 
@@ -78,7 +85,7 @@ def _get_promoter(ledger: Ledger, request: Request, _fields: JSONObject) -> Answ
 def find_promoter(ledger: Ledger, value: str, by: str) -> Promoter | None:
     """A promoter by one of its names."""
     if by == "id":
-        return ledger.promoters.get(_number(value) or 0)
+        return ledger.promoters.get(number(value) or 0)
     for item in ledger.memberships.values():
         names = {
             "email": item.promoter.email,
@@ -93,18 +100,19 @@ def find_promoter(ledger: Ledger, value: str, by: str) -> Promoter | None:
 
 def _list_commissions(ledger: Ledger, request: Request, _fields: JSONObject) -> Answer:
     query = request.query_params
-    q, status = query.get("q", "").lower(), query.get("filters[status]")
+    q, status, fulfilled = query.get("q", "").lower(), query.get("filters[status]"), query.get("filters[fulfilled]")
     promoter, campaign = query.get("filters[promoter_id]"), query.get("filters[campaign_id]")
     found = [
         item
         for item in ledger.commissions.values()
         if (not q or _mentions(item, q))
         and (not status or item.status == status)
+        and (not fulfilled or (fulfilled == "yes") == item.is_fulfilled)
         and (not promoter or str(item.membership.promoter.id) == promoter)
         and (not campaign or str(item.membership.campaign.id) == campaign)
         and _within(request, "created_at", item.created_at)
     ]
-    return 200, [twin_views.commission_v2(item) for item in _page(request, found)]
+    return 200, [twin_views.commission_v2(item) for item in page(request, found)]
 
 
 def _mentions(item: Commission, q: str) -> bool:
@@ -122,12 +130,10 @@ def _within(request: Request, name: str, value: str | None) -> bool:
     return value is not None and (not since or value >= since) and (not until or value[: len(until)] <= until)
 
 
-def _number(value: str | None) -> int | None:
+def number(value: str | None) -> int | None:
+    """A number in text, or None."""
     return int(value) if value and value.isascii() and value.isdigit() else None
 
-
-Batch = Callable[[Ledger, list[int], JSONObject], int]
-"""(books, ids, fields) → how many of them failed."""
 
 CALLS: tuple[tuple[str, str, Call], ...] = (
     ("GET", "/referrals", _list_referrals),

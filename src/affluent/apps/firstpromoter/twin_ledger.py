@@ -158,6 +158,7 @@ class Ledger:
     cancellations: list[Tracked] = field(default_factory=list)
     commissions: dict[int, Commission] = field(default_factory=dict)
     promo_codes: dict[int, JSONObject] = field(default_factory=dict)
+    batches: dict[int, JSONObject] = field(default_factory=dict)
     duplicates: int = 0
     ids: count[int] = field(default_factory=lambda: count(29_203_001))
 
@@ -183,7 +184,7 @@ class Ledger:
         if referral is None and (membership := self._referrer(person)) is not None:
             referral = self.refer(membership, person, "coupon" if person.promo_code else "api")
         referral = self._active(referral)
-        now = _now()
+        now = time_now()
         referral.state, referral.customer_since = "active", referral.customer_since or now
         earned = self.earn(referral, event_id=event_id, amount=amount, currency=currency, plan=plan)
         tracked = Tracked(
@@ -208,7 +209,7 @@ class Ledger:
             if sale.refunded >= sale.amount:
                 referral.state = "refunded"
         tracked = Tracked(
-            id=next(self.ids), kind="refund", referral=referral, created_at=_now(), event_id=event_id, amount=amount,
+            id=next(self.ids), kind="refund", referral=referral, created_at=time_now(), event_id=event_id, amount=amount,
             currency=currency, commission=taken, sale_event_id=sale_event_id or None,
         )  # fmt: skip
         self.refunds[event_id] = tracked
@@ -219,7 +220,7 @@ class Ledger:
         self._check_person(person, "Error. Email and uid can not be blank!")
         referral = self._active(self.find(person))
         self.duplicates += referral.state == "cancelled"
-        referral.state, referral.cancelled_at = "cancelled", _now()
+        referral.state, referral.cancelled_at = "cancelled", time_now()
         tracked = Tracked(id=next(self.ids), kind="cancellation", referral=referral, created_at=referral.cancelled_at)
         self.cancellations.append(tracked)
         return tracked
@@ -232,7 +233,7 @@ class Ledger:
         """Note a new referral."""
         referral = Referral(
             id=next(self.ids), uid=person.uid, email=person.email, membership=membership,
-            created_at=person.created_at or _now(), entry_source=source,
+            created_at=person.created_at or time_now(), entry_source=source,
         )  # fmt: skip
         self.referrals[referral.id] = referral
         self.index(referral)
@@ -252,7 +253,7 @@ class Ledger:
         commission = Commission(
             id=next(self.ids), event_id=event_id, amount=sign * ((abs(amount) * campaign.percent + 50) // 100),
             sale_amount=amount, currency=currency, membership=referral.membership, referral=referral,
-            created_at=_now(), status="approved" if campaign.auto_approve else "pending", plan_id=plan or None,
+            created_at=time_now(), status="approved" if campaign.auto_approve else "pending", plan_id=plan or None,
         )  # fmt: skip
         self.commissions[commission.id] = commission
         return commission
@@ -297,7 +298,7 @@ SEED = (
 
 def opened() -> Ledger:
     """Fresh books with three campaigns and four promoters."""
-    ledger, now = Ledger(), _now()
+    ledger, now = Ledger(), time_now()
     for campaign in (
         Campaign(id=1, name="Partner program", percent=20, is_default=True),
         Campaign(id=2, name="Agencies", percent=15),
@@ -318,5 +319,6 @@ def opened() -> Ledger:
     return ledger
 
 
-def _now() -> str:
+def time_now() -> str:
+    """The present time as FirstPromoter writes it."""
     return clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")

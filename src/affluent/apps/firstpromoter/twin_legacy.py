@@ -5,7 +5,16 @@ from __future__ import annotations
 from starlette.requests import Request
 
 from affluent.apps.firstpromoter import twin_views
-from affluent.apps.firstpromoter.twin_ledger import Commission, Ledger, Membership, Person, Referral, Refusal
+from affluent.apps.firstpromoter.twin_ledger import (
+    Commission,
+    Ledger,
+    Membership,
+    Person,
+    Promoter,
+    Referral,
+    Refusal,
+    time_now,
+)
 from affluent.apps.firstpromoter.twin_track import Answer, Call
 from affluent.kit.jsons import JSONObject
 
@@ -46,12 +55,46 @@ def _show_promoter(ledger: Ledger, _request: Request, fields: JSONObject) -> Ans
             "id": str(promoter.id), "cust_id": promoter.cust_id, "promoter_email": promoter.email, "ref_id": item.ref_token,
         }  # fmt: skip
         if any(fields.get(name) == value for name, value in known.items() if fields.get(name)):
-            promotions = [
-                twin_views.promotion_v1(each) for each in ledger.memberships.values() if each.promoter is promoter
-            ]
-            names = {"first_name": promoter.first_name, "last_name": promoter.last_name}
-            return 200, {**twin_views.promoter_v1(item), "profile": names, "promotions": promotions}
+            return 200, _promoter(ledger, item)
     raise Refusal(404, {"error": NO_PROMOTER})
+
+
+def _create_promoter(ledger: Ledger, _request: Request, fields: JSONObject) -> Answer:
+    email = fields.get("email") or ""
+    if any(item.email == email for item in ledger.promoters.values()):
+        raise Refusal(422, {"company_user.user.email": ["has already been taken"]})
+    promoter = Promoter(
+        id=next(ledger.ids), email=email, first_name=fields.get("first_name") or "", last_name=fields.get("last_name") or "",
+        cust_id=fields.get("cust_id"), joined_at=time_now(),
+    )  # fmt: skip
+    campaign = ledger.campaigns[int(fields.get("campaign_id") or 1)]
+    owner = Membership(
+        id=next(ledger.ids), campaign=campaign, promoter=promoter, ref_token=fields.get("ref_id") or f"ref{promoter.id}",
+        created_at=time_now(),
+    )  # fmt: skip
+    ledger.promoters[promoter.id], ledger.memberships[owner.id] = promoter, owner
+    return 200, _promoter(ledger, owner)
+
+
+def _update_promoter(ledger: Ledger, _request: Request, fields: JSONObject) -> Answer:
+    for owner in ledger.memberships.values():
+        if str(owner.promoter.id) == fields.get("id"):
+            promoter = owner.promoter
+            promoter.email, promoter.cust_id = (
+                fields.get("email") or promoter.email,
+                fields.get("new_cust_id") or promoter.cust_id,
+            )
+            promoter.first_name = fields.get("first_name") or promoter.first_name
+            promoter.last_name = fields.get("last_name") or promoter.last_name
+            return 200, _promoter(ledger, owner)
+    raise Refusal(404, {"error": NO_PROMOTER})
+
+
+def _promoter(ledger: Ledger, owner: Membership) -> JSONObject:
+    promoter = owner.promoter
+    promotions = [twin_views.promotion_v1(each) for each in ledger.memberships.values() if each.promoter is promoter]
+    names = {"first_name": promoter.first_name, "last_name": promoter.last_name}
+    return {**twin_views.promoter_v1(owner), "profile": names, "promotions": promotions}
 
 
 def _list_rewards(ledger: Ledger, _request: Request, fields: JSONObject) -> Answer:
@@ -104,6 +147,8 @@ CALLS: tuple[tuple[str, str, Call], ...] = (
     ("PUT", "/leads/update", _update_lead),
     ("GET", "/promoters/list", _list_promoters),
     ("GET", "/promoters/show", _show_promoter),
+    ("POST", "/promoters/create", _create_promoter),
+    ("PUT", "/promoters/update", _update_promoter),
     ("GET", "/rewards/list", _list_rewards),
     ("PUT", "/rewards/update", _update_reward),
 )

@@ -73,7 +73,7 @@ def commission_v2(commission: Commission) -> JSONObject:
         "unit": commission.unit,
         "fraud_check": referral.fraud_check if referral else "no_suspicion",
         "amount": commission.amount,
-        "is_paid": commission.is_fulfilled,
+        "is_paid": False,
         "is_split": False,
         "created_at": commission.created_at,
         "status_updated_at": None,
@@ -166,6 +166,21 @@ def promoter_v2(promoter: Promoter, ledger: Ledger) -> JSONObject:
             for unit in ("cash", "credits", "points", "free_months")
         },
         "parent_promoter": _parent(promoter, ledger),
+    }
+
+
+def campaign_v2(campaign: Campaign, ledger: Ledger) -> JSONObject:
+    """A campaign of v2."""
+    members = [item for item in ledger.memberships.values() if item.campaign is campaign]
+    return {
+        **_campaign_brief(campaign),
+        "stats": {"promoters_count": len(members)},
+        "visitor_cookie_life": 60,
+        "ref_token_param": "?fpr",
+        "auto_approve_leads": campaign.auto_approve,
+        "auto_approve_promoters": True,
+        "is_private": False,
+        "is_default": campaign.is_default,
     }
 
 
