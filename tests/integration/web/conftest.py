@@ -1,8 +1,9 @@
-"""Browsers for the tests of the interface."""
+"""Browsers for the tests of the interface. The pages ask services that are tested on both stores; signing in has its own."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -10,9 +11,9 @@ from tests.integration.web.browser import Browser, browser
 
 
 @pytest.fixture
-async def visitor(database_url: str) -> AsyncIterator[Browser]:
+async def visitor(tmp_path: Path) -> AsyncIterator[Browser]:
     """A browser at a fresh server; nobody is signed in."""
-    async with browser(database_url) as it:
+    async with browser(f"sqlite:///{tmp_path / 'affluent.db'}") as it:
         yield it
 
 

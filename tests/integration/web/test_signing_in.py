@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -10,9 +11,16 @@ from sqlalchemy import func, select
 from affluent.kit import clock
 from affluent.services.people import LINK_LIVES, SESSION_IDLE, SESSION_LIVES
 from affluent.store import tables_people
-from tests.integration.web.browser import PASSWORD, Browser
+from tests.integration.web.browser import PASSWORD, Browser, browser
 
 SIGN_IN = {"email": "Mira@Example.com ", "password": PASSWORD}
+
+
+@pytest.fixture
+async def visitor(database_url: str) -> AsyncIterator[Browser]:
+    """On both stores."""
+    async with browser(database_url) as it:
+        yield it
 
 
 @pytest.fixture

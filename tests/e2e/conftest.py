@@ -1,0 +1,64 @@
+"""A browser and a server per module, a tab per test. A complaint of the console fails the test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.e2e.browsing import WIDE, Tab
+from tests.e2e.served import Served, served
+
+# No GPU and no sandbox in a container; nothing that calls home.
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium. Stopped with its module: its loop must not run under other tests."""
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        reason = "There is no Chromium on this machine: make system-browser"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A fresh server with twins."""
+    with served(tmp_path_factory.mktemp("data")) as it:
+        yield it
+
+
+@pytest.fixture(params=["light", "dark"])
+def theme(request: pytest.FixtureRequest) -> str:
+    """Asked for by tests that hold in both themes; others are in the light one."""
+    return str(request.param)
+
+
+@pytest.fixture
+def visitor(request: pytest.FixtureRequest, chromium: Browser, server: Served) -> Iterator[Tab]:
+    """A tab in which nobody is signed in."""
+    theme = request.getfixturevalue("theme") if "theme" in request.fixturenames else "light"
+    context = chromium.new_context(color_scheme=theme, viewport=WIDE, timezone_id="Asia/Kolkata")
+    context.set_default_timeout(10_000)
+    tab = Tab(context, server.url, theme)
+    yield tab
+    context.close()
+    assert tab.complaints == []
+
+
+@pytest.fixture
+def tab(visitor: Tab, server: Served) -> Tab:
+    """A tab in which an administrator is signed in."""
+    visitor.open(server.call(server.hub.people.signed_in_link(name="Mira Kapoor", email="mira@example.com")))
+    return visitor
