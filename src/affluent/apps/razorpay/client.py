@@ -56,7 +56,7 @@ async def found_invoice(ctx: Ctx, reference: str, customer_id: str) -> JSONObjec
     Razorpay's current page does not list `receipt` for creating, so a receipt may not have been kept.
     """
     by_receipt = await read(ctx, "/invoices", {"type": "invoice", "receipt": reference})
-    for invoice in _items(by_receipt, "items"):
+    for invoice in items(by_receipt, "items"):
         if _refers_to(invoice, reference):
             return invoice
     for page in range(_MOST_PAGES):
@@ -66,7 +66,7 @@ async def found_invoice(ctx: Ctx, reference: str, customer_id: str) -> JSONObjec
             "count": _PAGE,
             "skip": page * _PAGE,
         }
-        invoices = _items(await read(ctx, "/invoices", query), "items")
+        invoices = items(await read(ctx, "/invoices", query), "items")
         for invoice in invoices:
             if _refers_to(invoice, reference):
                 return invoice
@@ -80,7 +80,7 @@ async def found_invoice(ctx: Ctx, reference: str, customer_id: str) -> JSONObjec
 async def found_payment_link(ctx: Ctx, reference: str) -> JSONObject | None:
     """The payment link with our reference, which Razorpay keeps unique."""
     answer = await read(ctx, "/payment_links", {"reference_id": reference})
-    links = [*_items(answer, "payment_links"), *_items(answer, "items")]
+    links = [*items(answer, "payment_links"), *items(answer, "items")]
     return next((link for link in links if link.get("reference_id") == reference), None)
 
 
@@ -92,8 +92,7 @@ async def with_context(ctx: Ctx, payment: JSONObject) -> JSONObject:
     if facts_of(entities)["account_id"] is None and payment.get("order_id"):
         await _add(ctx, entities, "order", f"/orders/{payment['order_id']}")
     if facts_of(entities)["account_id"] is None:
-        answer = await _read_or_nothing(ctx, "/payment_links", {"payment_id": payment["id"]})
-        links = _paid_by(answer, payment)
+        links = await paid_links(ctx, payment)
         if links:
             entities["payment_link"] = links[0]
     return facts_of(entities)
@@ -105,12 +104,12 @@ def refund_key(effect_key: str) -> str:
 
 
 async def _add(ctx: Ctx, entities: dict[str, JSONObject], kind: str, path: str) -> None:
-    record = await _read_or_nothing(ctx, path)
+    record = await read_or_nothing(ctx, path)
     if record:
         entities[kind] = record
 
 
-async def _read_or_nothing(ctx: Ctx, path: str, query: Mapping[str, str] | None = None) -> JSONObject:
+async def read_or_nothing(ctx: Ctx, path: str, query: Mapping[str, str] | None = None) -> JSONObject:
     """A record that helps when it is there: Razorpay refuses ids it does not know with 400."""
     try:
         return await read(ctx, path, dict(query) if query else None)
@@ -118,13 +117,14 @@ async def _read_or_nothing(ctx: Ctx, path: str, query: Mapping[str, str] | None 
         return {}
 
 
-def _paid_by(answer: JSONObject, payment: JSONObject) -> list[JSONObject]:
-    """The payment links of a list that this payment was for: an unknown filter gives all links."""
+async def paid_links(ctx: Ctx, payment: JSONObject) -> list[JSONObject]:
+    """The payment links that a payment was for, also when the filter is not known and all links come."""
+    answer = await read_or_nothing(ctx, "/payment_links", {"payment_id": payment["id"]})
     order = str(payment.get("order_id") or "").removeprefix("order_")
     return [
         link
-        for link in _items(answer, "payment_links")
-        if any(paid.get("payment_id") == payment["id"] for paid in _items(link, "payments"))
+        for link in items(answer, "payment_links")
+        if any(paid.get("payment_id") == payment["id"] for paid in items(link, "payments"))
         or (order and str(link.get("order_id") or "").removeprefix("order_") == order)
     ]
 
@@ -135,7 +135,8 @@ def _refers_to(invoice: JSONObject, reference: str) -> bool:
     return not is_gone and reference in named
 
 
-def _items(answer: JSONObject, name: str) -> list[JSONObject]:
+def items(answer: JSONObject, name: str) -> list[JSONObject]:
+    """The records of a list."""
     values = answer.get(name)
     return [item for item in values if isinstance(item, dict)] if isinstance(values, list) else []
 

@@ -12,6 +12,7 @@ from affluent.apps.razorpay.events import (
     RefundEvent,
     SubscriptionEvent,
 )
+from affluent.apps.razorpay.lists import from_now, listing_of, poll_of
 from affluent.sdk import Subject, Trigger, TriggerKind
 
 _OUTPUTS: dict[str, type[RazorpayEvent]] = {
@@ -71,6 +72,9 @@ def _trigger(event: str, title: str, description: str) -> Trigger:
             amount="net" if event.rsplit(".", maxsplit=1)[-1] in _MOVES_MONEY else "",
             currency="currency",
         ),
+        poll=poll_of(event),
+        poll_start=from_now if poll_of(event) else None,
+        listing=listing_of(event),
     )
 
 

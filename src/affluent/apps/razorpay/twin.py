@@ -66,6 +66,7 @@ class RazorpayTwin(Twin):
             ("GET", "/payments", self._list("payments")),
             ("GET", "/payments/{id}", self._get("payments")),
             ("POST", "/payments/{id}/refund", self._refund),
+            ("GET", "/refunds", self._list("refunds")),
             ("GET", "/refunds/{id}", self._get("refunds")),
         )
         controls: tuple[tuple[str, Handler], ...] = (
@@ -234,14 +235,16 @@ def _object(body: bytes) -> JSONObject:
 
 
 def _collection(request: Request, records: list[JSONObject]) -> JSONObject:
-    """Newest first, at most 100 of them, 10 unless asked for more."""
+    """Newest first, at most 100 of them, 10 unless asked for more; `from` and `to` are times of creation."""
+    defaults = (("count", 10), ("skip", 0), ("from", 0), ("to", 2**40))
     try:
-        count, skip = (int(request.query_params.get(name, default)) for name, default in (("count", 10), ("skip", 0)))
+        count, skip, begin, end = (int(request.query_params.get(name, default)) for name, default in defaults)
     except ValueError:
-        raise Refused("count and skip must be integers.") from None
+        raise Refused("count, skip, from and to must be integers.") from None
     if not 0 < count <= 100:
         raise Refused("The count may not be greater than 100.", field="count")
-    items = list(reversed(records))[skip : skip + count]
+    wanted = [record for record in reversed(records) if begin <= record["created_at"] <= end]
+    items = wanted[skip : skip + count]
     return {"entity": "collection", "count": len(items), "items": items}
 
 
