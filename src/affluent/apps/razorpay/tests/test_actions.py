@@ -15,7 +15,6 @@ from affluent.kit.jsons import loads
 from affluent.sdk import (
     Action,
     AlreadyApplied,
-    AppError,
     AuthFailed,
     Effect,
     OutcomeUnknown,
@@ -237,6 +236,67 @@ async def test_a_payment_tells_whose_sale_it_was(desk: Desk) -> None:
     assert (payment.status, payment.amount, payment.captured) == ("captured", 11800, True)
     assert (payment.account_id, payment.sale_id, payment.net_minor, payment.net) == ("ACC-1", "INV-1", 10000, "100.00")
     assert [call["path"].rsplit("/v1", 1)[1] for call in desk.twin.calls][-1:] == [f"/payments/{paid['id']}"]
+
+
+@pytest.mark.parametrize("kind", ["invoice", "link"])
+async def test_a_payment_without_notes_is_traced_through_what_it_paid(desk: Desk, kind: str) -> None:
+    made = await getattr(desk, kind)(notes=NOTES)
+    paid = (await desk.control("pay", id=made.id, notes=False))["payment"]
+    payment = await desk.act("fetch_payment", payment_id=paid["id"])
+    assert (payment.account_id, payment.sale_id, payment.net_minor) == ("ACC-1", "INV-1", 10000)
+
+
+async def test_a_payment_that_nothing_explains_is_its_own_sale(desk: Desk) -> None:
+    made = await desk.link()
+    paid = (await desk.control("pay", id=made.id))["payment"]
+    payment = await desk.act("fetch_payment", payment_id=paid["id"])
+    assert (payment.account_id, payment.sale_id, payment.net_minor) == (None, paid["id"], 11800)
+
+
+async def test_a_refund_is_made_once_under_its_key(desk: Desk) -> None:
+    paid = (await desk.control("pay", id=(await desk.link()).id))["payment"]
+    desk.twin.drop_answer(path="/refund")
+    with pytest.raises(Unavailable):
+        await desk.act("refund", payment_id=paid["id"], amount=5900, currency="INR")
+    refund = await desk.act("refund", payment_id=paid["id"], amount=5900, currency="INR")
+    assert (refund.status, refund.amount, refund.payment_id) == ("processed", 5900, paid["id"])
+    assert len(desk.twin.books()["refunds"]) == 1
+    keys = {call["headers"]["x-refund-idempotency"] for call in desk.twin.calls if call["path"].endswith("/refund")}
+    assert [len(key) >= 10 and key.isalnum() for key in keys] == [True]
+
+
+async def test_another_refund_of_the_same_payment_has_another_key(desk: Desk) -> None:
+    paid = (await desk.control("pay", id=(await desk.link()).id))["payment"]
+    for number in range(2):
+        await desk.act("refund", payment_id=paid["id"], amount=5900, effect_key=f"evt_{number}/fco/refund")
+    assert [refund["amount"] for refund in desk.twin.books()["refunds"]] == [5900, 5900]
+    assert (await desk.act("fetch_payment", payment_id=paid["id"])).refund_status == "full"
+
+
+async def test_the_same_key_with_another_amount_is_refused(desk: Desk) -> None:
+    paid = (await desk.control("pay", id=(await desk.link()).id))["payment"]
+    await desk.act("refund", payment_id=paid["id"], amount=100)
+    with pytest.raises(Rejected, match="idempotency"):
+        await desk.act("refund", payment_id=paid["id"], amount=200)
+
+
+async def test_a_refund_that_is_still_being_made_is_asked_for_again(desk: Desk) -> None:
+    paid = (await desk.control("pay", id=(await desk.link()).id))["payment"]
+    desk.twin.fail_next(409, path="/refund")
+    with pytest.raises(Retry):
+        await desk.act("refund", payment_id=paid["id"])
+
+
+async def test_more_than_was_paid_is_not_given_back(desk: Desk) -> None:
+    paid = (await desk.control("pay", id=(await desk.link()).id))["payment"]
+    with pytest.raises(Rejected, match="greater than"):
+        await desk.act("refund", payment_id=paid["id"], amount=99999)
+
+
+async def test_any_call_can_be_made(desk: Desk) -> None:
+    customer = await desk.customer()
+    answer = await desk.act("call", method="GET", path="/customers", query={"count": "1"})
+    assert (answer.status, answer.body["items"][0]["id"]) == (200, customer)
 
 
 MEANINGS = ((429, RateLimited), (400, Rejected), (404, Rejected), (401, AuthFailed))
