@@ -137,8 +137,8 @@ def number(value: str | None) -> int | None:
 
 CALLS: tuple[tuple[str, str, Call], ...] = (
     ("GET", "/referrals", _list_referrals),
-    ("GET", "/referrals/{id}", _get_referral),
+    ("GET", "/referrals/{id:path}", _get_referral),
     ("GET", "/promoters", _list_promoters),
-    ("GET", "/promoters/{id}", _get_promoter),
+    ("GET", "/promoters/{id:path}", _get_promoter),
     ("GET", "/commissions", _list_commissions),
 )

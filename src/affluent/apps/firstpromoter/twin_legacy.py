@@ -44,7 +44,7 @@ def _update_lead(ledger: Ledger, _request: Request, fields: JSONObject) -> Answe
 
 def _list_promoters(ledger: Ledger, _request: Request, fields: JSONObject) -> Answer:
     size = int(fields.get("per_page") or 20)
-    found = [twin_views.promoter_v1(item) for item in ledger.memberships.values() if _matches(item, fields)]
+    found = [_promoter(ledger, item) for item in ledger.memberships.values() if _matches(item, fields)]
     return 200, found[:size]
 
 
