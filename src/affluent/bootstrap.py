@@ -23,10 +23,11 @@ from affluent.engine.queue import Queue, TableQueue
 from affluent.engine.steps import StepRunner
 from affluent.services.connections import Connections
 from affluent.services.deliveries import Retention
-from affluent.services.duties import Duties
+from affluent.services.duties import Duties, Work
 from affluent.services.events import Events
 from affluent.services.flow_connections import FlowConnections
 from affluent.services.flows import Flows
+from affluent.services.gaps import Gaps
 from affluent.services.hooks import Hooks
 from affluent.services.identities import Identities
 from affluent.services.people import People
@@ -38,6 +39,7 @@ from affluent.services.schedules import Schedules
 from affluent.services.scopes import ALL_SCOPES
 from affluent.services.targets import Vendors
 from affluent.services.tokens import Tokens, TokenView
+from affluent.services.webhook_registration import WebhookRegistration
 from affluent.settings import Settings
 from affluent.store import schema
 from affluent.store.database import Database
@@ -153,7 +155,9 @@ def build(settings: Settings, *, own_url: str) -> Hub:
     queue: Queue = PgQueue() if is_shared else TableQueue()
     bell, fair = Doorbell(), FairClock()
     network = Network(
-        allow_private=settings.allow_private_addresses, timeout_seconds=settings.request_timeout_seconds, own_url=own_url
+        allow_private=settings.allow_private_addresses,
+        timeout_seconds=settings.request_timeout_seconds,
+        own_url=own_url,
     )
     limiter = Limiter(shared_reserve(database) if is_shared else None)
     intake, journal = Intake(queue, fair, bell.ring), Journal(queue, bell.ring)
@@ -209,7 +213,7 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         events=Events(database),
         identities=Identities(database, catalog),
         hooks=Hooks(database=database, catalog=catalog, vault=vault, intake=intake),
-        duties=_duties(database, vendors, intake),
+        duties=_duties(database, vendors, intake, vault, server_url),
         polls=Polls(database=database, vendors=vendors),
         retention=Retention(database=database, keep=timedelta(days=settings.deliveries_days)),
         people=People(database=database, server_url=server_url),
@@ -219,9 +223,14 @@ def build(settings: Settings, *, own_url: str) -> Hub:
     )
 
 
-def _duties(database: Database, vendors: Vendors, intake: Intake) -> Duties:
-    walks = [Walks(kind, database=database, vendors=vendors, intake=intake) for kind in (POLL, BACKFILL)]
-    return Duties(database=database, vendors=vendors, works=[*walks, Schedules(database=database, intake=intake)])
+def _duties(database: Database, vendors: Vendors, intake: Intake, vault: Vault, server_url: str) -> Duties:
+    works: list[Work] = [
+        *(Walks(kind, database=database, vendors=vendors, intake=intake) for kind in (POLL, BACKFILL)),
+        Schedules(database=database, intake=intake),
+        Gaps(database=database, vendors=vendors, intake=intake),
+        WebhookRegistration(database=database, vendors=vendors, vault=vault, server_url=server_url),
+    ]
+    return Duties(database=database, vendors=vendors, works=works)
 
 
 def _dispatcher(settings: Settings, database: Database, executor: Executor, fair: FairClock) -> Dispatcher:

@@ -93,6 +93,9 @@ class Work(Protocol):
     def unwanted(self, connection: Connection, row: Row[Any]) -> None:
         """The flow connection was disabled or removed, or its trigger changed: end the duty, or let it rest."""
 
+    def changed(self, connection: Connection, row: Row[Any], values: dict[str, Any]) -> None:
+        """The duty is wanted, but rests or was about something else: `values` are what it is about now."""
+
     async def perform(self, duty: Duty, target: Target | None, bound: Bound | None) -> None:
         """Do one slice and `keep` what comes of it. Raises AppError, LeaseLost."""
 
@@ -114,6 +117,10 @@ def keep(connection: Connection, duty: Duty, **values: Any) -> None:  # noqa: AN
         store.show_on_connection(connection, duty.connection_id)
 
 
+_Plan = tuple[list[dict[str, Any]], list[Row[Any]], list[tuple[Row[Any], dict[str, Any]]]]
+"""New duties, rows that nobody wants any more, rows that change with what they are about now."""
+
+
 class Duties:
     """Use cases of duties. `works` says what kinds there are."""
 
@@ -130,11 +137,13 @@ class Duties:
     async def find(self) -> None:
         """Give every enabled flow connection its duties and end those that nobody wants any more."""
 
-        def plan(connection: Connection) -> tuple[list[dict[str, Any]], list[Row[Any]], list[dict[str, Any]]]:
+        def plan(connection: Connection) -> _Plan:
             wanted = self._wanted(connection)
             rows = {(row.flow_connection_id, row.kind): row for row in store.all_of(connection)}
             new = [values for key, values in wanted.items() if key not in rows and not self._works[key[1]].on_request]
-            other = [values for key, values in wanted.items() if key in rows and _differs(rows[key], values)]
+            other = [
+                (rows[key], values) for key, values in wanted.items() if key in rows and _differs(rows[key], values)
+            ]
             return new, [row for key, row in rows.items() if key not in wanted and row.due_at is not None], other
 
         def unit(connection: Connection) -> None:
@@ -143,8 +152,8 @@ class Duties:
                 store.add(connection, values)
             for row in old:
                 self._works[row.kind].unwanted(connection, row)
-            for values in other:
-                _begin_anew(connection, values, is_asked_for=self._works[values["kind"]].on_request)
+            for row, values in other:
+                self._works[row.kind].changed(connection, row, values)
 
         if any(await self._database.read(plan)):
             await self._database.write(alone(unit))
@@ -259,17 +268,12 @@ def _differs(row: Row[Any], values: dict[str, Any]) -> bool:
     return bool(row.subject != values["subject"] or (row.due_at is None and row.phase != "done"))
 
 
-def _begin_anew(connection: Connection, values: dict[str, Any], *, is_asked_for: bool) -> None:
-    key = values["flow_connection_id"], values["kind"]
-    row = store.one(connection, *key)
-    if row is not None and row.subject == values["subject"]:
-        store.change(connection, *key, {"due_at": clock.now()})
-        return
-    if values["kind"] == "poll":
-        store.forget(connection, values["flow_connection_id"])
-    blank = {"phase": "new", "cursor": None, "failures": 0, "sentence": "", "note": "", "created_at": clock.now()}
-    end = {"phase": "done", "due_at": None} if is_asked_for else {"due_at": clock.now()}
-    store.change(connection, *key, {**values, **blank, **end})
+def go_on(connection: Connection, row: Row[Any], values: dict[str, Any]) -> None:
+    """Wake a duty that rests; one that is about something else now begins anew."""
+    key, now = (row.flow_connection_id, row.kind), clock.now()
+    blank = {"phase": "new", "cursor": None, "failures": 0, "sentence": "", "note": "", "created_at": now}
+    is_same = row.subject == values["subject"]
+    store.change(connection, *key, {"due_at": now} if is_same else {**values, **blank, "due_at": now})
 
 
 def rest(connection: Connection, row: Row[Any]) -> None:

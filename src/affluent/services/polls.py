@@ -19,7 +19,7 @@ from affluent.kit import clock
 from affluent.kit.jsons import JSONValue
 from affluent.kit.logs import logger
 from affluent.sdk import Incoming, Page, PollOptions, TriggerKind
-from affluent.services.duties import Duty, keep, rest
+from affluent.services.duties import Duty, go_on, keep, rest
 from affluent.services.errors import Conflict, Invalid, NotFound
 from affluent.services.targets import Target, Vendors
 from affluent.store import duties as store
@@ -52,6 +52,15 @@ class Walks:
     def unwanted(self, connection: Connection, row: Row[Any]) -> None:
         """Rest with the cursor, so that nothing is lost when it goes on."""
         rest(connection, row)
+
+    def changed(self, connection: Connection, row: Row[Any], values: dict[str, Any]) -> None:
+        """Go on; a poll of something else begins anew, a backfill of something else waits until it is asked for."""
+        if row.subject != values["subject"] and self.kind == BACKFILL:
+            store.change(connection, row.flow_connection_id, row.kind, {**values, "phase": "done", "due_at": None})
+            return
+        if row.subject != values["subject"]:
+            store.forget(connection, row.flow_connection_id)
+        go_on(connection, row, values)
 
     async def perform(self, duty: Duty, target: Target | None, bound: Bound | None) -> None:
         """Ask page by page until the walk has ended or the slice has."""

@@ -18,7 +18,7 @@ from affluent.engine.plans import Bound
 from affluent.kit import clock, cron
 from affluent.kit.jsons import JSONObject
 from affluent.sdk import Rejected, TriggerKind
-from affluent.services.duties import Duty, drop, keep
+from affluent.services.duties import Duty, drop, go_on, keep
 from affluent.services.targets import Target
 from affluent.store.database import Database
 
@@ -43,6 +43,10 @@ class Schedules:
     def unwanted(self, connection: Connection, row: Row[Any]) -> None:
         """A disabled schedule misses nothing: it begins with the next moment when it is enabled again."""
         drop(connection, row)
+
+    def changed(self, connection: Connection, row: Row[Any], values: dict[str, Any]) -> None:
+        """Another line: begin with its next moment."""
+        go_on(connection, row, values)
 
     async def perform(self, duty: Duty, target: Target | None, bound: Bound | None) -> None:
         """Fire the moment that is due, unless the duty is new, and wait for the next."""

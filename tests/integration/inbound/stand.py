@@ -46,10 +46,12 @@ from affluent.sdk import (
 )
 from affluent.services.deliveries import Retention
 from affluent.services.duties import Duties, Duty
+from affluent.services.gaps import Gaps
 from affluent.services.hooks import Hooks
 from affluent.services.polls import BACKFILL, POLL, Polls, Walks
 from affluent.services.schedules import Schedules
 from affluent.services.targets import Vendors
+from affluent.services.webhook_registration import WebhookRegistration
 from affluent.store import tables, tables_inbound
 from affluent.store.database import Database
 from affluent.store.open import open_database
@@ -81,6 +83,7 @@ class Vendor:
     asked: list[JSONValue] = field(default_factory=list)
     between: list[Any] = field(default_factory=list)
     """Called one by one before each page: the world moves while we read."""
+    may_register: bool = True
     webhooks: dict[str, JSONObject] = field(default_factory=dict)
     disabled: bool = False
 
@@ -138,7 +141,13 @@ def feed(vendor: Vendor) -> App:
         folder=Path(__file__).parent,
         credentials=Key,
         webhook=WebhookScheme(verify=genuine, parse=read),
-        registration=Registration(register=register, unregister=unregister, check=check),
+        registration=Registration(
+            register=register,
+            unregister=unregister,
+            check=check,
+            possible=lambda _credentials: vendor.may_register,
+            manual="Add {url} under Settings in the feed.",
+        ),
     )
     subject = Subject(account="account", title="id")
     common: dict[str, Any] = {"description": "For tests.", "sample": "", "subject": subject}
@@ -377,7 +386,12 @@ async def stand(url: str, vendor: Vendor | None = None, *, fresh: bool = True) -
     intake = Intake(PgQueue() if database.dialect == "postgresql" else TableQueue(), FairClock(), lambda: None)
     vendors = Vendors(catalog=catalog, vault=VAULT, network=network, limiter=Limiter(), server_url="http://127.0.0.1:1")
     walks = [Walks(kind, database=database, vendors=vendors, intake=intake) for kind in (POLL, BACKFILL)]
-    works = [*walks, Schedules(database=database, intake=intake)]
+    works = [
+        *walks,
+        Schedules(database=database, intake=intake),
+        Gaps(database=database, vendors=vendors, intake=intake),
+        WebhookRegistration(database=database, vendors=vendors, vault=VAULT, server_url="https://hub.example"),
+    ]
     try:
         yield Stand(
             database=database,

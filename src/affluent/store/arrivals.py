@@ -1,0 +1,49 @@
+"""What has arrived: events that are held already, and when a webhook was last heard of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, func, or_, select
+
+from affluent.domain.event import EventDraft
+from affluent.kit.ids import first_id
+from affluent.store import tables
+
+_AT_ONCE = 500
+
+
+def held(connection: Connection, drafts: Sequence[EventDraft], *, titled_since: datetime | None = None) -> list[bool]:
+    """Whether an event is there already, per draft: by its id, or by type and title among those since a moment."""
+    events = tables.events
+    known: set[tuple[str, str]] = set()
+    titles: set[tuple[str, str]] = set()
+    for start in range(0, len(drafts), _AT_ONCE):
+        some = drafts[start : start + _AT_ONCE]
+        ids = select(events.c.source, events.c.external_id).where(
+            events.c.source.in_({draft.source for draft in some}),
+            events.c.external_id.in_({draft.external_id for draft in some}),
+        )
+        known |= {(row[0], row[1]) for row in connection.execute(ids)}
+        if titled_since is not None:
+            named = select(events.c.type, events.c.title).where(
+                events.c.id >= first_id("evt", titled_since),
+                events.c.app.in_({draft.app for draft in some}),
+                events.c.type.in_({draft.type for draft in some}),
+                events.c.source.in_({draft.source for draft in some}),
+                events.c.title.in_({draft.title for draft in some}),
+            )
+            titles |= {(row[0], row[1]) for row in connection.execute(named)}
+    return [(draft.source, draft.external_id) in known or (draft.type, draft.title) in titles for draft in drafts]
+
+
+def last_delivery(connection: Connection, source: str, flow_connection_id: str) -> datetime | None:
+    """When a webhook was last accepted at any flow connection of a source."""
+    deliveries, links = tables.deliveries, tables.flow_connections
+    of_source = select(links.c.id).where(or_(links.c.trigger_source == source, links.c.id == flow_connection_id))
+    query = select(func.max(deliveries.c.id)).where(
+        deliveries.c.flow_connection_id.in_(of_source), deliveries.c.verdict == "accepted"
+    )
+    newest = connection.execute(query).scalar()
+    return connection.execute(select(deliveries.c.received_at).where(deliveries.c.id == newest)).scalar()
