@@ -12,11 +12,13 @@ from typing import Any
 from aiohttp import web
 
 Manner = str
-"""One of BEFORE (nothing is applied), AFTER (it is applied, but the answer is lost or garbled), "slow" or "" (well-behaved)."""
+"""One of BEFORE (nothing is applied), AFTER (it is applied, but the answer is lost or garbled), "slow", "late" (applied after
+the client has given up) or "" (well-behaved)."""
 
 BEFORE = ("429", "500", "503", "reset")
 AFTER = ("drop", "502", "html", "truncated", "empty", "cut")
 SLOW_SECONDS = 0.3
+LATE_SECONDS = 2.3
 
 
 @dataclass
@@ -42,18 +44,19 @@ class Sink:
         self.requests += 1
         manner = self.manner(request.method, request.path)
         self.manners[manner] += 1
-        if manner == "slow":
-            await asyncio.sleep(SLOW_SECONDS)
+        body = await request.json() if request.method == "POST" else {}
+        if manner in ("slow", "late"):
+            await asyncio.sleep(SLOW_SECONDS if manner == "slow" else LATE_SECONDS)
         if manner == "reset":
             _abort(request)
         if manner in BEFORE:
             return web.json_response({"message": "not now"}, status=int(manner) if manner.isdigit() else 503)
-        status, body = self._apply(request, await request.json() if request.method == "POST" else {})
+        status, answer = self._apply(request, body)
         if manner == "drop":
             _abort(request)
         if manner in AFTER and status == 200:
             return await _garbled(manner, request)
-        return web.json_response(body, status=status)
+        return web.json_response(answer, status=status)
 
     def _apply(self, request: web.Request, body: dict[str, Any]) -> tuple[int, dict[str, str]]:
         if request.method == "GET":

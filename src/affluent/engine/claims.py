@@ -58,6 +58,9 @@ class Claimed:
         return self.lease == 1 and self.replay_of is None
 
 
+CLOCK_STEP = timedelta(seconds=2)
+"""A clock that is off by more was set, not corrected."""
+
 _RETURNING = (
     " RETURNING id, lease, event_id, flow_id, flow_version, flow_connection_id, priority, rank, ordering_key, position, tries,"
     " first_failed_at, started_at, replay_of, account_id, title, cancel"
@@ -117,6 +120,9 @@ def clock_stepped_back(connection: Connection, by: timedelta) -> None:
 
 def take_over(connection: Connection) -> int:
     """Queue again what a process that is gone had claimed; for the only process of an embedded store, at its start."""
+    newest = connection.execute(text("SELECT created_at FROM runs ORDER BY id DESC LIMIT 1")).scalar()
+    if newest is not None and from_micros(newest) - now() > CLOCK_STEP:
+        clock_stepped_back(connection, from_micros(newest) - now())
     return connection.execute(text("UPDATE runs SET state = 'queued' WHERE state = 'running'")).rowcount
 
 

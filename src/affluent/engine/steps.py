@@ -136,7 +136,7 @@ class StepRunner:
             if action.effect is Effect.WRITE or not is_fresh:
                 intent = effects.Intent(row=row, lease=claimed.lease)
                 standing = await self._intend(intent)
-                if not await self._cleared(planned, standing, row, given, context, this):
+                if not await self._cleared(planned, standing, intent, given, context, this):
                     return
                 door.confirm = lambda: self._confirm(intent)
             this.effect = row
@@ -165,7 +165,7 @@ class StepRunner:
         self,
         planned: PlannedStep,
         standing: effects.Standing,
-        row: Row,
+        intent: effects.Intent,
         given: BaseModel,
         context: Context[Any],
         this: Try,
@@ -185,18 +185,18 @@ class StepRunner:
             return False
         if planned.action.effect is Effect.IDEMPOTENT_WRITE:
             return True
-        return await self._looked_up(planned, standing, row, given, context, this)
+        return await self._looked_up(planned, standing, intent, given, context, this)
 
     async def _looked_up(
         self,
         planned: PlannedStep,
         standing: effects.Standing,
-        row: Row,
+        intent: effects.Intent,
         given: BaseModel,
         context: Context[Any],
         this: Try,
     ) -> bool:
-        look_up = planned.action.look_up
+        row, look_up = intent.row, planned.action.look_up
         if look_up is None:
             this.effect = row
             raise OutcomeUnknown(
@@ -215,6 +215,8 @@ class StepRunner:
             this.sentence = f"The answer was lost; {planned.app.title} confirms that it was applied."
             return False
         age = clock.now() - (standing.updated_at or clock.now())
+        if age < timedelta():  # the clock stepped back: count from now on
+            await self._confirm(intent)
         settle = self._settle if standing.fate is Fate.UNKNOWN else self._settle_lost
         if age < settle:
             this.retry_after = min(settle - age, settle)

@@ -25,7 +25,7 @@ _left = 0
 
 def arm(text: str) -> None:
     """Arm a point: its name, and after a colon at which pass to die (default: the first)."""
-    global _name, _left  # noqa: PLW0603 - one process dies once
+    global _name, _left
     name, _, count = text.partition(":")
     if name and name not in POINTS:
         raise ValueError(f"there is no crash point {name!r}; there are: {', '.join(POINTS)}")

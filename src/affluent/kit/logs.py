@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO
 
 import structlog
 
@@ -26,7 +27,7 @@ def configure(*, level: str = "info", as_json: bool = False) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(file=_Tolerant(sys.stderr)),  # type: ignore[arg-type]  # only write and flush are used
         cache_logger_on_first_use=True,
     )
 
@@ -34,6 +35,21 @@ def configure(*, level: str = "info", as_json: bool = False) -> None:
 def logger(name: str) -> Any:  # noqa: ANN401 - structlog's bound loggers are typed as Any
     """A logger that carries `name` as its component."""
     return structlog.get_logger(component=name)
+
+
+class _Tolerant:
+    """Standard error that may be gone or on a full disk: what cannot be logged stops no run."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def _hide_secrets(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

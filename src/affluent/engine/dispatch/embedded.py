@@ -21,7 +21,6 @@ from affluent.store.database import Database, StoreUnavailable
 
 _log = logger("dispatch")
 _LONGEST_SLEEP = 1.0
-_CLOCK_STEP = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +98,10 @@ class EmbeddedDispatcher:
         """A clock that steps back would make every retry late by as much."""
         ahead = clock.now().timestamp() - monotonic()
         stepped = timedelta(seconds=self._ahead - ahead)
-        if stepped > _CLOCK_STEP:
+        if stepped > claims.CLOCK_STEP:
             _log.warning("the clock stepped back; waiting runs go with it", seconds=round(stepped.total_seconds()))
             await self._database.write(lambda connection: claims.clock_stepped_back(connection, stepped))
-        if abs(stepped) > _CLOCK_STEP:
+        if abs(stepped) > claims.CLOCK_STEP:
             self._ahead = ahead
 
     async def _sleep(self, seconds: float) -> None:
