@@ -180,12 +180,12 @@ class Market:
 
 
 @asynccontextmanager
-async def market(data_dir: Path) -> AsyncIterator[Market]:
+async def market(data_dir: Path, database_url: str = "") -> AsyncIterator[Market]:
     """A hub with an empty store, and fresh twins."""
     razorpay, promoter = RazorpayTwin(), FirstPromoterTwin()
     twins = Starlette(routes=[Mount(f"/{twin.key}", twin.application()) for twin in (razorpay, promoter)])
     sock = bound()
-    settings = Settings(data_dir=data_dir, allow_private_addresses=True, database_url="", settle_seconds=0)
+    settings = Settings(data_dir=data_dir, allow_private_addresses=True, database_url=database_url, settle_seconds=0)
     hub = build(settings, own_url=url_of(sock))
     own = Starlette(
         routes=[

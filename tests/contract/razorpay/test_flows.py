@@ -10,6 +10,7 @@ import pytest
 
 from affluent.kit.jsons import loads
 from affluent.services.errors import Conflict
+from affluent.store import tables
 from tests.contract.razorpay.market import SECRET, Market, market
 
 
@@ -30,6 +31,12 @@ async def test_a_new_account_becomes_a_customer_and_an_invoice_a_request_that_is
     account = await shop.account()
     books = shop.razorpay.books()
     assert (await shop.settings())["RazorPayCustomerId"] == books["customers"][0]["id"]
+    (identity,) = await shop.rows(tables.identities)
+    assert (identity.account_id, identity.kind, identity.external_id) == (
+        account,
+        "customer",
+        books["customers"][0]["id"],
+    )
     assert books["customers"][0]["notes"] == {"togai_account_id": "ACC-1", "togai_customer_id": "CUS-1"}
     invoice = await shop.invoice(account)
     (request,) = shop.razorpay.books()["invoices"]
@@ -119,7 +126,13 @@ async def test_an_invoice_that_the_merchant_made_by_hand_is_not_ours(shop: Marke
     assert await shop.ends() == [("skipped", "This was not asked for by a billing invoice; its notes name none.")]
 
 
-async def test_a_referred_payment_is_one_sale_however_often_it_is_told(shop: Market) -> None:
+async def test_a_referred_payment_is_one_sale_however_often_it_is_told(tmp_path: Path, database_url: str) -> None:
+    async with market(tmp_path, database_url) as shop:
+        await shop.connect()
+        await _play_a_referred_sale(shop)
+
+
+async def _play_a_referred_sale(shop: Market) -> None:
     for key in ("sync_new_accounts", "sync_accounts_to_razorpay", "create_payment_request", "mark_invoice_paid"):
         await shop.enable(key)
     plan = await shop.plan()
