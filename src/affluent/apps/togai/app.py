@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from affluent.apps.togai import directory, ledger, plans, raw
-from affluent.apps.togai.client import FAULTS, document
+from affluent.apps.togai.client import FAULTS, document, misplaced
 from affluent.apps.togai.schemas import Credentials
 from affluent.apps.togai.triggers import TRIGGERS
 from affluent.sdk import App, AuthFailed, Category, Context, Effect, Limit
@@ -35,7 +35,7 @@ async def test(ctx: Context[Credentials]) -> str:
     """Read one account: the cheapest call that a wrong key and a wrong address both fail."""
     where = "Togai" if ctx.credentials.base_url else "This server's billing workspace"
     try:
-        document(await ctx.http.request("GET", "/accounts", query={"pageSize": 1}))
+        document(await ctx.http.request("GET", "/accounts", query={"pageSize": 1}, faults={404: misplaced}))
     except AuthFailed as refusal:
         if refusal.status != 403:
             raise

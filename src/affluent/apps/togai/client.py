@@ -37,7 +37,7 @@ def not_found(response: Response) -> AppError:
 
 
 def misplaced(response: Response) -> AppError:
-    """A redirect, or a method that Togai would allow: the address is not Togai's."""
+    """A redirect, a method that Togai would allow, a list that it always has: the address is not Togai's."""
     return Misconfigured(_NOT_TOGAI, field="base_url", status=response.status)
 
 

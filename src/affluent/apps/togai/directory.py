@@ -119,7 +119,7 @@ def customer_record(said: JSONObject) -> CustomerRecord:
         customer_id=said["id"],
         name=text(said.get("name")),
         email=text(said.get("primaryEmail")),
-        status=text(said.get("status")),
+        status=text(said.get("status")) or "ACTIVE",  # not said of a customer that was just created
     )
 
 

@@ -36,12 +36,13 @@ async def test_a_key_that_may_not_read_accounts_is_a_good_key(desk: Bench, togai
     [
         Say(status=404, body="<html>Not found</html>"),
         Say(status=404, body={"detail": "Not found"}),
+        Say(status=404, body={"message": "There is nothing here"}),
         Say(status=200, body="<html>Welcome</html>"),
         Say(status=200, body=["no object"]),
         Say(status=301, body="", headers={"Location": "/"}),
         Say(status=405, body={"message": "Method not allowed"}),
     ],
-    ids=["html 404", "another 404", "a web page", "a list", "a redirect", "a wrong method"],
+    ids=["html 404", "another 404", "a 404 in Togai's form", "a web page", "a list", "a redirect", "a wrong method"],
 )
 async def test_an_address_that_is_not_togai_is_blamed_on_the_base_url(said: Say) -> None:
     async with (
