@@ -18,7 +18,7 @@ from affluent.cli.books import Books, compare
 from affluent.cli.output import console, say_json, table
 from affluent.cli.run import run
 from affluent.cli.server import address, bind, running, serving
-from affluent.cli.signals import until_stopped
+from affluent.cli.signals import asked_to_stop
 from affluent.cli.story import Outside, Story
 from affluent.cli.twins import hush, twins_application
 from affluent.settings import Settings
@@ -74,7 +74,7 @@ async def _demo(*, ports: tuple[int, int], data_dir: Path | None, once: bool, as
             else:
                 _show(books, stage, once=once)
             if not once:
-                await until_stopped()
+                await asked_to_stop().wait()
             return books.agrees
 
 

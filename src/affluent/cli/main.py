@@ -13,7 +13,7 @@ from affluent.cli.options import DatabaseUrl, DataDir, settings_with
 from affluent.cli.output import console, fail
 from affluent.cli.run import run
 from affluent.cli.server import address, bind, hold, running, serving
-from affluent.cli.signals import until_stopped
+from affluent.cli.signals import asked_to_stop
 from affluent.cli.twins import hush, twins_application
 from affluent.settings import Settings
 from affluent.worker.loop import Worker
@@ -72,12 +72,13 @@ def twins(
 
 
 async def _serve(settings: Settings, *, execute: bool) -> None:
+    stop = asked_to_stop()
     sock = bind(settings.host, settings.port)
     lock = None if settings.database_url else hold(settings.data_dir)
     hub = build(settings, own_url=address(sock))
     async with running(hub, sock, execute=execute):
         await _welcome(hub)
-        await until_stopped()
+        await stop.wait()
         console.print("Stopping: finishing what runs, handing back the rest.")
     if lock is not None:
         lock.close()
@@ -95,13 +96,14 @@ async def _welcome(hub: Hub) -> None:
 
 
 async def _work(settings: Settings) -> None:
+    stop = asked_to_stop()
     hub = build(settings, own_url=settings.server_url())
     await hub.open()
     try:
         worker = Worker(hub)
         await worker.start()
         console.print("Worker is ready.")
-        await until_stopped()
+        await stop.wait()
         await worker.stop()
     finally:
         await hub.close()
@@ -110,10 +112,11 @@ async def _work(settings: Settings) -> None:
 async def _twins(host: str, port: int) -> None:
     from affluent.catalog import load  # noqa: PLC0415 - imports every app
 
+    stop = asked_to_stop()
     sock = bind(host, port)
     found = load().twins()
     async with serving(twins_application(found), [sock]):
         hush()
         for twin in found:
             console.print(f"{twin.key}: {address(sock)}/{twin.key}", highlight=False)
-        await until_stopped()
+        await stop.wait()

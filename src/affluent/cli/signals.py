@@ -1,4 +1,4 @@
-"""Waits for the process to be asked to stop."""
+"""Hears the process being asked to stop."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import asyncio
 import signal
 
 
-async def until_stopped() -> None:
-    """Return on SIGINT or SIGTERM."""
+def asked_to_stop() -> asyncio.Event:
+    """An event that SIGINT or SIGTERM sets. Call it first, so that a signal during the start is not missed."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    await stop.wait()
+    return stop
