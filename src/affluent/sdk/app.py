@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from affluent.kit.jsons import JSONObject, JSONValue, loads
 from affluent.sdk.http import Faults
-from affluent.sdk.inbound import Listing, Poll, Registration, WebhookScheme
+from affluent.sdk.inbound import Incoming, Listing, Poll, Registration, WebhookScheme
 
 
 class CredentialsModel(BaseModel):
@@ -102,7 +102,10 @@ class Trigger:
     """Fields that a flow sets on this trigger, e.g. a schedule's cron line."""
     subject: Subject = field(default_factory=Subject)
     poll: Poll | None = None
-    """Lists what the vendor has. A POLL trigger is polled; any other with one can be backfilled (MANUAL: by Trigger now)."""
+    """Lists what the vendor has. A POLL trigger is polled, an INTERNAL one where its connection is not this server's own;
+    any but a POLL trigger can be backfilled (MANUAL: by Trigger now without a payload)."""
+    poll_detail: Callable[[Any, Incoming], Awaitable[Incoming]] | None = None
+    """(ctx, item) → the item whole. Asked only of items that are new, when a list says less than an event does."""
     poll_start: Callable[[Any], Awaitable[JSONValue]] | None = None
     """(ctx) → the cursor of this moment, so that a poll "from now" need not walk through what is there already."""
     listing: Listing | None = None

@@ -26,7 +26,7 @@ from affluent.store.database import Database, StoreUnavailable
 
 _log = logger("duties")
 _SLICE_SECONDS = 20.0
-_LONGEST_SECONDS = 75.0
+_LONGEST_SECONDS = 150.0
 """Less than a lease: what takes longer is given up before another worker may begin it."""
 _PAUSED = timedelta(seconds=15)
 _FIRST_PAUSE = timedelta(seconds=5)
@@ -276,11 +276,16 @@ def go_on(connection: Connection, row: Row[Any], values: dict[str, Any]) -> None
     store.change(connection, *key, {"due_at": now} if is_same else {**values, **blank, "due_at": now})
 
 
+def memory_of(duty: Duty | Row[Any]) -> str:
+    """Under what the items of a duty are remembered."""
+    return f"{duty.flow_connection_id}/{duty.kind}"
+
+
 def rest(connection: Connection, row: Row[Any]) -> None:
     """Let a duty rest where it is until its flow connection is enabled again; of one that is gone nothing is kept."""
     if links.one(connection, row.flow_connection_id) is None:
         store.remove(connection, row.flow_connection_id, row.kind)
-        store.forget(connection, row.flow_connection_id)
+        store.forget(connection, memory_of(row))
     else:
         store.change(connection, row.flow_connection_id, row.kind, {"due_at": None, "note": ""})
     store.show_on_connection(connection, row.connection_id)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, Row
 
 from affluent.catalog import Catalog
-from affluent.domain.event import Accepted
+from affluent.domain.event import Accepted, EventDraft
 from affluent.domain.flow import FlowDefinition
 from affluent.engine.draft import draft_from
 from affluent.engine.intake import Intake
@@ -27,6 +27,8 @@ from affluent.services.flow_connection_views import FlowConnectionView, NewHookS
 from affluent.services.flow_inputs import checked_inputs
 from affluent.services.names import checked_name
 from affluent.services.pages import Page, bounded, page_of
+from affluent.services.polls import begin_backfill
+from affluent.services.triggering import TRIGGER
 from affluent.services.validation import problems_of
 from affluent.store import flow_connections as store
 from affluent.store import flows
@@ -201,7 +203,10 @@ class FlowConnections:
         return await self._change_secrets(flow_connection_id, lambda known: known[:1])
 
     async def trigger_now(self, flow_connection_id: str, payload: JSONObject) -> Accepted:
-        """Start a run of this flow connection with a payload. Raises NotFound, Conflict when disabled, Invalid on payload."""
+        """Start a run of this flow connection with a payload; without one, a trigger that lists begins a backfill.
+
+        Raises NotFound, Conflict when disabled, Invalid on payload.
+        """
 
         def unit(connection: Connection) -> Accepted:
             row = _found(connection, flow_connection_id)
@@ -210,6 +215,8 @@ class FlowConnections:
             trigger = self._trigger(FlowDefinition.model_validate(row.definition))
             if trigger is None:
                 raise Conflict(f"The trigger of this flow is not installed: {row.trigger_app}, {row.trigger_event}.")
+            if trigger.kind is TriggerKind.MANUAL and trigger.poll is not None and not payload:
+                return self._intake.accept(connection, [_backfill(connection, row, trigger)])[0]
             _check_payload(trigger, payload)
             draft = draft_from(
                 trigger,
@@ -327,6 +334,21 @@ def _found(connection: Connection, flow_connection_id: str) -> Row[Any]:
     if row is None:
         raise NotFound(f"There is no flow connection {flow_connection_id}.")
     return row
+
+
+def _backfill(connection: Connection, row: Row[Any], trigger: Trigger) -> EventDraft:
+    """Begin a backfill; the event says that it was asked for and starts no run itself."""
+    connection_id = row.bindings.get(TRIGGER, "")
+    begin_backfill(connection, row.id, connection_id, f"{row.trigger_app}.{trigger.key}@{connection_id}")
+    return EventDraft(
+        app=row.trigger_app,
+        source=row.id,
+        type="backfill.requested",
+        external_id=new_id("now"),
+        occurred_at=clock.now(),
+        payload={},
+        title=f"Backfill of {row.name}",
+    )
 
 
 def _check_payload(trigger: Trigger, payload: JSONObject) -> None:

@@ -6,20 +6,21 @@ and then goes on for ever. A backfill walks once through everything, for a flow 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from affluent.domain.event import EventDraft, Priority
+from affluent.domain.event import WORKSPACE, EventDraft, Priority
 from affluent.engine.draft import draft_from
 from affluent.engine.intake import Intake
 from affluent.engine.plans import Bound
 from affluent.kit import clock
 from affluent.kit.jsons import JSONValue
 from affluent.kit.logs import logger
-from affluent.sdk import Incoming, Page, PollOptions, TriggerKind
-from affluent.services.duties import Duty, go_on, keep, rest
+from affluent.sdk import Context, Incoming, Page, PollOptions, TriggerKind
+from affluent.services.duties import Duty, go_on, keep, memory_of, rest
 from affluent.services.errors import Conflict, Invalid, NotFound
 from affluent.services.targets import Target, Vendors
 from affluent.store import duties as store
@@ -45,9 +46,8 @@ class Walks:
 
     def subject(self, target: Target) -> str | None:
         """The trigger at its connection."""
-        is_poll = target.trigger.kind is TriggerKind.POLL
-        wanted = target.enabled and target.trigger.poll is not None and is_poll == (self.kind == POLL)
-        return f"{target.app.key}.{target.trigger.key}@{target.connection_id}" if wanted else None
+        can = _is_polled(target) if self.kind == POLL else _can_backfill(target)
+        return target.subject if can and target.enabled else None
 
     def unwanted(self, connection: Connection, row: Row[Any]) -> None:
         """Rest with the cursor, so that nothing is lost when it goes on."""
@@ -59,7 +59,7 @@ class Walks:
             store.change(connection, row.flow_connection_id, row.kind, {**values, "phase": "done", "due_at": None})
             return
         if row.subject != values["subject"]:
-            store.forget(connection, row.flow_connection_id)
+            store.forget(connection, memory_of(row))
         go_on(connection, row, values)
 
     async def perform(self, duty: Duty, target: Target | None, bound: Bound | None) -> None:
@@ -77,6 +77,7 @@ class Walks:
                 phase, cursor = "live", await target.trigger.poll_start(context)
         while True:
             page = _checked(await poll(context, cursor), cursor)
+            page = await self._whole(duty, target, context, page, phase)
             has_ended = not page.more
             following = ("done" if self.kind == BACKFILL else "live") if has_ended else phase
             values: dict[str, Any] = {"phase": following, "cursor": page.cursor}
@@ -87,13 +88,28 @@ class Walks:
                 return
             cursor, phase = page.cursor, following
 
+    async def _whole(self, duty: Duty, target: Target, context: Context[Any], page: Page, phase: str) -> Page:
+        """The page with its new items whole; those that are known stay as the list has them."""
+        detail = target.trigger.poll_detail
+        if detail is None or not page.items:
+            return page
+        ids = [item.external_id for item in page.items]
+        known = await self._database.read(lambda connection: store.known(connection, memory_of(duty), ids))
+        items: list[Incoming] = []
+        for item in page.items:
+            starts_nothing = item.external_id in known or (phase == "baseline" and _was_there(item, duty))
+            items.append(item if starts_nothing else await detail(context, item))
+        return replace(page, items=items)
+
     async def _keep(
         self, duty: Duty, target: Target, page: Page, phase: str, items: int, values: dict[str, Any]
     ) -> int:
         """Commit the items that are new and the cursor behind them; returns how many items there were so far."""
 
         def unit(connection: Connection) -> int:
-            fresh = store.learn(connection, target.id, list(dict.fromkeys(item.external_id for item in page.items)))
+            fresh = store.learn(
+                connection, memory_of(duty), list(dict.fromkeys(item.external_id for item in page.items))
+            )
             wanted = {
                 item.external_id: item
                 for item in reversed(page.items)
@@ -139,7 +155,7 @@ class Polls:
 
         def unit(connection: Connection) -> PollOptions:
             target = self._target(connection, flow_connection_id)
-            if target.trigger.kind is not TriggerKind.POLL:
+            if not _is_polled(target):
                 raise Conflict("The trigger of this flow is not a poll.")
             row = store.one(connection, target.id, POLL)
             held = row.settings if row is not None else {}
@@ -157,7 +173,7 @@ class Polls:
             values: dict[str, Any] = {"settings": settings}
             if start is not None and start != _poll_options(target, held).start:
                 values |= {"phase": "new", "cursor": None, "created_at": clock.now()}
-                store.forget(connection, target.id)
+                store.forget(connection, memory_of(row))
             due_now = {"due_at": clock.now()} if row.due_at is not None else {}
             store.change(connection, target.id, POLL, {**values, **due_now})
             return chosen
@@ -169,30 +185,45 @@ class Polls:
 
         Raises NotFound, Conflict when the trigger cannot list, is polled anyway, or the flow connection is disabled.
         """
-        await self._database.write(alone(lambda connection: self.begin_backfill(connection, flow_connection_id)))
+        await self._database.write(alone(lambda connection: self._begin_backfill(connection, flow_connection_id)))
 
-    def begin_backfill(self, connection: Connection, flow_connection_id: str) -> None:
-        """As backfill, in the caller's transaction."""
+    def _begin_backfill(self, connection: Connection, flow_connection_id: str) -> None:
         target = self._target(connection, flow_connection_id)
-        if target.trigger.poll is None or target.trigger.kind is TriggerKind.POLL:
+        if not _can_backfill(target):
             raise Conflict(
-                f"{target.trigger.title} cannot be backfilled: it is polled already, or has no list to walk through."
+                f"{target.trigger.title} cannot be backfilled: it has no list to walk through, or begins with it."
             )
         if not target.enabled:
             raise Conflict("This flow connection is disabled. Enable it, then backfill it.")
-        row = store.one(connection, target.id, BACKFILL)
-        subject = {"connection_id": target.connection_id, "subject": target.subject}
-        if row is None:
-            store.add(connection, {"flow_connection_id": target.id, "kind": BACKFILL, **subject})
-        elif row.phase == "done" or row.subject != target.subject:
-            blank = {"phase": "new", "cursor": None, "failures": 0, "sentence": "", "created_at": clock.now()}
-            store.change(connection, target.id, BACKFILL, {**subject, **blank, "due_at": clock.now()})
+        begin_backfill(connection, target.id, target.connection_id, target.subject)
 
     def _target(self, connection: Connection, flow_connection_id: str) -> Target:
         target, _ = self._vendors.read(connection, flow_connection_id, "")
         if target is None:
             raise NotFound(f"There is no flow connection {flow_connection_id}, or its trigger is not installed.")
         return target
+
+
+def begin_backfill(connection: Connection, flow_connection_id: str, connection_id: str, subject: str) -> None:
+    """Begin a backfill, or let the one that goes on go on."""
+    row = store.one(connection, flow_connection_id, BACKFILL)
+    about = {"connection_id": connection_id, "subject": subject}
+    if row is None:
+        store.add(connection, {"flow_connection_id": flow_connection_id, "kind": BACKFILL, **about})
+    elif row.phase == "done" or row.subject != subject:
+        blank = {"phase": "new", "cursor": None, "failures": 0, "sentence": "", "created_at": clock.now()}
+        store.change(connection, flow_connection_id, BACKFILL, {**about, **blank, "due_at": clock.now()})
+
+
+def _is_polled(target: Target) -> bool:
+    """A poll, or a change of this server's own workspace that is listened for at another server."""
+    kind, is_elsewhere = target.trigger.kind, target.connection_id and target.source != WORKSPACE
+    polled = kind is TriggerKind.POLL or (kind is TriggerKind.INTERNAL and is_elsewhere)
+    return bool(polled and target.trigger.poll is not None)
+
+
+def _can_backfill(target: Target) -> bool:
+    return target.trigger.poll is not None and target.trigger.kind is not TriggerKind.POLL
 
 
 def options_of(duty: Duty, target: Target) -> PollOptions:

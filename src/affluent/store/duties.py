@@ -13,7 +13,7 @@ from affluent.store import bulk, tables
 from affluent.store.tables_inbound import duties as D  # noqa: N812 - short for a table, as in the other repositories
 from affluent.store.tables_inbound import known_items
 
-LEASE = timedelta(seconds=90)
+LEASE = timedelta(seconds=180)
 """How long a worker that says nothing keeps a duty. Every page it commits renews the lease."""
 
 
@@ -87,18 +87,26 @@ def remove(connection: Connection, flow_connection_id: str, kind: str) -> None:
     connection.execute(delete(D).where(D.c.flow_connection_id == flow_connection_id, D.c.kind == kind))
 
 
-def learn(connection: Connection, flow_connection_id: str, external_ids: Sequence[str]) -> set[str]:
+def known(connection: Connection, memory: str, external_ids: Sequence[str]) -> set[str]:
+    """The items that are remembered."""
+    query = select(known_items.c.external_id).where(
+        known_items.c.memory == memory, known_items.c.external_id.in_(set(external_ids))
+    )
+    return set(connection.execute(query).scalars())
+
+
+def learn(connection: Connection, memory: str, external_ids: Sequence[str]) -> set[str]:
     """Remember items; returns those that were not known."""
     now = clock.now()
-    rows = [{"flow_connection_id": flow_connection_id, "external_id": item, "known_at": now} for item in external_ids]
-    columns = ("flow_connection_id", "external_id", "known_at")
+    rows = [{"memory": memory, "external_id": item, "known_at": now} for item in external_ids]
+    columns = ("memory", "external_id", "known_at")
     fresh = bulk.insert(connection, known_items, rows, columns=columns, unique=columns[:2], returning=("external_id",))
     return {row[0] for row in fresh}
 
 
-def forget(connection: Connection, flow_connection_id: str) -> None:
-    """Forget the known items of a flow connection."""
-    connection.execute(delete(known_items).where(known_items.c.flow_connection_id == flow_connection_id))
+def forget(connection: Connection, memory: str) -> None:
+    """Forget all items of a memory."""
+    connection.execute(delete(known_items).where(known_items.c.memory == memory))
 
 
 def show_on_connection(connection: Connection, connection_id: str) -> None:

@@ -33,7 +33,7 @@ duties = Table(
 known_items = Table(
     "known_items",
     metadata,
-    Column("flow_connection_id", Text, primary_key=True),
+    Column("memory", Text, primary_key=True),
     Column("external_id", Text, primary_key=True),
     Column("known_at", Instant, nullable=False),
 )

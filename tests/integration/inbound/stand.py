@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,9 @@ from affluent.engine.dispatch.postgres import PgQueue
 from affluent.engine.door import Network
 from affluent.engine.fairness import FairClock
 from affluent.engine.intake import Intake
+from affluent.engine.journal import Journal
 from affluent.engine.limits import Limiter
+from affluent.engine.plans import Plans
 from affluent.engine.queue import TableQueue
 from affluent.kit import clock
 from affluent.kit.ids import new_id
@@ -46,6 +48,7 @@ from affluent.sdk import (
 )
 from affluent.services.deliveries import Retention
 from affluent.services.duties import Duties, Duty
+from affluent.services.flow_connections import FlowConnections
 from affluent.services.gaps import Gaps
 from affluent.services.hooks import Hooks
 from affluent.services.polls import BACKFILL, POLL, Polls, Walks
@@ -84,6 +87,7 @@ class Vendor:
     between: list[Any] = field(default_factory=list)
     """Called one by one before each page: the world moves while we read."""
     may_register: bool = True
+    detailed: list[str] = field(default_factory=list)
     webhooks: dict[str, JSONObject] = field(default_factory=dict)
     disabled: bool = False
 
@@ -113,6 +117,10 @@ def feed(vendor: Vendor) -> App:
 
     async def poll(_ctx: Context[Key], cursor: JSONValue) -> Page:
         return vendor.page(cursor)
+
+    async def detail(_ctx: Context[Key], item: Incoming) -> Incoming:
+        vendor.detailed.append(item.payload["id"])
+        return replace(item, payload={**item.payload, "account": f"ACC-{item.payload['id']}"})
 
     async def since(_ctx: Context[Key], since: datetime, _cursor: JSONValue) -> Page:
         vendor.answer()
@@ -157,6 +165,15 @@ def feed(vendor: Vendor) -> App:
                 key="made", title="Made", kind=TriggerKind.POLL, event="made", poll=poll, options=PollOptions, **common
             ),
             Trigger(key="all", title="All", kind=TriggerKind.MANUAL, event="all", poll=poll, **common),
+            Trigger(
+                key="change",
+                title="Change",
+                kind=TriggerKind.INTERNAL,
+                event="change",
+                poll=poll,
+                poll_detail=detail,
+                **common,
+            ),
             Trigger(key="plain", title="Plain", kind=TriggerKind.MANUAL, event="plain", **common),
             Trigger(
                 key="told",
@@ -219,9 +236,17 @@ class Stand:
     polls: Polls
     hooks: Hooks
     retention: Retention
+    flow_connections: FlowConnections
 
     async def connect(
-        self, trigger: str, *, app: str = "feed", enabled: bool = True, connection_id: str = "", **options: JSONValue
+        self,
+        trigger: str,
+        *,
+        app: str = "feed",
+        enabled: bool = True,
+        connection_id: str = "",
+        source: str = "",
+        **options: JSONValue,
     ) -> str:
         """A flow of one trigger, connected; returns the flow connection's id."""
         if not connection_id and app == "feed":
@@ -232,7 +257,7 @@ class Stand:
         )
         values: dict[str, Any] = {
             "id": link_id, "flow_id": flow_id, "name": "Test", "trigger_app": app, "trigger_event": trigger,
-            "trigger_source": connection_id or link_id, "bindings": {"trigger": connection_id} if connection_id else {},
+            "trigger_source": source or connection_id or link_id, "bindings": {"trigger": connection_id} if connection_id else {},
             "inputs": {}, "enabled": enabled, "hook_token": f"token-{link_id}", "created_at": now, "updated_at": now,
         }  # fmt: skip
         await self.execute(
@@ -383,7 +408,8 @@ async def stand(url: str, vendor: Vendor | None = None, *, fresh: bool = True) -
     vendor = vendor or Vendor()
     catalog = Catalog({app.key: app for app in (feed(vendor), timer())})
     network = Network(allow_private=True, timeout_seconds=5)
-    intake = Intake(PgQueue() if database.dialect == "postgresql" else TableQueue(), FairClock(), lambda: None)
+    queue = PgQueue() if database.dialect == "postgresql" else TableQueue()
+    intake = Intake(queue, FairClock(), lambda: None)
     vendors = Vendors(catalog=catalog, vault=VAULT, network=network, limiter=Limiter(), server_url="http://127.0.0.1:1")
     walks = [Walks(kind, database=database, vendors=vendors, intake=intake) for kind in (POLL, BACKFILL)]
     works = [
@@ -403,6 +429,16 @@ async def stand(url: str, vendor: Vendor | None = None, *, fresh: bool = True) -
             polls=Polls(database=database, vendors=vendors),
             hooks=Hooks(database=database, catalog=catalog, vault=VAULT, intake=intake),
             retention=Retention(database=database, keep=timedelta(days=30)),
+            flow_connections=FlowConnections(
+                database=database,
+                catalog=catalog,
+                vault=VAULT,
+                plans=Plans(database, catalog.apps, VAULT),
+                intake=intake,
+                journal=Journal(queue, lambda: None),
+                queue=queue,
+                server_url="https://hub.example",
+            ),
         )
     finally:
         await network.close()

@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
-from affluent.domain.event import Priority
+from affluent.domain.event import WORKSPACE, Priority
 from affluent.kit import clock
 from affluent.sdk import AuthFailed, Unavailable
 from affluent.services.errors import Conflict, Invalid
@@ -220,6 +221,54 @@ async def test_a_backfill_rests_while_its_flow_connection_is_disabled_and_goes_o
         await it.attend()
         assert it.vendor.asked == [None, 1, 1]
         assert await it.events() == ["a", "b", "c", "d"]
+
+
+async def test_trigger_now_without_a_payload_begins_the_backfill_of_a_trigger_that_lists(database_url):
+    async with stand(database_url) as it:
+        it.vendor.items = ["a", "b"]
+        link = await it.connect("all")
+        accepted = await it.flow_connections.trigger_now(link, {})
+        assert accepted.run_ids == ()
+        await it.attend()
+        assert await it.events() == ["a", "b"]
+        one = await it.flow_connections.trigger_now(link, {"id": "by hand"})
+        assert len(one.run_ids) == 1
+
+
+async def test_a_change_of_another_server_is_polled_and_one_of_this_server_is_not(database_url):
+    async with stand(database_url) as it:
+        await it.connect("change", source=WORKSPACE)
+        assert await it.attend() == 0
+        await it.connect("change")
+        await it.attend()
+        it.vendor.items = ["a"]
+        await it.attend(later=SOON)
+        assert await it.events() == ["a"]
+
+
+async def test_only_new_items_are_asked_for_in_whole(database_url):
+    async with stand(database_url) as it:
+        it.vendor.items = ["a", "b"]
+        await it.connect("change")
+        await it.attend()
+        it.vendor.items.append("c")
+        await it.attend(later=SOON)
+        await it.attend(later=SOON)
+        assert it.vendor.detailed == ["c"]
+        accounts = [row[0] for row in await it.rows(select(tables.events.c.account_id))]
+        assert accounts == ["ACC-c"]
+
+
+async def test_a_backfill_beside_a_poll_doubles_nothing(database_url):
+    async with stand(database_url) as it:
+        it.vendor.items = ["a", "b"]
+        link = await it.connect("change")
+        await it.attend()
+        it.vendor.items.append("c")
+        await it.attend(later=SOON)
+        await it.polls.backfill(link)
+        await it.attend()
+        assert await it.events() == ["c", "a", "b"]
 
 
 async def test_what_cannot_be_listed_cannot_be_backfilled(database_url):

@@ -354,10 +354,10 @@ def upgrade() -> None:
 
     op.create_table(
         "known_items",
-        sa.Column("flow_connection_id", sa.Text(), nullable=False),
+        sa.Column("memory", sa.Text(), nullable=False),
         sa.Column("external_id", sa.Text(), nullable=False),
         sa.Column("known_at", store_types.Instant(), nullable=False),
-        sa.PrimaryKeyConstraint("flow_connection_id", "external_id", name=op.f("pk_known_items")),
+        sa.PrimaryKeyConstraint("memory", "external_id", name=op.f("pk_known_items")),
     )
     op.create_table(
         "limits",
