@@ -7,13 +7,14 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import uvicorn
-from sqlalchemy import Table, select
+from sqlalchemy import Table, select, update
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -21,9 +22,10 @@ from affluent.api.togai import togai_routes
 from affluent.apps.firstpromoter.twin import FirstPromoterTwin
 from affluent.apps.razorpay.twin import RazorpayTwin
 from affluent.bootstrap import Hub, build
+from affluent.kit import clock
 from affluent.kit.jsons import JSONObject, JSONValue, dumps, loads, number
 from affluent.settings import Settings
-from affluent.store import tables, tables_billing
+from affluent.store import tables, tables_billing, tables_inbound
 from affluent.webhooks.receive import hook_routes
 
 SECRET = "market-webhook-secret"
@@ -161,6 +163,21 @@ class Market:
     async def status(self, invoice_id: str) -> str:
         """How an invoice stands."""
         return str((await self.bill("GET", f"/invoices/{invoice_id}"))["status"])
+
+    async def sweep(self) -> None:
+        """Let the hub look for what webhooks did not deliver, as if it had watched for two days."""
+        long_ago = clock.now() - timedelta(days=2)
+        table = tables_inbound.duties
+        await self.hub.duties.find()
+        overdue = (
+            update(table)
+            .where(table.c.kind == "gaps")
+            .values(due_at=long_ago, created_at=long_ago, cursor={"walked": long_ago.isoformat()})
+        )
+        await self.hub.database.write(lambda connection: connection.execute(overdue))
+        for duty in await self.hub.duties.take(8):
+            await self.hub.duties.perform(duty)
+        await self.settle()
 
     async def settle(self, seconds: float = 20) -> None:
         """Wait until no run is queued, running or waiting."""

@@ -229,3 +229,49 @@ async def test_the_address_of_every_flow_added_at_razorpay_still_makes_one_sale_
     assert len({item["event_id"] for item in told["deliveries"]}) == 8
     assert (len(shop.promoter.books()["sales"]), len(await shop.payments())) == (1, 1)
     assert [run for run in await shop.ends() if run[0] != "succeeded"] == []
+
+
+async def test_a_payment_whose_webhook_never_came_is_fetched_and_tracked_once(shop: Market) -> None:
+    await shop.enable("sync_new_accounts")
+    await shop.enable("track_sale_on_razorpay_payment")
+    account = await shop.account(tid="tid_1")
+    await shop.control("advance", seconds=-3600)
+    notes = {"togai_account_id": account, "togai_customer_id": "CUS-1"}
+    heard = shop.razorpay._books.create_payment_link({"amount": 500, "currency": "INR", "notes": notes})
+    await shop.control("pay", id=heard["id"])
+    await shop.control("deliver", drop=["payment.captured"])
+    missed = shop.razorpay._books.create_payment_link({"amount": 700, "currency": "INR", "notes": notes})
+    await shop.control("pay", id=missed["id"])
+    await shop.settle()
+    assert [sale["amount"] for sale in shop.promoter.books()["sales"]] == [500]
+    await shop.sweep()
+    await shop.sweep()
+    assert [sale["amount"] for sale in shop.promoter.books()["sales"]] == [500, 700]
+    captured = [row for row in await shop.rows(tables.events) if row.type == "payment.captured"]
+    assert len(captured) == 2
+
+
+async def test_a_flow_of_ones_own_on_another_event_of_the_sale_has_the_same_effect(shop: Market) -> None:
+    for key in ("sync_new_accounts", "sync_accounts_to_razorpay", "create_payment_request"):
+        await shop.enable(key)
+    await shop.enable("track_sale_on_razorpay_payment")
+    sale = {
+        "event_id": "{{ trigger.sale_id }}", "uid": "{{ trigger.account_id }}", "amount": "{{ trigger.net_minor }}",
+        "currency": "{{ trigger.currency }}",
+    }  # fmt: skip
+    draft = {
+        "name": "My own tracking", "type": "inbound", "trigger": {"app": "razorpay", "trigger": "invoice_paid"},
+        "steps": [{"id": "sale", "app": "firstpromoter", "action": "track_sale", "inputs": sale}],
+    }  # fmt: skip
+    flow = await shop.hub.flows.create(draft, publish=True)
+    bindings = {"trigger": shop.connections["razorpay"], "sale": shop.connections["firstpromoter"]}
+    await shop.hub.flow_connections.create(flow_id=flow.flow.id, name="Mine", bindings=bindings)
+    invoice = await shop.invoice(await shop.account(tid="tid_1"))
+    (request,) = shop.razorpay.books()["invoices"]
+    await shop.control("pay", id=request["id"], notes=False)
+    await shop.settle()
+    assert [call["path"] for call in shop.promoter.calls if call["path"].endswith("/track/sale")] == [
+        "/firstpromoter/api/v2/track/sale"
+    ]
+    assert [item["event_id"] for item in shop.promoter.books()["sales"]] == [invoice]
+    assert {state for state, _ in await shop.ends()} == {"succeeded"}
