@@ -33,7 +33,11 @@ def declare(app: App) -> None:
         title="Call the API",
         effect=Effect.WRITE,
         sample="call_api.json",
-        answers={"2xx": "Done; the answer is handed on", "4xx": "Refused: parked, with FirstPromoter's message"},
+        answers={
+            "2xx": "Done; the answer is handed on",
+            "4xx": "Refused: parked, with FirstPromoter's message",
+            "no answer to a write": "Unknown: it cannot be looked up, so a person decides",
+        },
     )(call_api)
 
 
