@@ -34,8 +34,8 @@ class Accounts:
             owner = reading.customer(connection, new.customer_id, lock=True)
             if owner.status == "ARCHIVED":
                 raise Refused(f"The customer {owner.id} is archived and gets no new accounts.", field="customerId")
-            draft = add(connection, new.customer_id, new)
-            return reading.account(connection, new.id), [draft]
+            about = add(connection, new.customer_id, new)
+            return about.account, [events.account_created(about)]
 
         return await self._ledger.change(unit)
 
@@ -94,8 +94,8 @@ class Accounts:
         await self._ledger.change(unit)
 
 
-def add(connection: Connection, customer_id: str, new: AccountOfCustomer) -> EventDraft:
-    """Insert an account with its aliases and settings, and return its event; raises Taken."""
+def add(connection: Connection, customer_id: str, new: AccountOfCustomer) -> events.Party:
+    """Insert an account with its aliases and settings; raises Taken."""
     if store.one(connection, A, A.c.id == new.id) is not None:
         raise Taken(f"The account id {new.id!r} is in use. Choose another one.", field="id")
     now = clock.now()
@@ -113,7 +113,7 @@ def add(connection: Connection, customer_id: str, new: AccountOfCustomer) -> Eve
     store.add(connection, A, {**defaults, **_values(new), **own})
     aliases.add(connection, new.id, plain=new.aliases or (), dated=new.account_aliases or ())
     settings.add_all(connection, reading.ACCOUNT, new.id, new.settings or ())
-    return events.account_created(events.party(connection, new.id))
+    return events.party(connection, new.id)
 
 
 def archive(connection: Connection, account_id: str) -> list[EventDraft]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, Row, or_, select
 
 from affluent.billing import accounts, events, reading, settings
 from affluent.billing.errors import Refused, Taken
@@ -58,9 +58,10 @@ class Customers:
             }
             customer = reading.customer_of(store.add(connection, C, values))
             settings.add_all(connection, reading.CUSTOMER, new.id, new.settings or ())
-            own = tuple(reading.settings_of(connection, reading.CUSTOMER, [new.id])[new.id])
-            drafts = [events.customer_created(customer, own), accounts.add(connection, new.id, account)]
-            return CreatedCustomer(customer, own, reading.account(connection, account.id)), drafts
+            about = accounts.add(connection, new.id, account)
+            own = about.customer_settings
+            drafts = [events.customer_created(customer, own), events.account_created(about)]
+            return CreatedCustomer(customer, own, about.account), drafts
 
         return await self._ledger.change(unit)
 
@@ -146,7 +147,7 @@ class Customers:
         return await self._ledger.change(unit)
 
 
-def contact_of(row: Any) -> Contact:  # noqa: ANN401 - a row
+def contact_of(row: Row[Any]) -> Contact:
     """A contact's row as a view."""
     return Contact(
         username=row.username,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -93,7 +94,7 @@ class Purchases:
         return await self._ledger.read(unit)
 
 
-def _views(connection: Connection, rows: Any) -> tuple[Purchase, ...]:  # noqa: ANN401 - rows
+def _views(connection: Connection, rows: Sequence[Row[Any]]) -> tuple[Purchase, ...]:
     table = tables.price_plans
     ids = {row.price_plan_id for row in rows}
     names = {plan.id: plan.name for plan in store.some(connection, table, table.c.id.in_(ids))}

@@ -69,7 +69,7 @@ def contact(view: Contact) -> JSONObject:
 
 def account(view: Account) -> JSONObject:
     """An account."""
-    return {
+    answer: JSONObject = {
         "id": view.id,
         "togaiAccountId": view.key,
         "togaiCustomerId": view.customer_key,
@@ -81,12 +81,14 @@ def account(view: Account) -> JSONObject:
         "netTermDays": view.net_term_days,
         "address": dict(view.address),
         "primaryEmail": view.email,
-        "billingInformation": view.billing_information,
         # The dialect's own limit; GET /settings has them all.
         "settings": [_inline(one) for one in view.settings[:10]],
         "metadata": dict(view.metadata),
         "tags": list(view.tags),
     }
+    if view.billing_information:  # known to the vendor's client, not to its description
+        answer["billingInformation"] = view.billing_information
+    return answer
 
 
 def alias(view: Alias) -> JSONObject:
@@ -199,7 +201,6 @@ def purchase(view: Purchase) -> JSONObject:
             "id": view.id,
             "accountId": view.account_id,
             "pricePlanId": view.price_plan_id,
-            "pricePlanName": view.price_plan_name,
             "pricePlanVersion": view.price_plan_version,
             "type": view.type,
             "status": view.status,
@@ -210,6 +211,11 @@ def purchase(view: Purchase) -> JSONObject:
             "createdAt": moment(view.created_at),
         }
     )
+
+
+def listed_purchase(view: Purchase) -> JSONObject:
+    """A purchase in a list, which names the plan."""
+    return {**purchase(view), "pricePlanName": view.price_plan_name}
 
 
 def amount(money: Money) -> Any:  # noqa: ANN401 - the JSON edge

@@ -119,7 +119,7 @@ def _purchases(billing: Billing) -> list[Rule]:
     async def find(call: Call) -> JSONValue:
         page = call.paging()
         found = await purchases.find(call.path["id"], limit=page.size, after=page.after)
-        return page.answer(found, answers.purchase)
+        return page.answer(found, answers.listed_purchase)
 
     async def get(call: Call) -> JSONValue:
         return answers.purchase(await purchases.get(call.path["id"]))
