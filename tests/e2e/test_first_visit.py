@@ -78,6 +78,7 @@ def test_everything_is_within_reach_of_the_keyboard(tab: Tab) -> None:
     expect(page.get_by_role("searchbox", name="Search everything")).to_be_focused()
     page.keyboard.type("api tok")
     expect(page.get_by_role("dialog").get_by_role("link", name="API tokens")).to_be_visible()
+    expect(page.get_by_role("dialog").get_by_role("link", name="Customers")).to_have_count(0)
     tab.check("finder")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")

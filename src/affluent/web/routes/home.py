@@ -86,14 +86,15 @@ async def events(visit: Visit) -> Response:
     """The stream: every part again when a count, a state or the minute has changed."""
 
     async def probe() -> Hashable:
-        counts, latest, broken = await asyncio.gather(
+        counts, latest, broken, hours = await asyncio.gather(
             visit.hub.runs.counts(),
             visit.hub.runs.find(RunFilter(), limit=_LATEST),
             visit.hub.connections.list(status="needs_attention", limit=_CAUSES),
+            visit.hub.pulse.last_day(),
         )
         shown = tuple((run.id, run.state, run.sentence) for run in latest)
         minute = int(clock.now().timestamp() // 60)
-        return shown, tuple(sorted(counts.items())), tuple(item.id for item in broken), minute
+        return shown, tuple(sorted(counts.items())), tuple(item.id for item in broken), hours, minute
 
     async def render() -> str:
         page = await _home(visit)

@@ -1,0 +1,45 @@
+"""Home, while money begins to flow."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.e2e.browsing import Tab
+from tests.e2e.served import Served
+from tests.e2e.world import SIGN_UP, World
+
+
+def test_home_ticks_the_first_steps_and_shows_runs_as_they_arrive(tab: Tab, server: Served) -> None:
+    world = World(server)
+    page = tab.open("/")
+    steps = page.get_by_role("region", name="First steps")
+    expect(steps.get_by_text("0 of 3")).to_be_visible()
+    connections = world.connect()
+    world.switch_on(SIGN_UP, connections)
+    page.reload()
+    expect(steps.get_by_text("2 of 3")).to_be_visible()
+    world.sign_up(0)
+    latest = page.get_by_role("region", name="Latest runs")
+    expect(latest.get_by_role("link", name="Northwind Labs")).to_be_visible()
+    expect(steps).to_have_count(0)
+    expect(latest.get_by_text("Succeeded")).to_be_visible()
+    for number in (1, 2, 14, 15):
+        world.sign_up(number)
+    expect(latest.get_by_text("Skipped")).to_have_count(2)
+    expect(page.get_by_text("10 events came in", exact=True)).to_be_visible()
+
+
+def test_home_with_runs_is_clean_in_both_themes(tab: Tab, theme: str, server: Served) -> None:
+    tab.open("/")
+    tab.check("home-flowing")
+
+
+def test_home_names_the_connection_that_needs_attention(tab: Tab, server: Served) -> None:
+    world = World(server)
+    world.identify()
+    page = tab.open("/")
+    world.twin("revoke", key="fp_demo_key")
+    world.sign_up(3)
+    alert = page.get_by_role("alert")
+    expect(alert.get_by_text("FirstPromoter twin needs attention")).to_be_visible()
+    tab.check("home-attention")
