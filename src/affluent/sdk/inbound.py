@@ -82,8 +82,8 @@ class Registered:
 
     state: JSONObject
     """What is needed to remove it again, e.g. its id. No secrets."""
-    secret: str = ""
-    """The secret its deliveries are signed with, when the vendor made one."""
+    secrets: Sequence[str] = ()
+    """What its deliveries are verified with, as far as it was made now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,8 @@ _AGAIN = timedelta(minutes=10)
 _CHECKED_EVERY = timedelta(minutes=15)
 _REMOVING = "removing"
 _MOST_TRIES = 8
-_SECRETS_KEPT = 2
+_SECRETS_KEPT = 4
+"""Those of this webhook and of the one before: its last deliveries may still be on their way."""
 
 
 class WebhookRegistration:
@@ -105,10 +106,10 @@ class WebhookRegistration:
 
     def _learn_secret(self, connection: Connection, link_id: str, made: Registered) -> None:
         row = links.one(connection, link_id)
-        if row is None or not made.secret:
+        if row is None or not made.secrets:
             return
-        known = [secret for secret in self._opened(row) if secret != made.secret]
-        sealed = self._vault.seal(dumps([made.secret, *known][:_SECRETS_KEPT]).encode(), f"flow_connections/{link_id}")
+        known = list(dict.fromkeys([*made.secrets, *self._opened(row)]))
+        sealed = self._vault.seal(dumps(known[:_SECRETS_KEPT]).encode(), f"flow_connections/{link_id}")
         links.change(connection, link_id, {"hook_secrets": sealed})
 
     def _opened(self, row: Row[Any]) -> list[str]:

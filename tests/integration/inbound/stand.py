@@ -132,7 +132,7 @@ def feed(vendor: Vendor) -> App:
         known = next((key for key, hook in vendor.webhooks.items() if hook["url"] == url), None)
         key = known or f"hook-{len(vendor.webhooks) + 1}"
         vendor.webhooks[key] = {"url": url, "events": list(events)}
-        return Registered(state={"id": key}, secret="made-by-the-vendor")
+        return Registered(state={"id": key}, secrets=["made-by-the-vendor"])
 
     async def unregister(_ctx: Context[Key], state: JSONObject) -> None:
         vendor.answer()

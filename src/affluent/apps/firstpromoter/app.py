@@ -13,6 +13,7 @@ from affluent.apps.firstpromoter import (
     referral_actions,
     tracking,
     webhooks,
+    webhooks_api,
 )
 from affluent.apps.firstpromoter.client import Ctx
 from affluent.apps.firstpromoter.schemas import Credentials
@@ -38,6 +39,7 @@ app = App(
     glyph="megaphone",
     key_help="FirstPromoter → Settings → Integrations → Manage API keys. A new key is shown once; the Account ID stands beside it.",
     webhook=webhooks.SCHEME,
+    registration=webhooks_api.REGISTRATION,
 )
 
 

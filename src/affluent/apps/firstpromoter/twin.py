@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from affluent.apps.firstpromoter import twin_company, twin_legacy, twin_manage, twin_track
+from affluent.apps.firstpromoter import twin_company, twin_legacy, twin_manage, twin_track, twin_webhooks
 from affluent.apps.firstpromoter.twin_ledger import Ledger, Refusal, opened
 from affluent.kit import clock
 from affluent.kit.jsons import InvalidJSON, JSONObject, JSONValue, dumps, loads
@@ -38,7 +38,7 @@ class FirstPromoterTwin(Twin):
             *((V2, method, f"/track{path}", call) for method, path, call in twin_track.CALLS_V2),
             *(
                 (V2, method, f"/company{path}", call)
-                for method, path, call in (*twin_manage.CALLS, *twin_company.CALLS)
+                for method, path, call in (*twin_manage.CALLS, *twin_company.CALLS, *twin_webhooks.CALLS)
             ),
             *((V1, method, path, call) for method, path, call in (*twin_track.CALLS_V1, *twin_legacy.CALLS)),
         ]

@@ -159,6 +159,7 @@ class Ledger:
     commissions: dict[int, Commission] = field(default_factory=dict)
     promo_codes: dict[int, JSONObject] = field(default_factory=dict)
     batches: dict[int, JSONObject] = field(default_factory=dict)
+    webhooks: dict[int, JSONObject] = field(default_factory=dict)
     duplicates: int = 0
     ids: count[int] = field(default_factory=lambda: count(29_203_001))
 
