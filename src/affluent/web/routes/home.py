@@ -43,6 +43,9 @@ class HomePage:
     applied: int
     events: int
     waiting: int
+    """Runs that retry by themselves."""
+    paused: int
+    """Runs that wait for a connection to be repaired."""
     failed: int
     unknown: int
     hours: tuple[Hour, ...]
@@ -116,11 +119,12 @@ async def _home(visit: Visit) -> HomePage:
     return HomePage(
         applied=sum(hour.applied for hour in hours),
         events=sum(hour.events for hour in hours),
-        waiting=counts.get("waiting", 0) + counts.get("paused", 0),
+        waiting=counts.get("waiting", 0),
+        paused=counts.get("paused", 0),
         failed=counts.get("failed", 0),
         unknown=counts.get("unknown", 0),
         hours=hours,
-        causes=tuple(cause for cause in causes if cause.state != "waiting")[:_CAUSES],
+        causes=tuple(cause for cause in causes if cause.state not in ("waiting", "paused"))[:_CAUSES],
         broken=broken.items,
         latest=tuple(latest),
         first_steps=steps,
