@@ -79,7 +79,7 @@ def _get_promoter(ledger: Ledger, request: Request, _fields: JSONObject) -> Answ
         raise Refusal(404, {"message": "Promoter not found", "code": "not_found"})
     if found is None:
         raise Refusal(422, {"message": f"Cannot find promoter by {by}", "code": "invalid_params"})
-    return 200, twin_views.promoter_v2(found, ledger)
+    return 200, twin_views.promoter_whole_v2(found, ledger)
 
 
 def find_promoter(ledger: Ledger, value: str, by: str) -> Promoter | None:

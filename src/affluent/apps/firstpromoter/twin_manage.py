@@ -46,7 +46,7 @@ def _create_promoter(ledger: Ledger, _request: Request, fields: JSONObject) -> A
     ledger.promoters[promoter.id] = promoter
     state = "accepted" if fields.get("always_approve", True) else "pending"
     _join(ledger, promoter, campaign.id, state)
-    return 201, twin_views.promoter_v2(promoter, ledger)
+    return 201, twin_views.promoter_whole_v2(promoter, ledger)
 
 
 def _join(ledger: Ledger, promoter: Promoter, campaign_id: int, state: str = "accepted") -> None:
@@ -66,7 +66,7 @@ def _update_promoter(ledger: Ledger, request: Request, fields: JSONObject) -> An
     promoter.cust_id = fields.get("cust_id") or promoter.cust_id
     promoter.first_name = profile.get("first_name") or promoter.first_name
     promoter.last_name = profile.get("last_name") or promoter.last_name
-    return 200, twin_views.promoter_v2(promoter, ledger)
+    return 200, twin_views.promoter_whole_v2(promoter, ledger)
 
 
 def _membership(ledger: Ledger, promoter_id: int, campaign_id: int) -> Membership | None:
@@ -185,7 +185,9 @@ def _create_commission(ledger: Ledger, _request: Request, fields: JSONObject) ->
             membership=membership, referral=None, created_at=time_now(), kind="custom",
         )  # fmt: skip
         ledger.commissions[made.id] = made
-    made.created_at, made.unit = fields.get("event_date") or made.created_at, fields.get("unit") or "cash"
+    day = str(fields.get("event_date") or made.created_at)
+    made.created_at = f"{day}T00:00:00.000Z" if len(day) == len("2026-01-31") else day
+    made.unit = fields.get("unit") or "cash"
     _note(made, fields)
     return 200, [twin_views.commission_v2(made)]
 

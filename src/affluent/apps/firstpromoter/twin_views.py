@@ -165,8 +165,12 @@ def promoter_v2(promoter: Promoter, ledger: Ledger) -> JSONObject:
             unit: sum(item.amount for item in earned if item.unit == unit and item.status == "approved")
             for unit in ("cash", "credits", "points", "free_months")
         },
-        "parent_promoter": _parent(promoter, ledger),
     }
+
+
+def promoter_whole_v2(promoter: Promoter, ledger: Ledger) -> JSONObject:
+    """A promoter as it is answered alone: with its parent."""
+    return {**promoter_v2(promoter, ledger), "parent_promoter": _parent(promoter, ledger)}
 
 
 def campaign_v2(campaign: Campaign, ledger: Ledger) -> JSONObject:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,7 @@ import uvicorn
 from pydantic import BaseModel, SecretStr
 from starlette.applications import Starlette
 from starlette.routing import Mount
+from starlette.types import ASGIApp
 
 from affluent.apps.firstpromoter.app import app
 from affluent.apps.firstpromoter.schemas import Credentials
@@ -79,12 +80,12 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(version: int) -> AsyncIterator[Bench]:
-    """Serve a fresh twin for one test."""
+async def bench(version: int, before: Callable[[ASGIApp], ASGIApp] = lambda app: app) -> AsyncIterator[Bench]:
+    """Serve a fresh twin for one test; `before` may stand in front of it."""
     twin = FirstPromoterTwin()
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        Starlette(routes=[Mount("/firstpromoter", twin.application())]), log_level="critical", lifespan="off"
+        before(Starlette(routes=[Mount("/firstpromoter", twin.application())])), log_level="critical", lifespan="off"
     )
     config.load()
     server = uvicorn.Server(config)

@@ -250,7 +250,7 @@ async def test_a_commission_for_a_past_sale_is_created_once(vendor_v2: Bench) ->
         "billing_period": "yearly",
     }
     made = await vendor_v2.run("create_sale_commission", **wanted)
-    assert (made.amount, made.created_at, made.promoter_id) == (200, "2025-12-01", ADA)
+    assert (made.amount, made.created_at, made.promoter_id) == (200, "2025-12-01T00:00:00.000Z", ADA)
     assert (await vendor_v2.look_up("create_sale_commission", **wanted)).commission_id == made.commission_id
     with pytest.raises(AlreadyApplied):
         await vendor_v2.run("create_sale_commission", **wanted)
