@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from affluent.apps.razorpay.facts import facts_of, notes_of
 from affluent.apps.razorpay.schemas import Credentials
 from affluent.kit.jsons import JSONObject, JSONValue
-from affluent.sdk import AppError, AuthFailed, Context, OutcomeUnknown, Rejected, Response, Unavailable
+from affluent.sdk import AppError, AuthFailed, Context, Rejected, Response, Unavailable
 from affluent.sdk.http import message_of
 
 _PAGE = 100
-_MOST_PAGES = 10
+_MOST_PAGES = 3
 _REFUND_KEY_LENGTH = 40
 
 Ctx = Context[Credentials]
@@ -51,9 +51,10 @@ def filled(body: JSONObject) -> JSONObject:
 
 
 async def found_invoice(ctx: Ctx, reference: str, customer_id: str) -> JSONObject | None:
-    """The invoice with our reference: by its receipt, else among the customer's, where our notes name it.
+    """The invoice with our reference: by its receipt, else among the customer's newest 300, where our notes name it.
 
-    Razorpay's current page does not list `receipt` for creating, so a receipt may not have been kept.
+    Razorpay's current page does not list `receipt` for creating, so a receipt may not have been kept. Lists begin with the
+    newest, and what an earlier try made is new.
     """
     by_receipt = await read(ctx, "/invoices", {"type": "invoice", "receipt": reference})
     for invoice in items(by_receipt, "items"):
@@ -72,14 +73,12 @@ async def found_invoice(ctx: Ctx, reference: str, customer_id: str) -> JSONObjec
                 return invoice
         if len(invoices) < _PAGE:
             return None
-    raise OutcomeUnknown(
-        f"Customer {customer_id} has more than {_PAGE * _MOST_PAGES} invoices; they were not all read."
-    )
+    return None
 
 
 async def found_payment_link(ctx: Ctx, reference: str) -> JSONObject | None:
     """The payment link with our reference, which Razorpay keeps unique."""
-    answer = await read(ctx, "/payment_links", {"reference_id": reference})
+    answer = await read(ctx, "/payment_links", {"reference_id": reference, "count": _PAGE})
     links = [*items(answer, "payment_links"), *items(answer, "items")]
     return next((link for link in links if link.get("reference_id") == reference), None)
 
