@@ -18,6 +18,7 @@ from pydantic import (
     alias_generators,
 )
 
+from affluent.kit.jsons import JSONObject
 from affluent.kit.money import MoneyError, exponent
 
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
@@ -99,6 +100,15 @@ def _country(value: str) -> str:
     return value
 
 
+def _as_given(value: Any) -> Any:  # noqa: ANN401 - the JSON edge
+    """JSON that is kept and given back: its decimals as the numbers they were, never as text."""
+    if isinstance(value, dict):
+        return {name: _as_given(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_as_given(item) for item in value]
+    return float(value) if isinstance(value, Decimal) else value
+
+
 Flag = StrictBool
 Whole = StrictInt
 Id = Annotated[str, StringConstraints(min_length=1, max_length=50), AfterValidator(_id)]
@@ -118,4 +128,6 @@ Currency = Annotated[str, StringConstraints(min_length=3, max_length=3), AfterVa
 Number = Annotated[Decimal, BeforeValidator(_amount)]
 Amount = Annotated[Decimal, BeforeValidator(_amount), AfterValidator(_not_negative)]
 Moment = Annotated[datetime, BeforeValidator(_written), AfterValidator(_moment)]
+Document = Annotated[JSONObject, BeforeValidator(_as_given)]
+"""A JSON object that is kept as it is given."""
 Day = Annotated[date, BeforeValidator(_written), AfterValidator(_day)]

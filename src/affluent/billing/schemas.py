@@ -13,6 +13,7 @@ from affluent.billing.fields import (
     Currency,
     Day,
     Description,
+    Document,
     Email,
     Flag,
     Id,
@@ -34,7 +35,7 @@ Metadata = Annotated[dict[Annotated[str, StringConstraints(max_length=100)], Tex
 Tags = Annotated[tuple[Annotated[str, StringConstraints(min_length=1, max_length=50)], ...], Field(max_length=100)]
 DataType = Literal["STRING", "NUMERIC", "JSON", "JSON_LOGIC"]
 NetTermDays = Annotated[Whole, Field(ge=0, le=3650)]
-RateCards = Annotated[list[JSONObject], Field(max_length=500)]
+RateCards = Annotated[list[Document], Field(max_length=500)]
 
 
 class Address(Body):
@@ -206,7 +207,7 @@ class PlanOverride(Body):
     billing_entitlement_rate_cards: RateCards | None = None
     entitlement_overage_rate_cards: RateCards | None = None
     credit_grant_rate_cards: RateCards | None = None
-    minimum_commitment: JSONObject | None = None
+    minimum_commitment: Document | None = None
 
 
 class PlanDetails(PlanOverride):
@@ -348,7 +349,7 @@ class OutsideReference(Body):
     source_type: Literal["GATEWAY", "CASH", "CHEQUE", "BANK_TRANSFER", "CARD"]
     transaction_number: Annotated[str, StringConstraints(min_length=1, max_length=255)]
     description: Note | None = None
-    metadata: JSONObject | None = None
+    metadata: Document | None = None
 
 
 class NewPaymentLine(Body):

@@ -45,6 +45,13 @@ class Client:
     async def plan(self, name: str = "Growth") -> Any:
         details = togai.CreatePricePlanDetails(
             supported_currencies=["USD"],
+            fixed_fee_rate_cards=[
+                togai.FixedFeeRateCard(
+                    id="addon.1",
+                    rate_values=[togai.CurrencyRateValue(currency="USD", rate=49.5)],
+                    enable_proration=False,
+                )
+            ],
             pricing_cycle_config=togai.PricingCycleConfig(
                 interval="MONTHLY",
                 grace_period=3,
@@ -73,7 +80,7 @@ class Client:
             currency="USD",
             total_amount=amount,
             external_payment_reference=togai.ExternalPaymentReference(
-                source_name="Bank", source_type="BANK_TRANSFER", transaction_number=number
+                source_name="Bank", source_type="BANK_TRANSFER", transaction_number=number, metadata={"fee": 0.3}
             ),
             line_item_records=[
                 togai.PaymentLineItemRecord(type="INVOICE", order=1, togai_id=invoice_id, amount=amount)
@@ -212,7 +219,9 @@ async def test_settings_are_created_found_and_changed(client):
 
 async def test_price_plans_are_created_activated_versioned_and_archived(client):
     plan = await client.plan()
-    assert (plan.status, plan.pricing_schedule[0].price_plan_details.active_currencies) == ("ACTIVE", ["USD"])
+    details = plan.pricing_schedule[0].price_plan_details
+    assert (plan.status, details.active_currencies) == ("ACTIVE", ["USD"])
+    assert details.fixed_fee_rate_cards[0].rate_values[0].rate == 49.5
     override = togai.CreatePricePlanDetailsOverride(supported_currencies=["USD", "EUR"])
     change = togai.UpdatePricePlanRequest(description="For teams", price_plan_details=override, migration_mode="NONE")
     changed = await client(client.price_plans.update_price_plan, plan.id, change)
@@ -299,7 +308,8 @@ async def test_payments_mark_an_invoice_partially_paid_and_then_paid(client):
     assert (half.status.value, half.paid_amount) == ("PARTIALLY_PAID", 40.05)
     await client.pay(invoice.id, 60.05, number="TX-2")
     assert (await client(client.invoices.get_invoice, invoice.id)).status.value == "PAID"
-    assert (await client(client.payments.get_payment, payment.id)).external_payment_references.source_name == "Bank"
+    reference = (await client(client.payments.get_payment, payment.id)).external_payment_references
+    assert (reference.source_name, reference.metadata) == ("Bank", {"fee": 0.3})
     assert len((await client(client.payments.list_payments)).data) == 2
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -150,11 +150,14 @@ def _answer(value: JSONValue, status: int, headers: Mapping[str, str] | None = N
 async def _content(request: Request) -> bytes:
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > _LARGEST_BODY:
-            raise HTTPException(413, f"The body is larger than {_LARGEST_BODY} bytes.")
-        chunks.append(chunk)
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > _LARGEST_BODY:
+                raise HTTPException(413, f"The body is larger than {_LARGEST_BODY} bytes.")
+            chunks.append(chunk)
+    except ClientDisconnect as error:
+        raise HTTPException(400, "The request ended before its body did.") from error
     return b"".join(chunks)
 
 
