@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
-from time import monotonic
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import Connection, Row, select
 
 from affluent.domain.flow import FlowDefinition, Step
+from affluent.kit.fresh import Fresh
 from affluent.kit.jsons import JSONObject, loads
 from affluent.sdk import Action, App, Limit
 from affluent.store import tables
@@ -54,7 +54,6 @@ class Plan:
     inputs: JSONObject
     steps: tuple[PlannedStep, ...]
     name: str
-    read_at: float
 
 
 class PlanBroken(Exception):
@@ -69,22 +68,21 @@ class Plans:
         self._apps = apps
         self._vault = vault
         self._definitions: dict[tuple[str, int], FlowDefinition] = {}
-        self._plans: dict[tuple[str, int], Plan] = {}
+        self._plans: Fresh[tuple[str, int], Plan] = Fresh(_FRESH_SECONDS)
 
     def forget(self) -> None:
         """Something changed: read everything anew."""
-        self._plans.clear()
+        self._plans.forget()
 
     async def get(self, flow_connection_id: str, flow_id: str, flow_version: int) -> Plan:
         """The plan of a run; raises PlanBroken with a sentence."""
-        key = (flow_connection_id, flow_version)
-        plan = self._plans.get(key)
-        if plan is None or monotonic() - plan.read_at > _FRESH_SECONDS:
-            plan = await self._database.read(
+
+        def read() -> Awaitable[Plan]:
+            return self._database.read(
                 lambda connection: self._read(connection, flow_connection_id, flow_id, flow_version)
             )
-            self._plans[key] = plan
-        return plan
+
+        return await self._plans.get((flow_connection_id, flow_version), read)
 
     def _read(self, connection: Connection, flow_connection_id: str, flow_id: str, flow_version: int) -> Plan:
         link = connection.execute(
@@ -104,7 +102,6 @@ class Plans:
             inputs={**defaults, **{key: value for key, value in link.inputs.items() if value not in (None, "")}},
             steps=tuple(self.plan_step(step, bound.get(link.bindings.get(step.id, ""))) for step in definition.steps),
             name=link.name,
-            read_at=monotonic(),
         )
 
     def _definition(self, connection: Connection, flow_id: str, number: int) -> FlowDefinition:

@@ -18,7 +18,6 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from time import monotonic
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -29,6 +28,7 @@ from affluent.domain.event import Accepted, EventDraft
 from affluent.engine.draft import draft_from
 from affluent.engine.intake import Intake
 from affluent.kit import clock, crash
+from affluent.kit.fresh import Fresh
 from affluent.kit.ids import new_id
 from affluent.kit.jsons import InvalidJSON, JSONObject, loads
 from affluent.kit.redact import redact
@@ -58,7 +58,6 @@ class Hook:
     scheme: WebhookScheme
     source: str
     secrets: tuple[str, ...]
-    read_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +84,7 @@ class Hooks:
         self._catalog = catalog
         self._vault = vault
         self._intake = intake
-        self._hooks: dict[str, Hook] = {}
+        self._hooks: Fresh[str, Hook | None] = Fresh(_FRESH_SECONDS)
         self._quota = Quota()
 
     async def receive(self, flow_connection_id: str, token: str, body: bytes, headers: Mapping[str, str]) -> Answer:
@@ -177,14 +176,10 @@ class Hooks:
         return accepted
 
     async def _hook(self, flow_connection_id: str) -> Hook | None:
-        known = self._hooks.get(flow_connection_id)
-        if known is None or monotonic() - known.read_at > _FRESH_SECONDS:
-            known = await self._database.read(lambda connection: self._read(connection, flow_connection_id))
-            if known is None:
-                self._hooks.pop(flow_connection_id, None)
-            else:
-                self._hooks[flow_connection_id] = known
-        return known
+        return await self._hooks.get(
+            flow_connection_id,
+            lambda: self._database.read(lambda connection: self._read(connection, flow_connection_id)),
+        )
 
     def _read(self, connection: Connection, flow_connection_id: str) -> Hook | None:
         links = tables.flow_connections
@@ -200,7 +195,6 @@ class Hooks:
             scheme=app.webhook,
             source=row.trigger_source,
             secrets=self._secrets(connection, app.webhook, row.bindings.get("trigger", ""), row),
-            read_at=monotonic(),
         )
 
     def _secrets(
