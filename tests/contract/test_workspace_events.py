@@ -10,9 +10,9 @@ from pydantic import BaseModel
 from affluent.apps.togai.app import app
 from affluent.billing.payloads import EVENTS
 from affluent.kit.jsons import dumps, loads
-from affluent.sdk import Trigger
+from affluent.sdk import Trigger, TriggerKind
 
-TRIGGERS = list(app.triggers.values())
+TRIGGERS = [trigger for trigger in app.triggers.values() if trigger.kind is TriggerKind.INTERNAL]
 every_trigger = pytest.mark.parametrize("trigger", TRIGGERS, ids=[trigger.key for trigger in TRIGGERS])
 
 
