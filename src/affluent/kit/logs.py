@@ -15,7 +15,12 @@ from affluent.kit.redact import redact
 def configure(*, level: str = "info", as_json: bool = False) -> None:
     """Set up logging once per process: readable lines on a terminal, JSON lines otherwise when asked."""
     renderer = (
-        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.processors.JSONRenderer()
+        if as_json
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            exception_formatter=structlog.dev.plain_traceback,  # the others show local variables, passwords too
+        )
     )
     structlog.configure(
         processors=[
