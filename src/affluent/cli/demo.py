@@ -72,8 +72,11 @@ async def _demo(*, ports: tuple[int, int], data_dir: Path | None, once: bool, as
             if as_json:
                 say_json(books.as_json())
             else:
-                _show(books, stage, once=once)
+                _show(books)
             if not once:
+                link = await stage.hub.people.signed_in_link()
+                console.print(f"\nOpen, already signed in: [bold]{link}[/bold]", highlight=False, soft_wrap=True)
+                console.print("Ctrl-C stops everything.", highlight=False)
                 await asked_to_stop().wait()
             return books.agrees
 
@@ -114,7 +117,7 @@ async def _connect(hub: Hub, twins_url: str, secret: str) -> None:
         await hub.flow_connections.create(flow_id=flow.id, name="Demo", bindings=bindings, inputs=inputs)
 
 
-def _show(books: Books, stage: Stage, *, once: bool) -> None:
+def _show(books: Books) -> None:
     shown = books.as_json()
     commissions = ", ".join(books.commissions_in_words()) or "none"
     rows = [
@@ -130,5 +133,3 @@ def _show(books: Books, stage: Stage, *, once: bool) -> None:
         ["FirstPromoter's books agree with ours", "yes" if books.agrees else "NO: " + "; ".join(books.differences)],
     ]
     table("", ["What came of it", ""], rows)
-    if not once:
-        console.print(f"\nOpen [bold]{stage.hub.server_url}[/bold]  ·  Ctrl-C stops everything", highlight=False)
