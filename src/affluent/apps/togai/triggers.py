@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 from pydantic import BaseModel
 
-from affluent.apps.togai import events
-from affluent.sdk import Subject, Trigger, TriggerKind
+from affluent.apps.togai import events, polls, wholes
+from affluent.sdk import Incoming, Subject, Trigger, TriggerKind
+from affluent.sdk.inbound import Poll
 
 _ACCOUNT = Subject(account="account.id", customer="customer.id", title="account.name")
 _INVOICE = Subject(
@@ -30,7 +34,14 @@ def _money(part: str, title: str) -> Subject:
 
 
 def _trigger(
-    event: str, title: str, description: str, *, output: type[BaseModel], subject: Subject = _ACCOUNT
+    event: str,
+    title: str,
+    description: str,
+    *,
+    output: type[BaseModel],
+    subject: Subject = _ACCOUNT,
+    poll: Poll | None = None,
+    detail: Callable[[Any, Incoming], Awaitable[Incoming]] | None = None,
 ) -> Trigger:
     key = event.replace(".", "_")
     return Trigger(
@@ -42,6 +53,8 @@ def _trigger(
         sample=f"{key}.json",
         output=output,
         subject=subject,
+        poll=poll,
+        poll_detail=detail,
     )
 
 
@@ -52,12 +65,16 @@ TRIGGERS = (
         "A customer was added. Its first account is created with it and has its own event.",
         output=events.CustomerCreated,
         subject=Subject(customer="customer.id", title="customer.name"),
+        poll=polls.customers,
+        detail=wholes.whole_customer,
     ),
     _trigger(
         "account.created",
         "Account created",
         "An account was added to a customer.",
         output=events.AccountEvent,
+        poll=polls.accounts,
+        detail=wholes.whole_account,
     ),
     _trigger(
         "account.updated",
@@ -84,6 +101,8 @@ TRIGGERS = (
         "A price plan was attached to an account, from a day on.",
         output=events.PricePlanScheduled,
         subject=Subject(account="account.id", customer="customer.id", title="price_plan.name", name="account.name"),
+        poll=polls.plans_attached,
+        detail=wholes.whole_schedule,
     ),
     _trigger(
         "price_plan.detached",
@@ -91,6 +110,8 @@ TRIGGERS = (
         "A price plan was taken from an account. Without remaining plans the account has left.",
         output=events.PricePlanScheduled,
         subject=Subject(account="account.id", customer="customer.id", title="price_plan.name", name="account.name"),
+        poll=polls.plans_detached,
+        detail=wholes.whole_schedule,
     ),
     _trigger(
         "invoice.generated",
@@ -98,6 +119,8 @@ TRIGGERS = (
         "An invoice or order was made and is due.",
         output=events.InvoiceGenerated,
         subject=_INVOICE,
+        poll=polls.invoices_generated,
+        detail=wholes.whole_invoice,
     ),
     _trigger(
         "invoice.updated",
@@ -105,6 +128,8 @@ TRIGGERS = (
         "An invoice changed its status: partially paid, void, uncollectible and so on.",
         output=events.InvoiceChanged,
         subject=_INVOICE,
+        poll=polls.invoices_updated,
+        detail=wholes.whole_invoice,
     ),
     _trigger(
         "invoice.paid",
@@ -112,6 +137,8 @@ TRIGGERS = (
         "An invoice was paid in full.",
         output=events.InvoiceChanged,
         subject=_INVOICE,
+        poll=polls.invoices_paid,
+        detail=wholes.whole_invoice,
     ),
     _trigger(
         "invoice.refunded",
@@ -119,6 +146,8 @@ TRIGGERS = (
         "The money of a paid invoice was given back.",
         output=events.InvoiceRefunded,
         subject=_money("refund", "invoice.number"),
+        poll=polls.invoices_refunded,
+        detail=wholes.whole_invoice,
     ),
     _trigger(
         "payment.recorded",
@@ -126,6 +155,8 @@ TRIGGERS = (
         "Money came in for an account.",
         output=events.PaymentRecorded,
         subject=_money("payment", "payment.reference"),
+        poll=polls.payments,
+        detail=wholes.whole_payment,
     ),
     _trigger(
         "credit.granted",
@@ -133,5 +164,19 @@ TRIGGERS = (
         "An account was given a credit.",
         output=events.CreditGranted,
         subject=_money("credit", "credit.purpose"),
+        poll=polls.credits_granted,
+        detail=wholes.whole_credit,
+    ),
+    Trigger(
+        key="existing_account",
+        title="Existing accounts",
+        description="Trigger now without a payload lists every account once, behind live traffic; with one it runs that account.",
+        kind=TriggerKind.MANUAL,
+        event="account.listed",
+        sample="account_created.json",
+        output=events.AccountEvent,
+        subject=_ACCOUNT,
+        poll=polls.accounts,
+        poll_detail=wholes.whole_account,
     ),
 )
