@@ -18,6 +18,7 @@ from affluent.kit import clock
 from affluent.kit.jsons import JSONObject, JSONValue
 from affluent.kit.logs import logger
 from affluent.sdk import AppError, AuthFailed, Retry, Unavailable
+from affluent.services.errors import NotFound
 from affluent.services.targets import Target, Vendors
 from affluent.store import duties as store
 from affluent.store import flow_connections as links
@@ -130,8 +131,14 @@ class Duties:
         self._works: Mapping[str, Work] = {work.kind: work for work in works}
 
     async def list(self, flow_connection_id: str) -> Sequence[DutyView]:
-        """The duties of a flow connection."""
-        rows = await self._database.read(lambda connection: store.all_of(connection, flow_connection_id))
+        """The duties of a flow connection; raises NotFound."""
+
+        def unit(connection: Connection) -> Sequence[Row[Any]]:
+            if links.one(connection, flow_connection_id) is None:
+                raise NotFound(f"There is no flow connection {flow_connection_id}.")
+            return store.all_of(connection, flow_connection_id)
+
+        rows = await self._database.read(unit)
         return [DutyView(**{name: getattr(row, name) for name in DutyView.__dataclass_fields__}) for row in rows]
 
     async def find(self) -> None:

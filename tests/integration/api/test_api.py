@@ -9,6 +9,7 @@ from affluent.api.v1 import application, examples
 from affluent.domain import event
 from affluent.services import (
     connection_views,
+    duties,
     events,
     flow_connection_views,
     flow_problems,
@@ -340,6 +341,7 @@ def test_an_example_is_what_the_api_would_answer(name):
         connection_views,
         flow_views,
         flow_connection_views,
+        duties,
         flow_problems,
         events,
         run_views,

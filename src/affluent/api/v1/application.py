@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 
 from affluent.api.problems import Problem, explain_errors
 from affluent.api.routing import Bounded
-from affluent.api.v1 import apps, connections, events, flow_connections, flows, identities, runs, tokens
+from affluent.api.v1 import apps, connections, duties, events, flow_connections, flows, identities, runs, tokens
 from affluent.api.v1.examples import EXAMPLES
 from affluent.api.v1.hub import Services
 from affluent.api.v1.page import page_routes
@@ -21,6 +21,7 @@ _ROUTERS = (
     connections.routes,
     flows.routes,
     flow_connections.routes,
+    duties.routes,
     events.routes,
     runs.routes,
     identities.routes,

@@ -139,12 +139,24 @@ IDENTITY: JSONObject = {
     "updated_at": _AT,
 }
 
+DUTY: JSONObject = {
+    "kind": "poll",
+    "phase": "live",
+    "items": 12,
+    "due_at": _AT,
+    "succeeded_at": _AT,
+    "failures": 0,
+    "sentence": "12 found since the beginning.",
+    "settings": {"every_seconds": 60},
+}
+
 EXAMPLES: dict[str, list[JSONObject]] = {
     "TokenView": [TOKEN],
     "NewToken": [{"token": TOKEN, "secret": "aff_…"}],
     "ConnectionView": [CONNECTION],
     "FlowView": [FLOW],
     "FlowConnectionView": [FLOW_CONNECTION],
+    "DutyView": [DUTY],
     "Accepted": [{"event_id": _EVT, "is_new": True, "run_ids": [_RUN]}],
     "EventView": [EVENT],
     "RunView": [RUN],

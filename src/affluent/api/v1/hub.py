@@ -8,10 +8,12 @@ from fastapi import Depends, Query, Request
 
 from affluent.catalog import Catalog
 from affluent.services.connections import Connections
+from affluent.services.duties import Duties
 from affluent.services.events import Events
 from affluent.services.flow_connections import FlowConnections
 from affluent.services.flows import Flows
 from affluent.services.identities import Identities
+from affluent.services.polls import Polls
 from affluent.services.preview import Preview
 from affluent.services.runs import Runs
 from affluent.services.tokens import Tokens
@@ -31,6 +33,8 @@ class Services(Protocol):
     runs: Runs
     events: Events
     identities: Identities
+    duties: Duties
+    polls: Polls
 
 
 async def _hub(request: Request) -> Services:

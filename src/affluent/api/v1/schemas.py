@@ -175,6 +175,17 @@ class TriggerNow(Sent):
     payload: JSONObject = Field(description="As the trigger would give it.")
 
 
+class PollChoice(Sent):
+    """Where a poll begins and how often it asks; null leaves as it is."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"start": "everything", "every_seconds": 60}]})
+
+    start: Literal["now", "everything"] | None = Field(
+        None, description="now: only what is new; everything: all there is."
+    )
+    every_seconds: int | None = Field(None, ge=5, le=86_400, description="Seconds between two polls.")
+
+
 class Rotation(Sent):
     """A new webhook secret."""
 
