@@ -111,7 +111,7 @@ class PostgresDispatcher:
     async def _serve(self) -> None:
         while not self._stopping:
             try:
-                async with asyncpg.create_pool(self._url, min_size=1, max_size=4, command_timeout=30) as pool:
+                async with asyncpg.create_pool(self._url, min_size=0, max_size=4, command_timeout=30) as pool:
                     await self._take_jobs(pool)
             except (
                 OSError,
@@ -154,13 +154,14 @@ class PostgresDispatcher:
             await self._executor.execute(claimed)
 
     async def _claim(self, run_id: str, job_id: int) -> Claimed | None:
-        while not self._stopping:
+        while True:
             try:
                 return await self._database.group(claims.by_job, (run_id, job_id))
             except StoreUnavailable as error:
+                if self._stopping:  # a job that fails is found again by the sweep for lost runs
+                    raise
                 _log.warning("claim waits for the database", run=run_id, reason=str(error))
                 await asyncio.sleep(0.2)
-        return None
 
     async def _give_back(self, job: Job) -> None:
         run_id = (job.payload or b"").decode()
