@@ -11,7 +11,7 @@ from pathlib import Path
 from alembic import command
 from sqlalchemy import create_engine
 
-from affluent.store.schema import config
+from affluent.store.migrating import config
 
 VERSIONS = Path("src/affluent/store/migrations/versions")
 

@@ -11,7 +11,6 @@ from affluent.billing import Billing
 from affluent.catalog import Catalog
 from affluent.engine.breaker import Breaker
 from affluent.engine.dispatch.embedded import EmbeddedDispatcher
-from affluent.engine.dispatch.postgres import PgQueue, PostgresDispatcher, requeue_lost
 from affluent.engine.door import Network
 from affluent.engine.executor import Executor
 from affluent.engine.fairness import FairClock
@@ -44,7 +43,6 @@ from affluent.settings import Settings
 from affluent.store import schema
 from affluent.store.database import Database
 from affluent.store.open import open_database
-from affluent.store.postgres import PostgresDatabase
 from affluent.vault import keys
 from affluent.vault.envelope import Vault
 
@@ -140,7 +138,11 @@ class Hub:
 
     async def requeue_lost(self) -> int:
         """Queue runs again that nobody holds; only needed where workers share a queue."""
-        return await self.database.write(requeue_lost) if isinstance(self.database, PostgresDatabase) else 0
+        if self.database.dialect != "postgresql":
+            return 0
+        from affluent.engine.dispatch.postgres import requeue_lost  # noqa: PLC0415 - SQLite does not need it
+
+        return await self.database.write(requeue_lost)
 
 
 def build(settings: Settings, *, own_url: str) -> Hub:
@@ -151,8 +153,8 @@ def build(settings: Settings, *, own_url: str) -> Hub:
     vault = keys.load(
         value=settings.master_key.get_secret_value(), path=settings.master_key_file or settings.data_dir / "master.key"
     )
-    is_shared = isinstance(database, PostgresDatabase)
-    queue: Queue = PgQueue() if is_shared else TableQueue()
+    is_shared = database.dialect == "postgresql"
+    queue = _queue(database)
     bell, fair = Doorbell(), FairClock()
     network = Network(
         allow_private=settings.allow_private_addresses,
@@ -233,8 +235,20 @@ def _duties(database: Database, vendors: Vendors, intake: Intake, vault: Vault, 
     return Duties(database=database, vendors=vendors, works=works)
 
 
+def _queue(database: Database) -> Queue:
+    if database.dialect != "postgresql":
+        return TableQueue()
+    from affluent.engine.dispatch.postgres import PgQueue  # noqa: PLC0415 - PgQueuer takes 6 MB that SQLite can do without
+
+    return PgQueue()
+
+
 def _dispatcher(settings: Settings, database: Database, executor: Executor, fair: FairClock) -> Dispatcher:
-    if isinstance(database, PostgresDatabase):
+    if database.dialect == "postgresql":
+        from affluent.engine.dispatch.postgres import PostgresDispatcher  # noqa: PLC0415 - as above
+        from affluent.store.postgres import PostgresDatabase  # noqa: PLC0415 - as above
+
+        assert isinstance(database, PostgresDatabase)  # noqa: S101 - the only database of this dialect
         return PostgresDispatcher(
             url=database.url,
             database=database,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-import asyncpg
 import uvloop
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -32,9 +32,16 @@ def run(work: Coroutine[Any, Any, T], settings: Settings, *, log_level: str = ""
         fail(str(error))
     except ServiceError as error:
         fail(error.message)
-    except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except _store_errors() as error:
         where = "database_url" if settings.database_url else f"the data folder {settings.data_dir}"
         fail(f"{where}: {_reason(error)}")
+
+
+def _store_errors() -> tuple[type[Exception], ...]:
+    """What a store raises; the PostgreSQL driver's own in a process that has loaded it."""
+    driver = sys.modules.get("asyncpg")
+    of_driver = (driver.PostgresError, driver.InterfaceError) if driver else ()
+    return (SQLAlchemyError, OSError, *of_driver)
 
 
 def _reason(error: BaseException) -> str:

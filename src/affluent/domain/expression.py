@@ -8,14 +8,18 @@ CEL itself has no cost limit, so the text, the nesting of comprehensions and the
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-
-import cel
+from types import ModuleType
 
 from affluent.domain.functions import FUNCTIONS
 from affluent.kit.jsons import JSONValue
+
+# The package imports its own command line with a whole terminal toolkit: 9 MB and 0.3 s that are never used here.
+sys.modules.setdefault("cel.cli", ModuleType("cel.cli"))
+import cel  # noqa: E402 - the line above must come first
 
 ROOTS = ("trigger", "steps", "inputs", "event")
 LONGEST = 2_000

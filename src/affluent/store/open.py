@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from affluent.store.database import Database
-from affluent.store.postgres import PostgresDatabase
 from affluent.store.sqlite import SqliteDatabase
 
 
@@ -20,6 +19,8 @@ def open_database(url: str, sqlite_path: Path) -> Database:
     if url.startswith("sqlite:///"):
         return SqliteDatabase(Path(url.removeprefix("sqlite:///")))
     if url.startswith(("postgresql://", "postgres://")):
+        from affluent.store.postgres import PostgresDatabase  # noqa: PLC0415 - a driver that SQLite does not need
+
         return PostgresDatabase("postgresql://" + url.split("://", 1)[1])
     raise BadDatabaseUrl(
         f"database_url must start with postgresql:// or sqlite:///, not {url.split(':', maxsplit=1)[0]!r}"

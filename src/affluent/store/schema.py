@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from functools import cache
 from pathlib import Path
 
-import asyncpg
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from affluent.store.database import Database
-from affluent.store.postgres import PostgresDatabase
 from affluent.store.sqlite import SqliteDatabase
 
 _LOCK = 7_244_001
+_LINK = re.compile(r'^(revision|down_revision)\b.*= "(\w+)"', re.MULTILINE)
 
 
 async def upgrade(database: Database) -> None:
@@ -25,7 +21,10 @@ async def upgrade(database: Database) -> None:
     if isinstance(database, SqliteDatabase):
         sqlite = database.engine
         await asyncio.to_thread(lambda: _upgrade_sqlite(sqlite.connect()))
-    elif isinstance(database, PostgresDatabase):
+        return
+    from affluent.store.postgres import PostgresDatabase  # noqa: PLC0415 - a driver that SQLite does not need
+
+    if isinstance(database, PostgresDatabase):
         async with database.engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             await connection.run_sync(_upgrade)
@@ -34,6 +33,9 @@ async def upgrade(database: Database) -> None:
 
 async def install_queue(url: str) -> None:
     """Create PgQueuer's tables when they are missing."""
+    import asyncpg  # noqa: PLC0415 - a driver that SQLite does not need
+    from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment  # noqa: PLC0415 - as above
+
     connection = await asyncpg.connect(url)
     try:
         async with connection.transaction():
@@ -45,30 +47,36 @@ async def install_queue(url: str) -> None:
 
 
 def revision(connection: Connection) -> str | None:
-    """The revision that the database is at."""
-    return MigrationContext.configure(connection).get_current_revision()
+    """The revision that the database is at; None: it has no tables yet."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found
 
 
-def head() -> str | None:
-    """The revision of this release."""
-    return ScriptDirectory.from_config(config()).get_current_head()
-
-
-def config() -> Config:
-    """Alembic's configuration, without an ini file."""
-    made = Config()
-    made.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    return made
+@cache
+def head() -> str:
+    """The revision of this release: the migration that none comes after."""
+    files = sorted((Path(__file__).parent / "migrations" / "versions").glob("*.py"))
+    links = [_LINK.findall(file.read_text()) for file in files]
+    before = {value for found in links for name, value in found if name == "down_revision"}
+    after = [str(value) for found in links for name, value in found if name == "revision" and value not in before]
+    return after[0]
 
 
 def _upgrade_sqlite(connection: Connection) -> None:
-    with connection, connection.begin():
-        _upgrade(connection)
+    with connection:
+        connection.info["begin"] = "BEGIN IMMEDIATE"  # another process may be at it: it goes first, or waits
+        try:
+            with connection.begin():
+                _upgrade(connection)
+        finally:
+            connection.info.pop("begin")
 
 
 def _upgrade(connection: Connection) -> None:
     if revision(connection) == head():
         return
-    settings = config()
-    settings.attributes["connection"] = connection
-    command.upgrade(settings, "head")
+    from affluent.store import migrating  # noqa: PLC0415 - Alembic takes 10 MB, and most starts find nothing to do
+
+    migrating.to_head(connection)

@@ -1,0 +1,23 @@
+"""Runs Alembic; loaded only for a database that is not up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection
+
+
+def config() -> Config:
+    """Alembic's configuration, without an ini file."""
+    made = Config()
+    made.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return made
+
+
+def to_head(connection: Connection) -> None:
+    """Run the migrations that are missing."""
+    settings = config()
+    settings.attributes["connection"] = connection
+    command.upgrade(settings, "head")
