@@ -18,7 +18,6 @@ def held(connection: Connection, drafts: Sequence[EventDraft], *, titled_since: 
     """Whether an event is there already, per draft: by its id, or by type and title among those since a moment."""
     events = tables.events
     known: set[tuple[str, str]] = set()
-    titles: set[tuple[str, str]] = set()
     for start in range(0, len(drafts), _AT_ONCE):
         some = drafts[start : start + _AT_ONCE]
         ids = select(events.c.source, events.c.external_id).where(
@@ -26,16 +25,23 @@ def held(connection: Connection, drafts: Sequence[EventDraft], *, titled_since: 
             events.c.external_id.in_({draft.external_id for draft in some}),
         )
         known |= {(row[0], row[1]) for row in connection.execute(ids)}
-        if titled_since is not None:
-            named = select(events.c.type, events.c.title).where(
-                events.c.id >= first_id("evt", titled_since),
-                events.c.app.in_({draft.app for draft in some}),
-                events.c.type.in_({draft.type for draft in some}),
-                events.c.source.in_({draft.source for draft in some}),
-                events.c.title.in_({draft.title for draft in some}),
-            )
-            titles |= {(row[0], row[1]) for row in connection.execute(named)}
-    return [(draft.source, draft.external_id) in known or (draft.type, draft.title) in titles for draft in drafts]
+    titles: set[tuple[str, str]] = set()
+    if titled_since is not None and drafts:
+        named = select(events.c.type, events.c.title).where(
+            events.c.id >= first_id("evt", titled_since),
+            events.c.app.in_({draft.app for draft in drafts}),
+            events.c.type.in_({draft.type for draft in drafts}),
+            events.c.source.in_({draft.source for draft in drafts}),
+        )
+        titles = {(row.type, _subject(row.title)) for row in connection.execute(named)}
+    return [
+        (draft.source, draft.external_id) in known or (draft.type, _subject(draft.title)) in titles for draft in drafts
+    ]
+
+
+def _subject(title: str) -> str:
+    """What a title begins with: the id of the record. The name behind it may be missing in a list."""
+    return title.partition(" · ")[0]
 
 
 def last_delivery(connection: Connection, source: str, flow_connection_id: str) -> datetime | None:

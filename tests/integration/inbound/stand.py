@@ -157,7 +157,7 @@ def feed(vendor: Vendor) -> App:
             manual="Add {url} under Settings in the feed.",
         ),
     )
-    subject = Subject(account="account", title="id")
+    subject = Subject(account="account", title="id", name="name")
     common: dict[str, Any] = {"description": "For tests.", "sample": "", "subject": subject}
     app.triggers_are(
         [

@@ -113,13 +113,15 @@ async def test_events_whose_ids_the_list_does_not_know_are_recognised_by_type_an
         app.triggers["told"] = replace(app.triggers["told"], listing=listing)
         link = await watched(it)
         has(it, "come", "lost")
+        await it.post(link, dumps({"type": "told", "id": "named", "name": "Ada"}).encode())
+        has(it, "named")
         it.vendor.incoming, plain = (
             lambda item, kind: replace(plain(item, kind), external_id=f"list/{item}"),
             it.vendor.incoming,
         )
         await it.post(link, body("come"))
         await it.attend(later=LATER)
-        assert await it.events() == ["come", "lost"]
+        assert await it.events() == ["named · Ada", "come", "lost"]
 
 
 async def test_a_list_that_the_key_may_not_read_pauses_nothing(database_url):
