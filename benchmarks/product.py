@@ -116,7 +116,7 @@ class Product:
         environment = {"AFFLUENT_ALLOW_PRIVATE_ADDRESSES": "true", "AFFLUENT_LOG_LEVEL": "warning"}
         return processes.start(self.folder, "benchmarks.launch", command, *options, environment=environment)
 
-    def _ask(self, method: str, path: str, body: object) -> Any:  # noqa: ANN401 - JSON
+    def _ask(self, method: str, path: str, body: object) -> Any:  # noqa: ANN401 - whatever the JSON says
         return ask(method, f"{self.url}/api/v1/{path}", body, token=self.token)
 
     def _until_ready(self) -> None:

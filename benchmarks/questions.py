@@ -12,7 +12,7 @@ class Refused(Exception):
     """An answer that is not 2xx."""
 
 
-def ask(method: str, url: str, body: object = None, *, token: str = "") -> Any:  # noqa: ANN401 - JSON
+def ask(method: str, url: str, body: object = None, *, token: str = "") -> Any:  # noqa: ANN401 - whatever the JSON says
     """The JSON answer; raises Refused, or OSError when nobody listens."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
