@@ -193,8 +193,9 @@ class Plant:
 
     async def deliver(self, account: str, event_id: str) -> None:
         """Post until it is acknowledged, as a vendor does, and note it."""
-        while not await self.post(account, event_id):
-            await asyncio.sleep(0.02)
+        async with asyncio.timeout(90):
+            while not await self.post(account, event_id):
+                await asyncio.sleep(0.02)
         self.accepted.setdefault(account, []).append(event_id)
 
     async def pour(self, account: str, until: asyncio.Event, *, pause: float = 0.03) -> None:
