@@ -31,6 +31,7 @@ def test_the_demo_plays_its_story_and_the_books_agree() -> None:
     assert told["cancellations_tracked"] == 1
     assert told["not_referred"] >= 8
     assert told["retries"] > 0
+    assert told["razorpay_payments"] == 1
     assert told["duplicates_at_vendor"] == 0
     assert told["lost"] == 0
     assert set(told["commissions"]) == {"USD", "EUR", "INR", "JPY", "KWD"}

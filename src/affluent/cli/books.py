@@ -1,4 +1,4 @@
-"""Holds our journal against the twin's own books: the demo's exit code."""
+"""Holds our journal against the twins' own books: the demo's exit code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DONE = ("applied", "already_applied")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Books:
-    """What came of the story, by our journal, and where the twin says otherwise."""
+    """What came of the story, by our journal, and where the twins say otherwise."""
 
     events: int
     runs: int
@@ -28,6 +28,8 @@ class Books:
     cancellations_tracked: int
     plans_attached: int
     retries: int
+    razorpay_payments: int
+    """Payments made at Razorpay that are recorded on an invoice here."""
     duplicates_at_vendor: int
     lost: int
     commissions: dict[str, int] = field(default_factory=dict)
@@ -37,7 +39,7 @@ class Books:
 
     @property
     def agrees(self) -> bool:
-        """Whether the twin's books and ours say the same, and nothing was lost or doubled."""
+        """Whether the twins' books and ours say the same, and nothing was lost or doubled."""
         return not self.differences and not self.lost and not self.duplicates_at_vendor
 
     def as_json(self) -> JSONObject:
@@ -50,19 +52,22 @@ class Books:
         return [str(Money(minor, currency)) for currency, minor in sorted(self.commissions.items())]
 
 
-async def compare(hub: Hub, books: JSONObject, *, seconds: float) -> Books:
-    """Our journal against the twin's books."""
+async def compare(hub: Hub, theirs: dict[str, JSONObject], *, seconds: float) -> Books:
+    """Our journal against the twins' books, by app."""
     ours = await hub.database.read(_count)
+    books = theirs["firstpromoter"]
+    captured = [payment for payment in theirs["razorpay"]["payments"] if payment["status"] == "captured"]
     done, referred_sales = ours["done"], {key.rsplit("/", 1)[-1] for key in ours["sales"]}
     differences = [
-        f"{name}: we say {mine}, FirstPromoter {theirs}"
-        for name, mine, theirs in (
+        f"{name}: we say {mine}, there it is {other}"
+        for name, mine, other in (
             ("sign-ups", done["track_signup"], len(books["referrals"])),
             ("sales", done["track_sale"], len(books["sales"])),
             ("refunds", done["track_refund"], len(books["refunds"])),
             ("cancellations", done["track_cancellation"], len(books["cancellations"])),
+            ("payments at Razorpay", done["record_payment"], len(captured)),
         )
-        if mine != theirs
+        if mine != other
     ]
     theirs_sold = {sale["event_id"]: (sale["amount"], sale["currency"]) for sale in books["sales"]}
     differences += [f"sale {event_id} is missing there" for event_id in sorted(referred_sales - theirs_sold.keys())]
@@ -84,6 +89,7 @@ async def compare(hub: Hub, books: JSONObject, *, seconds: float) -> Books:
         cancellations_tracked=done["track_cancellation"],
         plans_attached=done["attach_price_plan"],
         retries=ours["retries"],
+        razorpay_payments=done["record_payment"],
         duplicates_at_vendor=int(books["duplicates"]),
         lost=ours["lost"],
         commissions=dict(commissions),

@@ -16,21 +16,24 @@ from affluent.bootstrap import Hub, build
 from affluent.catalog import load
 from affluent.cli.books import Books, compare
 from affluent.cli.output import console, say_json, table
+from affluent.cli.outside import Outside
 from affluent.cli.run import run
 from affluent.cli.server import address, bind, running, serving
 from affluent.cli.signals import asked_to_stop
-from affluent.cli.story import Outside, Story
+from affluent.cli.story import WEBHOOK_SECRET, Story
 from affluent.cli.twins import hush, twins_application
+from affluent.cli.wiring import Wiring
+from affluent.kit.jsons import JSONObject
 from affluent.settings import Settings
 
 _OUTAGE_SECONDS = 5.0
-FLOWS = (
-    "sync_new_accounts",
-    "track_referral_sale",
-    "track_refund",
-    "track_cancellation_archived",
-    "track_cancellation",
-)
+FLOWS: dict[str, JSONObject] = {
+    "sync_new_accounts": {},
+    "track_referral_sale": {"default_plan": "Growth, partner 15% off"},
+    "track_refund": {},
+    "track_cancellation_archived": {},
+    "track_cancellation": {},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class Stage:
     """What the story is played on."""
 
     hub: Hub
-    twins_url: str
+    wiring: Wiring
     outside: Outside
 
 
@@ -63,12 +66,16 @@ async def _demo(*, ports: tuple[int, int], data_dir: Path | None, once: bool, as
 
             def say(text: str) -> None:
                 if not as_json:
-                    console.print(f"[dim]{perf_counter() - started:6.1f} s[/dim]  {text}", highlight=False)
+                    console.print(
+                        f"[dim]{perf_counter() - started:6.1f} s[/dim]  {text}", highlight=False, soft_wrap=True
+                    )
 
             say("The server and the twins are up")
-            story = Story(stage.hub, stage.outside, say, outage_seconds=_OUTAGE_SECONDS)
+            story = Story(stage.hub, stage.wiring, stage.outside, say, outage_seconds=_OUTAGE_SECONDS)
             await story.play()
-            books = await compare(stage.hub, await stage.outside.books(), seconds=perf_counter() - started)
+            books = await compare(
+                stage.hub, await stage.outside.books("firstpromoter"), seconds=perf_counter() - started
+            )
             if as_json:
                 say_json(books.as_json())
             else:
@@ -90,31 +97,31 @@ async def _stage(data_dir: Path, ports: tuple[int, int]) -> AsyncIterator[Stage]
     async with serving(twins_application(load().twins()), [vendors]), running(hub, server):
         hush()
         token = await hub.tokens.generate(name="Demo", scopes=("*:write",), created_by="demo")
-        await _connect(hub, twins_url, token.secret)
-        async with Outside(f"{hub.server_url}/togai", token.secret, f"{twins_url}/firstpromoter") as outside:
-            yield Stage(hub, twins_url, outside)
+        wiring = Wiring(hub)
+        await _connect(wiring, twins_url, token.secret)
+        async with Outside(f"{hub.server_url}/togai", token.secret, twins_url) as outside:
+            yield Stage(hub, wiring, outside)
 
 
-async def _connect(hub: Hub, twins_url: str, secret: str) -> None:
-    togai = await hub.connections.create(app="togai", name="Billing workspace", fields={"secret_key": secret})
-    promoter = await hub.connections.create(
-        app="firstpromoter",
-        name="FirstPromoter twin",
-        fields={
-            "api_key": "fp_demo_key",
-            "account_id": "demo-account",
-            "base_url": f"{twins_url}/firstpromoter/api/v2",
-        },
+async def _connect(wiring: Wiring, twins_url: str, secret: str) -> None:
+    await wiring.connect("togai", "Billing workspace", secret_key=secret)
+    await wiring.connect(
+        "firstpromoter",
+        "FirstPromoter twin",
+        api_key="fp_demo_key",
+        account_id="demo-account",
+        base_url=f"{twins_url}/firstpromoter/api/v2",
     )
-    plans = {"togai": togai.id, "firstpromoter": promoter.id}
-    for definition in hub.catalog.public_flows():
-        if definition.key not in FLOWS:
-            continue
-        flow = await hub.flows.by_key(definition.key)
-        bindings = {"trigger": plans[definition.trigger.app]} | {step.id: plans[step.app] for step in definition.steps}
-        wanted = {item.key for item in definition.inputs}
-        inputs = {"default_plan": "Growth, partner 15% off"} if "default_plan" in wanted else {}
-        await hub.flow_connections.create(flow_id=flow.id, name="Demo", bindings=bindings, inputs=inputs)
+    await wiring.connect(
+        "razorpay",
+        "Razorpay twin",
+        key_id="rzp_test_demo0000000000",
+        key_secret="demo-key-secret",  # noqa: S106 - of a twin that lives as long as the demo
+        webhook_secret=WEBHOOK_SECRET,
+        base_url=f"{twins_url}/razorpay",
+    )
+    for key, inputs in FLOWS.items():
+        await wiring.switch_on(key, **inputs)
 
 
 def _show(books: Books) -> None:
@@ -125,11 +132,12 @@ def _show(books: Books) -> None:
         ["Sales tracked", shown["sales_tracked"]],
         ["Not referred (a normal outcome)", shown["not_referred"]],
         ["Price plans attached", shown["plans_attached"]],
+        ["Paid at Razorpay, back as a paid invoice", shown["razorpay_payments"]],
         ["Refunds, cancellations", f"{shown['refunds_tracked']}, {shown['cancellations_tracked']}"],
         ["Commissions", commissions],
         ["Attempts retried", shown["retries"]],
         ["Effects doubled", shown["duplicates_at_vendor"]],
         ["Events lost", shown["lost"]],
-        ["FirstPromoter's books agree with ours", "yes" if books.agrees else "NO: " + "; ".join(books.differences)],
+        ["The vendors' books agree with ours", "yes" if books.agrees else "NO: " + "; ".join(books.differences)],
     ]
     table("", ["What came of it", ""], rows)

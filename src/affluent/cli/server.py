@@ -48,6 +48,7 @@ async def serving(app: ASGIApp, sockets: Sequence[socket.socket]) -> AsyncIterat
             access_log=False,
             lifespan="off",
             timeout_graceful_shutdown=3,
+            timeout_keep_alive=75,  # longer than clients keep theirs, so that none writes into a closing connection
             server_header=False,
             date_header=True,
         )

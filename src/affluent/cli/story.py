@@ -6,19 +6,27 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Self
-
-import aiohttp
 
 from affluent.bootstrap import Hub
+from affluent.cli.outside import Outside
+from affluent.cli.wiring import Wiring
 from affluent.domain.event import EventDraft
 from affluent.kit import clock
-from affluent.kit.jsons import JSONObject, JSONValue, dumps, loads, number
+from affluent.kit.jsons import JSONObject, number
+from affluent.kit.money import Money
 from affluent.store.runs import RunFilter
 
 CURRENCIES = ("USD", "EUR", "INR", "JPY", "KWD")
 AMOUNTS = {"USD": "2499.00", "EUR": "1250.50", "INR": "189000.00", "JPY": "320000", "KWD": "741.255"}
 REFERRED = 12
+PAYS_ONLINE = 2
+"""Number of the referred customer who pays through Razorpay, in INR."""
+WEBHOOK_SECRET = "demo-webhook-secret"  # noqa: S105 - of a twin that lives as long as the demo
+RAZORPAY_FLOWS: dict[str, JSONObject] = {
+    "sync_accounts_to_razorpay": {},
+    "create_payment_request": {"kind": "payment link"},
+    "mark_invoice_paid_by_link": {},
+}
 UNFINISHED = ("queued", "running", "waiting")
 
 _NAMES = (
@@ -40,6 +48,11 @@ class Party:
     tid: str
     """Empty: nobody referred this customer."""
 
+    @property
+    def money(self) -> Money:
+        """What this customer pays a month."""
+        return Money.parse(AMOUNTS[self.currency], self.currency)
+
 
 def cast() -> list[Party]:
     """The twenty customers: twelve referred, eight not, in five currencies."""
@@ -56,46 +69,14 @@ def cast() -> list[Party]:
     ]
 
 
-class Outside:
-    """The world outside: a person at the billing workspace, and a hand at the twins' switches."""
-
-    def __init__(self, workspace_url: str, token: str, twin_url: str) -> None:
-        self._workspace_url = workspace_url
-        self._twin_url = twin_url
-        self._session = aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}, json_serialize=dumps)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_error: object) -> None:
-        await self._session.close()
-
-    async def bill(self, method: str, path: str, body: JSONValue = None) -> JSONObject:
-        """One call of the billing workspace; a refusal is a defect of the story."""
-        async with self._session.request(method, self._workspace_url + path, json=body) as answer:
-            text = await answer.read()
-            if answer.status >= 400:
-                raise RuntimeError(f"{method} {path} answered {answer.status}: {text.decode()}")
-            found: JSONObject = loads(text) if text else {}
-            return found
-
-    async def twin(self, switch: str, **options: JSONValue) -> None:
-        """Throw a switch of the twin."""
-        async with self._session.post(f"{self._twin_url}/_twin/{switch}", json=options) as answer:
-            answer.raise_for_status()
-
-    async def books(self) -> JSONObject:
-        """What the twin holds."""
-        async with self._session.get(f"{self._twin_url}/_twin/books") as answer:
-            found: JSONObject = loads(await answer.read())
-            return found
-
-
 class Story:
     """Plays the story and says what happens."""
 
-    def __init__(self, hub: Hub, outside: Outside, say: Callable[[str], None], *, outage_seconds: float) -> None:
+    def __init__(
+        self, hub: Hub, wiring: Wiring, outside: Outside, say: Callable[[str], None], *, outage_seconds: float
+    ) -> None:
         self._hub = hub
+        self._wiring = wiring
         self._outside = outside
         self._say = say
         self._outage_seconds = outage_seconds
@@ -103,11 +84,12 @@ class Story:
     async def play(self) -> None:
         """The whole story; returns when every run has ended."""
         await self._plans()
-        parties = cast()
+        everyone = cast()
+        parties = [party for party in everyone if party.number != PAYS_ONLINE]
         await asyncio.gather(*(self._sign_up(party) for party in parties))
-        self._say(f"{len(parties)} customers signed up, {REFERRED} of them referred")
+        self._say(f"{len(parties)} customers signed up, {REFERRED - 1} of them referred")
         await self.settled()
-        await self._outside.twin("drop", path="/track/sale", times=1)
+        await self._outside.twin("firstpromoter", "drop", path="/track/sale", times=1)
         self._say("The next answer of FirstPromoter will be lost after it was applied")
         await asyncio.gather(*(self._pay(party) for party in parties[:6]))
         await self.settled()
@@ -117,6 +99,7 @@ class Story:
         await self._refund(parties[0])
         await self._cancel(parties[1])
         await self.settled()
+        await self._pay_online(everyone[PAYS_ONLINE])
 
     async def settled(self, seconds: float = 60) -> None:
         """Wait until no run is queued, running or waiting."""
@@ -150,9 +133,9 @@ class Story:
         customer = {"id": f"CUS-{1000 + party.number}", "name": party.name, "primaryEmail": party.email, "address": {}}
         await self._outside.bill("POST", "/customers", {**customer, "account": account})
 
-    async def _pay(self, party: Party) -> None:
+    async def _invoice(self, party: Party) -> JSONObject:
         now = clock.now()
-        invoice = await self._outside.bill(
+        return await self._outside.bill(
             "POST",
             "/invoices",
             {
@@ -164,6 +147,9 @@ class Story:
                 "lineItems": [{"description": "Growth, one month", "value": number(AMOUNTS[party.currency])}],
             },
         )
+
+    async def _pay(self, party: Party) -> None:
+        invoice = await self._invoice(party)
         await self._outside.bill(
             "POST",
             "/payments",
@@ -183,11 +169,11 @@ class Story:
         )
 
     async def _outage(self, parties: list[Party]) -> None:
-        await self._outside.twin("fail", status=503, times=1_000_000)
+        await self._outside.twin("firstpromoter", "fail", status=503, times=1_000_000)
         self._say(f"FirstPromoter is down for {self._outage_seconds:g} seconds; invoices are paid meanwhile")
         await asyncio.gather(*(self._pay(party) for party in parties))
         await asyncio.sleep(self._outage_seconds)
-        await self._outside.twin("heal")
+        await self._outside.twin("firstpromoter", "heal")
         await self.settled()
         self._say("FirstPromoter is back; everything that waited was sent")
 
@@ -218,3 +204,18 @@ class Story:
     async def _cancel(self, party: Party) -> None:
         await self._outside.bill("DELETE", f"/accounts/{party.account_id}")
         self._say(f"{party.name} left")
+
+    async def _pay_online(self, party: Party) -> None:
+        """From a sign-up to a payment at Razorpay, whose webhook pays the invoice, tracks the sale, attaches the plan."""
+        links = [await self._wiring.switch_on(key, **inputs) for key, inputs in RAZORPAY_FLOWS.items()]
+        await self._outside.twin("razorpay", "webhook", url=links[-1].webhook_url, secret=WEBHOOK_SECRET)
+        await self._sign_up(party)
+        await self.settled()
+        await self._invoice(party)
+        await self.settled()
+        (asked,) = (await self._outside.books("razorpay"))["payment_links"]
+        self._say(f"{party.name}, referred too, is asked to pay {party.money} at Razorpay")
+        await self._outside.twin("razorpay", "pay", id=asked["id"])
+        await self._wiring.arrived("razorpay")
+        await self.settled()
+        self._say("Paid there: its webhook paid the invoice here, the sale was tracked, the plan attached")

@@ -1,0 +1,44 @@
+"""The world outside the demo's server: a person at the billing workspace, and a hand at the twins' switches."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import aiohttp
+
+from affluent.kit.jsons import JSONObject, JSONValue, dumps, loads
+
+
+class Outside:
+    """Speaks to the server and to the twins over HTTP, as anybody would."""
+
+    def __init__(self, workspace_url: str, token: str, twins_url: str) -> None:
+        self._workspace_url = workspace_url
+        self._twins_url = twins_url
+        self._session = aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}, json_serialize=dumps)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self._session.close()
+
+    async def bill(self, method: str, path: str, body: JSONValue = None) -> JSONObject:
+        """One call of the billing workspace; a refusal is a defect of the story."""
+        return await self._call(method, self._workspace_url + path, body)
+
+    async def twin(self, app: str, switch: str, **options: JSONValue) -> None:
+        """Throw a switch of a twin."""
+        await self._call("POST", f"{self._twins_url}/{app}/_twin/{switch}", options)
+
+    async def books(self, app: str) -> JSONObject:
+        """What a twin holds."""
+        return await self._call("GET", f"{self._twins_url}/{app}/_twin/books")
+
+    async def _call(self, method: str, url: str, body: JSONValue = None) -> JSONObject:
+        async with self._session.request(method, url, json=body) as answer:
+            text = await answer.read()
+            if answer.status >= 400:
+                raise RuntimeError(f"{method} {url} answered {answer.status}: {text.decode()}")
+            found: JSONObject = loads(text) if text else {}
+            return found
