@@ -73,9 +73,8 @@ async def _demo(*, ports: tuple[int, int], data_dir: Path | None, once: bool, as
             say("The server and the twins are up")
             story = Story(stage.hub, stage.wiring, stage.outside, say, outage_seconds=_OUTAGE_SECONDS)
             await story.play()
-            books = await compare(
-                stage.hub, await stage.outside.books("firstpromoter"), seconds=perf_counter() - started
-            )
+            theirs = {app: await stage.outside.books(app) for app in ("firstpromoter", "razorpay")}
+            books = await compare(stage.hub, theirs, seconds=perf_counter() - started)
             if as_json:
                 say_json(books.as_json())
             else:
