@@ -141,6 +141,11 @@ class Duties:
         rows = await self._database.read(unit)
         return [DutyView(**{name: getattr(row, name) for name in DutyView.__dataclass_fields__}) for row in rows]
 
+    async def take_over(self) -> None:
+        """At the start of a process: where it is the only one, nobody else can still have a duty."""
+        if self._database.dialect == "sqlite":
+            await self._database.write(store.take_over)
+
     async def find(self) -> None:
         """Give every enabled flow connection its duties and end those that nobody wants any more."""
 

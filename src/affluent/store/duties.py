@@ -37,6 +37,11 @@ def claim(connection: Connection, count: int) -> Sequence[Row[Any]]:
     ).all()
 
 
+def take_over(connection: Connection) -> None:
+    """Free what a process that is gone had taken; for the only process of an embedded store, at its start."""
+    connection.execute(update(D).where(D.c.leased_until.is_not(None)).values(lease=D.c.lease + 1, leased_until=None))
+
+
 def all_of(connection: Connection, flow_connection_id: str = "") -> Sequence[Row[Any]]:
     """All duties, or those of a flow connection."""
     query = select(D).order_by(D.c.flow_connection_id, D.c.kind)

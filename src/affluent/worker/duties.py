@@ -17,9 +17,10 @@ _AT_ONCE = 8
 
 
 async def attend(hub: Hub) -> None:
-    """Find and do duties until cancelled; a database that is away is waited for."""
+    """Find and do duties until cancelled; a database that is away is waited for. Raises StoreUnavailable at the start only."""
     running: set[asyncio.Task[None]] = set()
     found_at = -_FIND_SECONDS
+    await hub.duties.take_over()
     async with asyncio.TaskGroup() as group:
         while True:
             try:

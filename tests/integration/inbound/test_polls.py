@@ -125,6 +125,20 @@ async def test_a_worker_that_lost_its_lease_commits_nothing(database_url):
         assert (await it.duty(link, "poll")).phase == "live"
 
 
+async def test_what_a_killed_process_had_taken_goes_on_at_its_next_start(tmp_path):
+    url = f"sqlite:///{tmp_path / 'affluent.db'}"
+    async with stand(url) as killed:
+        killed.vendor.items = ["a"]
+        await killed.connect("made", start="everything")
+        lost = await killed.take()
+    async with stand(url, killed.vendor, fresh=False) as again:
+        assert await again.attend() == 0
+        await again.duties.take_over()
+        await again.attend()
+        await again.duties.perform(lost)  # what the killed process might still have committed
+        assert await again.events() == ["a"]
+
+
 async def test_a_duty_is_had_by_one_worker_at_a_time(postgresql_url):
     async with stand(postgresql_url) as one, stand(postgresql_url, one.vendor, fresh=False) as two:
         await one.connect("made")
