@@ -67,7 +67,7 @@ async def test_a_signed_webhook_becomes_two_requests(database_url: str, tmp_path
 async def test_the_same_event_in_parallel_has_one_effect(database_url: str, tmp_path: Path) -> None:
     async with local_vendor(shop) as sink, product(database_url, tmp_path) as outside:
         link, url, secret = await outside.connected(two_requests(sink))
-        answers = await asyncio.gather(*(outside.post(url, ORDER, secret) for _ in range(20)))
+        answers = await asyncio.gather(*(outside.post(url, ORDER, secret) for _ in range(100)))
         await outside.ended_run(link)
     assert {status for status, _said in answers} == {200}
     assert [said["new"] for _status, said in answers].count(True) == 1
