@@ -85,6 +85,8 @@ def _add_sales(case: Case) -> None:
     firsts: dict[str, list[Record]] = {}
     for commission in case.commissions:
         facts = commission.facts
+        if "basis" not in facts:  # a bonus, for no sale
+            continue
         sale, part = str(facts.get("sale") or commission.id), str(facts.get("part", ""))
         counts = parts.setdefault(sale, {})
         counts[part] = counts.get(part, 0) + 1

@@ -13,6 +13,7 @@ from affluent.sdk.app import (
     Trigger,
     TriggerKind,
 )
+from affluent.sdk.books import BookPage, BookRecord, Books, Correction, Need, Window
 from affluent.sdk.context import Context
 from affluent.sdk.errors import (
     AlreadyApplied,
@@ -36,8 +37,12 @@ __all__ = [
     "App",
     "AppError",
     "AuthFailed",
+    "BookPage",
+    "BookRecord",
+    "Books",
     "Category",
     "Context",
+    "Correction",
     "CredentialsModel",
     "Effect",
     "Incoming",
@@ -45,6 +50,7 @@ __all__ = [
     "Limit",
     "Listing",
     "Misconfigured",
+    "Need",
     "NotApplicable",
     "OutcomeUnknown",
     "OutputModel",
@@ -62,4 +68,5 @@ __all__ = [
     "Unavailable",
     "Wait",
     "WebhookScheme",
+    "Window",
 ]

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from affluent.kit.jsons import JSONObject, JSONValue, loads
+from affluent.sdk.books import Books
 from affluent.sdk.http import Faults
 from affluent.sdk.inbound import Incoming, Listing, Poll, Registration, WebhookScheme
 
@@ -178,6 +179,8 @@ class App:
     """How this vendor's webhooks are verified and read, when it sends any."""
     registration: Registration | None = None
     """How this vendor's webhooks are created and removed, when its API can."""
+    books: Books | None = None
+    """How the money in this vendor's books is listed and put right, when it keeps any."""
 
     def action(  # noqa: PLR0913 - the declaration of an action is one flat list of facts
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from affluent.apps.firstpromoter import (
+    books,
     client,
     commissions,
     lookups,
@@ -40,6 +41,7 @@ app = App(
     key_help="FirstPromoter → Settings → Integrations → Manage API keys. A new key is shown once; the Account ID stands beside it.",
     webhook=webhooks.SCHEME,
     registration=webhooks_api.REGISTRATION,
+    books=books.BOOKS,
 )
 
 

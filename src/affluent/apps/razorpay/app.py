@@ -6,7 +6,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 
-from affluent.apps.razorpay import actions, webhook
+from affluent.apps.razorpay import actions, books, webhook
 from affluent.apps.razorpay.client import auth_failed, read
 from affluent.apps.razorpay.schemas import Credentials
 from affluent.apps.razorpay.triggers import TRIGGERS
@@ -38,6 +38,7 @@ app = App(
     key_help="Razorpay dashboard > Account & Settings > API Keys. The webhook secret is the one you type when adding the webhook.",
     deep_links={"customer": "https://dashboard.razorpay.com/app/customers/{id}"},
     webhook=WebhookScheme(verify=webhook.verify, parse=webhook.parse),
+    books=books.BOOKS,
 )
 app.triggers_are(TRIGGERS)
 

@@ -1,0 +1,94 @@
+"""FirstPromoter's books: commissions by the day they were made, each telling of its sale or refund.
+
+There is no list of sales: one that earned nothing is in no list. In API v2 `sale_amount` is in the account's currency and
+`original_sale_*` is what was sent (null when equal); API v1 names no currency and knows no dates to filter by.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from affluent.apps.firstpromoter import client, pages, referrals
+from affluent.apps.firstpromoter.client import Ctx
+from affluent.apps.firstpromoter.pages import PageInput
+from affluent.kit.jsons import JSONObject, JSONValue
+from affluent.kit.money import Money
+from affluent.sdk import BookPage, BookRecord, Books, Correction, Need, Window
+
+HOME = ""
+"""The account's own currency, which the API does not name."""
+
+
+async def read(ctx: Ctx, window: Window, cursor: JSONValue) -> BookPage:
+    """One page of 100 commissions."""
+    wanted = PageInput(page=cursor or 1, per_page=client.LARGEST_PAGE)
+    if client.is_v2(ctx.credentials):
+        # Whole days, one more on each side: in which zone the filter counts days is not documented.
+        filters = {
+            "filters[created_at][from]": (window.start - timedelta(days=1)).date().isoformat(),
+            "filters[created_at][to]": (window.end + timedelta(days=1)).date().isoformat(),
+        }
+        found, following = await pages.read(ctx, "/company/commissions", wanted, filters)
+    else:
+        found, following = await pages.read(ctx, "/rewards/list", wanted, {})
+    records = [_record(item) for item in found if item.get("created_at")]
+    inside = [record for record in records if window.start <= record.at < window.end]
+    return BookPage(records=inside, cursor=following, more=following is not None)
+
+
+def _record(item: JSONObject) -> BookRecord:
+    person = item.get("referral") or item.get("lead") or {}
+    sale = str(item.get("event_id") or "")
+    is_sale = (item.get("commission_type") or "sale") == "sale" and bool(sale)
+    return BookRecord(
+        kind="commission",
+        id=str(item["id"]),
+        about=sale or f"commission/{item['id']}",
+        amount=Money(int(item.get("amount") or 0), HOME),
+        at=datetime.fromisoformat(item["created_at"]),
+        account_id=str(person.get("uid") or ""),
+        status="paid" if item.get("is_paid") else str(item.get("status") or "approved"),
+        facts={
+            "customer": str(person.get("id") or ""),
+            "unit": item.get("unit") or "cash",
+            **(_sale(item, sale) if is_sale else {}),
+        },
+    )
+
+
+def _sale(item: JSONObject, sale: str) -> JSONObject:
+    membership = referrals.membership_of(item)
+    part = f"{membership.get('id', '')}/{item.get('tier') or item.get('tier_level') or 1}"
+    if "conversion_amount" in item:  # v1
+        return {"sale": sale, "basis": int(item["conversion_amount"] or 0), "part": part}
+    original, currency = item.get("original_sale_amount"), item.get("original_sale_currency")
+    basis = original if original is not None else item.get("sale_amount")
+    return {
+        "sale": sale,
+        "basis": int(basis or 0),
+        "basis_currency": str(currency or HOME).upper() if original is not None else HOME,
+        "part": f"{part}/split" if item.get("is_split") else part,
+        "was_converted": bool(currency) and item.get("sale_amount") != original,
+    }
+
+
+def _new_sale(need: Need) -> JSONObject:
+    return {
+        "event_id": need.event_id,
+        "uid": need.account_id,
+        "amount": need.money.minor_units,
+        "currency": need.money.currency,
+    }
+
+
+def _refund(need: Need) -> JSONObject:
+    return {**_new_sale(need), "sale_event_id": need.about}
+
+
+BOOKS = Books(
+    shelf="commissions",
+    read=read,
+    writes={"track_sale": "sale", "track_refund": "sale_refund"},
+    add=Correction(action="track_sale", inputs=_new_sale),
+    take_back=Correction(action="track_refund", inputs=_refund),
+)
