@@ -24,8 +24,13 @@ import cel  # noqa: E402 - the line above must come first
 ROOTS = ("trigger", "steps", "inputs", "event")
 LONGEST = 2_000
 MOST_COMPREHENSIONS = 2
-LONGEST_LIST = 10_000
-LONGEST_NESTED_LIST = 300
+LONGEST_LIST = 1_000
+LONGEST_NESTED_LIST = 100
+MOST_WORK = 6_000_000
+"""Rounds of loops times values handed to each: at most about a second."""
+MOST_CHARACTERS = 20_000_000
+_CHARACTERS_A_VALUE = 64
+_LOOPS = ("map", "filter", "all", "exists")
 
 _PATH = re.compile(
     r"""(?<![\w.\])"'])(?P<root>trigger|steps|inputs|event)
@@ -52,19 +57,17 @@ class Expression:
     paths: tuple[Path, ...]
     program: cel.Program | None
     """None: the expression is one plain path."""
-    is_nested: bool
+    loops: int = 0
+    """How many of map, filter, all, exists it uses; they may stand inside each other."""
+    sums: int = 0
+    """How often it adds."""
 
     def evaluate(self, data: Mapping[str, JSONValue]) -> JSONValue:
         """The value over data with the roots trigger, steps, inputs, event. Raises ExpressionError."""
         values = [follow(data, path) for path in self.paths]
         if self.program is None:
             return values[0]
-        longest = LONGEST_NESTED_LIST if self.is_nested else LONGEST_LIST
-        for value in values:
-            if isinstance(value, (list, dict)) and len(value) > longest:
-                raise ExpressionError(
-                    f"{self.source}: a list of {len(value)} items is too long here (at most {longest})"
-                )
+        self._bound(values)
         try:
             context = cel.Context(
                 variables={f"__p{index}": value for index, value in enumerate(values)}, functions=FUNCTIONS
@@ -74,6 +77,40 @@ class Expression:
             raise
         except Exception as error:
             raise ExpressionError(f"{self.source}: {_reason(error, self)}") from error
+
+    def _bound(self, values: list[JSONValue]) -> None:
+        """Refuse what would take long: CEL hands all values to every round of a loop, and cannot be interrupted."""
+        if not self.loops and not self.sums:
+            return
+        size = _Size()
+        for value in values:
+            size.add(value)
+        longest = LONGEST_NESTED_LIST if self.loops > 1 else LONGEST_LIST
+        if self.loops and size.longest > longest:
+            raise ExpressionError(f"{self.source}: a list of {size.longest} items is too long here (at most {longest})")
+        rounds = size.longest**self.loops if self.loops else 0
+        if rounds * (size.values + size.characters // _CHARACTERS_A_VALUE) > MOST_WORK:
+            raise ExpressionError(f"{self.source}: this is too much data for {', '.join(_LOOPS)}; name a smaller part.")
+        if self.sums * size.characters * max(rounds, 1) > MOST_CHARACTERS:
+            raise ExpressionError(f"{self.source}: the texts that are put together are too long.")
+
+
+@dataclass(slots=True)
+class _Size:
+    """How much there is in some values."""
+
+    values: int = 0
+    characters: int = 0
+    longest: int = 0
+
+    def add(self, value: JSONValue) -> None:
+        self.values += 1
+        if isinstance(value, str):
+            self.characters += len(value)
+        elif isinstance(value, (list, dict)):
+            self.longest = max(self.longest, len(value))
+            for item in value.values() if isinstance(value, dict) else value:
+                self.add(item)
 
 
 def follow(data: JSONValue, path: Path) -> JSONValue:
@@ -99,7 +136,7 @@ def compile_expression(source: str) -> Expression:
         raise ExpressionError(f"The expression has {len(text)} characters; at most {LONGEST} are allowed.")
     rewritten, paths = _take_paths(text)
     if rewritten == "__p0" and len(paths) == 1:
-        return Expression(text, paths, None, is_nested=False)
+        return Expression(text, paths, None)
     code = _STRING.sub("''", rewritten)
     comprehensions = len(_MACRO.findall(code))
     if comprehensions > MOST_COMPREHENSIONS:
@@ -117,7 +154,7 @@ def compile_expression(source: str) -> Expression:
         raise ExpressionError(
             f"{text}: there is no function {unknown[0]!r}. There are: {', '.join(sorted(FUNCTIONS))}."
         )
-    return Expression(text, paths, program, is_nested=comprehensions > 1)
+    return Expression(text, paths, program, loops=comprehensions, sums=code.count("+"))
 
 
 _BUILT_IN = frozenset(

@@ -104,7 +104,14 @@ def text(value: JSONValue) -> str:
 
 def join(values: list[JSONValue], separator: str) -> str:
     """The values as one text."""
-    return separator.join(text(value) for value in values)[:_LONGEST_TEXT]
+    parts: list[str] = []
+    length = 0
+    for value in values:
+        parts.append(text(value)[:_LONGEST_TEXT])
+        length += len(parts[-1]) + len(separator)
+        if length > _LONGEST_TEXT:
+            break
+    return separator.join(parts)[:_LONGEST_TEXT]
 
 
 def _instant(value: str) -> datetime:
