@@ -114,7 +114,7 @@ def keep(connection: Connection, duty: Duty, **values: Any) -> None:  # noqa: AN
     fine = {"failures": 0, "note": "", "sentence": "", "succeeded_at": clock.now()}
     if not store.save(connection, duty.flow_connection_id, duty.kind, duty.lease, {**lease, **fine, **values}):
         raise LeaseLost
-    if {**fine, **values}["note"] != duty.note:
+    if values.get("note") or duty.note:
         store.show_on_connection(connection, duty.connection_id)
 
 

@@ -53,7 +53,7 @@ def all_of(connection: Connection, flow_connection_id: str = "") -> Sequence[Row
 def add(connection: Connection, values: dict[str, Any]) -> None:
     """Insert a duty that is due now, unless there is one."""
     now = clock.now()
-    blank = {
+    blank: dict[str, Any] = {
         "settings": {}, "phase": "new", "cursor": None, "items": 0, "due_at": now, "lease": 0, "leased_until": None,
         "failures": 0, "sentence": "", "note": "", "succeeded_at": None, "created_at": now, "updated_at": now,
     }  # fmt: skip
