@@ -27,6 +27,7 @@ from affluent.services.events import Events
 from affluent.services.flow_connections import FlowConnections
 from affluent.services.flows import Flows
 from affluent.services.gaps import Gaps
+from affluent.services.health import Health
 from affluent.services.hooks import Hooks
 from affluent.services.identities import Identities
 from affluent.services.people import People
@@ -36,6 +37,7 @@ from affluent.services.pulse import Pulse
 from affluent.services.runs import Runs
 from affluent.services.schedules import Schedules
 from affluent.services.scopes import ALL_SCOPES
+from affluent.services.syncs import Syncs
 from affluent.services.targets import Vendors
 from affluent.services.tokens import Tokens, TokenView
 from affluent.services.webhook_registration import WebhookRegistration
@@ -108,6 +110,8 @@ class Hub:
     retention: Retention
     people: People
     pulse: Pulse
+    health: Health
+    syncs: Syncs
     billing: Billing
     server_url: str
 
@@ -220,6 +224,8 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         retention=Retention(database=database, keep=timedelta(days=settings.deliveries_days)),
         people=People(database=database, server_url=server_url),
         pulse=Pulse(database),
+        health=Health(database),
+        syncs=Syncs(database),
         billing=Billing(database, intake.accept),
         server_url=server_url,
     )

@@ -88,7 +88,7 @@ class Events:
         if before:
             query = query.where(events.c.id < before)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
-        return [_event(row) for row in rows]
+        return [event_view(row) for row in rows]
 
     async def get(self, event_id: str) -> EventDetail:
         """One event; raises NotFound."""
@@ -97,7 +97,7 @@ class Events:
         if row is None:
             raise NotFound(f"There is no event {event_id}.")
         runs = await self._database.read(lambda connection: run_store.runs_of_event(connection, event_id))
-        return EventDetail(event=_event(row), payload=loads(row.payload), runs=tuple(view(run) for run in runs))
+        return EventDetail(event=event_view(row), payload=loads(row.payload), runs=tuple(view(run) for run in runs))
 
     async def deliveries(
         self, *, flow_connection_id: str = "", verdict: str = "", limit: int = 50, before: str = ""
@@ -115,7 +115,8 @@ class Events:
         return [DeliveryView(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
 
 
-def _event(row: Row[Any]) -> EventView:
+def event_view(row: Row[Any]) -> EventView:
+    """An event's row as a view."""
     names = (
         "id",
         "app",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
+from affluent.billing.errors import BillingError
 from affluent.kit.ids import new_id
 from affluent.kit.logs import logger
 from affluent.services.errors import ServiceError
@@ -56,7 +57,7 @@ async def _counts(visit: Visit) -> object:
 
 
 def _in_words(visit: Visit, error: Exception) -> tuple[int, str, str]:
-    if isinstance(error, ServiceError):
+    if isinstance(error, (ServiceError, BillingError)):
         return error.status, error.message, ""
     if isinstance(error, StoreUnavailable):
         return 503, _TEXTS[503], ""
