@@ -16,6 +16,7 @@ from sqlalchemy import Connection, text
 from affluent.domain.event import Priority
 from affluent.engine import claims
 from affluent.engine.claims import Claimed
+from affluent.engine.dispatch.places import Places
 from affluent.engine.executor import Executor
 from affluent.kit import clock
 from affluent.kit.jsons import dumps
@@ -26,6 +27,10 @@ from affluent.store.database import Database, StoreUnavailable
 _log = logger("dispatch")
 _ENTRYPOINT = "run"
 _LIVE = 1_000_000_000
+_POLL = timedelta(milliseconds=20)
+_HELD = 4
+"""Jobs that a worker holds, per run that it executes. PgQueuer gives a finished job up only with a whole batch or after a tenth
+of a second; with fewer jobs at hand the worker would stand still until then."""
 _LOCK = text(
     f"SELECT count(pg_advisory_xact_lock(hashtextextended(k.key, 0))) FROM (SELECT key FROM {each('postgresql')} e ORDER BY key) k"
 )
@@ -74,6 +79,7 @@ class PostgresDispatcher:
         self._database = database
         self._executor = executor
         self._concurrency = max(concurrency, 4)
+        self._places = Places(self._concurrency)
         self._lease = timedelta(seconds=lease_seconds)
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.Task[None] | None = None
@@ -86,7 +92,7 @@ class PostgresDispatcher:
     @property
     def running(self) -> int:
         """How many runs are being executed."""
-        return len(self._tasks)
+        return self._places.taken
 
     async def start(self) -> None:
         """Begin to take jobs; a lost database is waited for."""
@@ -97,6 +103,7 @@ class PostgresDispatcher:
         self._stopping = True
         if self._queuer is not None:
             self._queuer.shutdown.set()
+        self._places.let_all_in()
         running = list(self._tasks)
         if running:
             _, late = await asyncio.wait(running, timeout=grace_seconds)
@@ -127,6 +134,7 @@ class PostgresDispatcher:
 
     async def _take_jobs(self, pool: asyncpg.Pool[Any]) -> None:
         queuer = self._queuer = PgQueuer.from_asyncpg_pool(pool)
+        queuer.qm.min_dequeue_poll_interval = _POLL
 
         @queuer.qm.entrypoint(_ENTRYPOINT, accepts_context=False)
         async def execute(job: Job) -> None:
@@ -141,17 +149,21 @@ class PostgresDispatcher:
 
         await queuer.qm.run(
             dequeue_timeout=timedelta(seconds=2),
-            batch_size=self._concurrency // 2,
-            max_concurrent_tasks=self._concurrency,
+            batch_size=self._concurrency,
+            max_concurrent_tasks=_HELD * self._concurrency,
             heartbeat_timeout=self._lease,
             shutdown_on_listener_failure=True,
         )
 
     async def _execute(self, job: Job) -> None:
-        run_id = (job.payload or b"").decode()
-        claimed = await self._claim(run_id, int(job.id))
-        if claimed is not None:
-            await self._executor.execute(claimed)
+        async with self._places.place(job.priority):
+            if self._stopping:
+                await self._give_back(job)
+                return
+            run_id = (job.payload or b"").decode()
+            claimed = await self._claim(run_id, int(job.id))
+            if claimed is not None:
+                await self._executor.execute(claimed)
 
     async def _claim(self, run_id: str, job_id: int) -> Claimed | None:
         while True:
