@@ -30,7 +30,10 @@ class Credentials(CredentialsModel):
         pattern=r"^(https?://[^\s?#]+)?$",
         title="Base URL",
         description=f"Empty: this server's own billing workspace. Togai's cloud is {SAAS}, its sandbox {SANDBOX}.",
-        json_schema_extra={"examples": [SAAS, SANDBOX]},
+        json_schema_extra={
+            "examples": [SAAS, SANDBOX],
+            "choices": {"": "This server's billing workspace", SAAS: "Togai", SANDBOX: "Togai sandbox"},
+        },
     )
 
     @field_validator("base_url")
