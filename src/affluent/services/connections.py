@@ -99,6 +99,10 @@ class Connections:
 
         return await self._database.read(unit)
 
+    async def counts(self) -> dict[str, dict[str, int]]:
+        """How many connections each app has, by status."""
+        return await self._database.read(store.counts)
+
     async def get(self, connection_id: str) -> ConnectionView:
         """One connection with where it is used; raises NotFound."""
         return await self._database.read(lambda connection: self._show(connection, connection_id))

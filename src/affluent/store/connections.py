@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Text, delete, insert, or_, select, text, type_coerce, update
+from sqlalchemy import Connection, Row, Select, Text, delete, func, insert, or_, select, text, type_coerce, update
 
 from affluent.kit.clock import to_micros
 from affluent.store import tables
@@ -31,6 +31,16 @@ def find(
     if search:
         query = query.where(or_(C.c.name.icontains(search, autoescape=True), C.c.id == search))
     return connection.execute(query.where(C.c.id > after) if after else query).all()
+
+
+def counts(connection: Connection) -> dict[str, dict[str, int]]:
+    """How many connections each app has, by status."""
+    found: dict[str, dict[str, int]] = {}
+    for app, status, number in connection.execute(
+        select(C.c.app, C.c.status, func.count()).group_by(C.c.app, C.c.status)
+    ):
+        found.setdefault(app, {})[status] = number
+    return found
 
 
 def one(connection: Connection, connection_id: str) -> Row[Any] | None:
