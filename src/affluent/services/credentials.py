@@ -70,11 +70,20 @@ def validated(app: App, fields: JSONObject) -> Credentials:
 
 
 def merged(app: App, plain: JSONObject, held: JSONObject, changes: JSONObject) -> JSONObject:
-    """What is kept with the changes applied. A secret left empty is kept; null removes any field."""
+    """What is kept with the changes applied. A secret left empty is kept; null removes any field.
+
+    A secret that is replaced moves to the field `previous_<name>`, where the app has one, so that both are accepted
+    during its rotation.
+    """
     secret = secret_fields(app.credentials) if app.credentials else ()
     kept = {**plain, **held}
     given = {name: value for name, value in changes.items() if not (name in secret and _is_blank(value))}
-    return {**kept, **given}
+    replaced = {
+        f"previous_{name}": held[name]
+        for name, value in given.items()
+        if f"previous_{name}" in secret and name in held and value not in (None, held[name])
+    }
+    return {**kept, **replaced, **given}
 
 
 def opened(vault: Vault, sealed: bytes, connection_id: str) -> dict[str, str]:
