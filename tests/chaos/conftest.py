@@ -16,8 +16,8 @@ def store_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def kills() -> int:
-    """How many processes to kill: half of CHAOS_KILLS on each store."""
-    return max(int(os.environ.get("CHAOS_KILLS", "200")) // 2, 1)
+    """How many processes to kill: half of CHAOS_KILLS on each store (`make chaos` says 200)."""
+    return max(int(os.environ.get("CHAOS_KILLS", "40")) // 2, 1)
 
 
 @pytest.fixture
