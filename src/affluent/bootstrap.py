@@ -8,6 +8,7 @@ from typing import Protocol
 
 from affluent import catalog as catalogs
 from affluent.billing import Billing
+from affluent.billing import books as own_books
 from affluent.catalog import Catalog
 from affluent.engine.breaker import Breaker
 from affluent.engine.dispatch.embedded import EmbeddedDispatcher
@@ -34,6 +35,8 @@ from affluent.services.people import People
 from affluent.services.polls import BACKFILL, POLL, Polls, Walks
 from affluent.services.preview import Preview
 from affluent.services.pulse import Pulse
+from affluent.services.reconciliation import Reconciliation
+from affluent.services.reconciliation_sources import Sources
 from affluent.services.runs import Runs
 from affluent.services.schedules import Schedules
 from affluent.services.scopes import ALL_SCOPES
@@ -113,6 +116,7 @@ class Hub:
     health: Health
     syncs: Syncs
     billing: Billing
+    reconciliation: Reconciliation
     server_url: str
 
     async def open(self) -> None:
@@ -227,8 +231,13 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         health=Health(database),
         syncs=Syncs(database),
         billing=Billing(database, intake.accept),
+        reconciliation=Reconciliation(database=database, sources=_sources(catalog, vault, vendors)),
         server_url=server_url,
     )
+
+
+def _sources(catalog: Catalog, vault: Vault, vendors: Vendors) -> Sources:
+    return Sources(catalog=catalog, vault=vault, vendors=vendors, page=own_books.page, invoices=own_books.invoices)
 
 
 def _duties(database: Database, vendors: Vendors, intake: Intake, vault: Vault, server_url: str) -> Duties:

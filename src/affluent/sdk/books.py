@@ -84,6 +84,8 @@ class Books:
     """(ctx, window, cursor) → a page; the first cursor is None."""
     writes: Mapping[str, str] = field(default_factory=dict)
     """Action → what its input's key says was written: sale, refund or receipt."""
+    is_listed: Callable[[JSONObject], bool] = lambda _output: True
+    """Output of an applied write → whether the vendor's lists show it; a sale that earned nothing may be in none."""
     told_as: Sequence[str] = ()
     """External ids of the events that tell of a paid invoice, with {id} filled in."""
     refund_told_as: Sequence[str] = ()

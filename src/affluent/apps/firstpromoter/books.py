@@ -89,6 +89,7 @@ BOOKS = Books(
     shelf="commissions",
     read=read,
     writes={"track_sale": "sale", "track_refund": "sale_refund"},
+    is_listed=lambda output: bool(output.get("commissions")),
     add=Correction(action="track_sale", inputs=_new_sale),
     take_back=Correction(action="track_refund", inputs=_refund),
 )

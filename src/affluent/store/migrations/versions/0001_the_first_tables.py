@@ -360,6 +360,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("memory", "external_id", name=op.f("pk_known_items")),
     )
     op.create_table(
+        "ledger",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("chain", sa.Text(), nullable=False),
+        sa.Column("previous", sa.Text(), nullable=False),
+        sa.Column("hash", sa.Text(), nullable=False),
+        sa.Column("key_id", sa.Text(), nullable=False),
+        sa.Column("at", store_types.Instant(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_ledger")),
+    )
+    with op.batch_alter_table("ledger", schema=None) as batch_op:
+        batch_op.create_index("ix_ledger_chain", ["chain", "number"], unique=False)
+
+    op.create_table(
         "limits",
         sa.Column("connection_id", sa.Text(), nullable=False),
         sa.Column("next_at", store_types.Instant(), nullable=False),
@@ -567,6 +581,96 @@ def upgrade() -> None:
         batch_op.create_index("ix_settings_entity", ["entity_type", "entity_id", "full_id"], unique=False)
 
     op.create_table(
+        "snapshot_records",
+        sa.Column("snapshot_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("statement_id", sa.Text(), nullable=False),
+        sa.Column("case_id", sa.Text(), nullable=False),
+        sa.Column("about", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("facts", store_types.Json(), nullable=False),
+        sa.PrimaryKeyConstraint("snapshot_id", "kind", "id", name=op.f("pk_snapshot_records")),
+    )
+    with op.batch_alter_table("snapshot_records", schema=None) as batch_op:
+        batch_op.create_index("ix_snapshot_records_about", ["case_id"], unique=False)
+        batch_op.create_index("ix_snapshot_records_case", ["statement_id", "case_id"], unique=False)
+        batch_op.create_index("ix_snapshot_records_id", ["id"], unique=False)
+
+    op.create_table(
+        "snapshots",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("statement_id", sa.Text(), nullable=False),
+        sa.Column("app", sa.Text(), nullable=False),
+        sa.Column("connection_id", sa.Text(), nullable=False),
+        sa.Column("window_start", store_types.Instant(), nullable=False),
+        sa.Column("window_end", store_types.Instant(), nullable=False),
+        sa.Column("phase", sa.Text(), nullable=False),
+        sa.Column("cursor", store_types.Json(), nullable=True),
+        sa.Column("pages", sa.Integer(), nullable=False),
+        sa.Column("records", sa.Integer(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("sentence", sa.Text(), nullable=False),
+        sa.Column("taken_at", store_types.Instant(), nullable=False),
+        sa.Column("updated_at", store_types.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_snapshots")),
+    )
+    with op.batch_alter_table("snapshots", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_snapshots_statement_id"), ["statement_id"], unique=False)
+
+    op.create_table(
+        "statement_lines",
+        sa.Column("statement_id", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("leg", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("ours", sa.BigInteger(), nullable=False),
+        sa.Column("theirs", sa.BigInteger(), nullable=False),
+        sa.Column("open", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("case_id", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("records", store_types.Json(), nullable=False),
+        sa.Column("foreign_currency", sa.Text(), nullable=True),
+        sa.Column("foreign_amount", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("statement_id", "number", name=op.f("pk_statement_lines")),
+    )
+    with op.batch_alter_table("statement_lines", schema=None) as batch_op:
+        batch_op.create_index("ix_statement_lines_name", ["statement_id", "name", "number"], unique=False)
+
+    op.create_table(
+        "statements",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("period_start", store_types.Instant(), nullable=False),
+        sa.Column("period_end", store_types.Instant(), nullable=False),
+        sa.Column("zone", sa.Text(), nullable=False),
+        sa.Column("phase", sa.Text(), nullable=False),
+        sa.Column("sentence", sa.Text(), nullable=False),
+        sa.Column("totals", store_types.Json(), nullable=True),
+        sa.Column("days", store_types.Json(), nullable=True),
+        sa.Column("remainder", store_types.Json(), nullable=True),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("lease", sa.Integer(), nullable=False),
+        sa.Column("leased_until", store_types.Instant(), nullable=True),
+        sa.Column("created_at", store_types.Instant(), nullable=False),
+        sa.Column("done_at", store_types.Instant(), nullable=True),
+        sa.Column("locked_at", store_types.Instant(), nullable=True),
+        sa.Column("locked_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_statements")),
+        sa.UniqueConstraint("name", name=op.f("uq_statements_name")),
+    )
+    with op.batch_alter_table("statements", schema=None) as batch_op:
+        batch_op.create_index("ix_statements_period", ["period_start", "period_end"], unique=False)
+
+    op.create_table(
         "step_runs",
         sa.Column("run_id", sa.Text(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
@@ -609,6 +713,24 @@ def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
     op.drop_table("tokens")
     op.drop_table("step_runs")
+    with op.batch_alter_table("statements", schema=None) as batch_op:
+        batch_op.drop_index("ix_statements_period")
+
+    op.drop_table("statements")
+    with op.batch_alter_table("statement_lines", schema=None) as batch_op:
+        batch_op.drop_index("ix_statement_lines_name")
+
+    op.drop_table("statement_lines")
+    with op.batch_alter_table("snapshots", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_snapshots_statement_id"))
+
+    op.drop_table("snapshots")
+    with op.batch_alter_table("snapshot_records", schema=None) as batch_op:
+        batch_op.drop_index("ix_snapshot_records_id")
+        batch_op.drop_index("ix_snapshot_records_case")
+        batch_op.drop_index("ix_snapshot_records_about")
+
+    op.drop_table("snapshot_records")
     with op.batch_alter_table("settings", schema=None) as batch_op:
         batch_op.drop_index("ix_settings_entity")
 
@@ -662,6 +784,10 @@ def downgrade() -> None:
     op.drop_table("one_time_links")
     op.drop_table("notes")
     op.drop_table("limits")
+    with op.batch_alter_table("ledger", schema=None) as batch_op:
+        batch_op.drop_index("ix_ledger_chain")
+
+    op.drop_table("ledger")
     op.drop_table("known_items")
     with op.batch_alter_table("invoices", schema=None) as batch_op:
         batch_op.drop_index("ix_invoices_status")
