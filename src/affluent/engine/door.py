@@ -44,8 +44,7 @@ class Network:
 
     def session(self, url: str) -> aiohttp.ClientSession:
         """The client for a URL: one that reaches public addresses only, unless private ones are allowed."""
-        own = self.own_url and _origin(url) == _origin(self.own_url)
-        if self._allow_private or own:
+        if self._allow_private or (self.own_url and _origin(url) == _origin(self.own_url)):
             if self._trusted is None:
                 self._trusted = self._make(None)
             return self._trusted
@@ -115,7 +114,7 @@ class VendorDoor:
         reads = method in ("GET", "HEAD") if is_read is None else is_read
         is_write = self.effect is Effect.WRITE and not reads
         # Credentials go to the connection's own origin only, never to a whole URL elsewhere.
-        own = self.headers if _origin(url) == _origin(self.base_url) or not self.base_url else {}
+        own = self.headers if self._is_own(path, url) else {}
         sent = {**own, **(headers or {})}
         body = _body(json, form, content, sent)
         await self._slot()
@@ -180,6 +179,12 @@ class VendorDoor:
             ) from held
         if self.confirm is not None and perf_counter() - started > _LONG_WAIT_SECONDS:
             await self.confirm()
+
+    def _is_own(self, path: str, url: str) -> bool:
+        """Whether a URL is at the connection's own origin. One made of the base URL and a path that begins with a slash is."""
+        if not self.base_url or path.startswith("/"):
+            return True
+        return _origin(url) == _origin(self.base_url)
 
     async def _send(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from affluent.kit.jsons import JSONValue
 
@@ -14,6 +15,7 @@ _SENSITIVE = re.compile(
     re.IGNORECASE,
 )
 _SHORTEST_SECRET = 6
+_LONGEST_REMEMBERED = 100
 
 
 def redact(value: JSONValue, secrets: Iterable[str] = ()) -> JSONValue:
@@ -32,6 +34,11 @@ def redact_text(text: str, secrets: Iterable[str]) -> str:
 
 def is_sensitive(name: str) -> bool:
     """Whether a field or header of this name holds a secret."""
+    return _is_sensitive(name) if len(name) <= _LONGEST_REMEMBERED else _SENSITIVE.search(name) is not None
+
+
+@lru_cache(maxsize=4096)
+def _is_sensitive(name: str) -> bool:
     return _SENSITIVE.search(name) is not None
 
 
@@ -44,5 +51,5 @@ def _walk(value: JSONValue, secrets: list[str]) -> JSONValue:
     if isinstance(value, list):
         return [_walk(item, secrets) for item in value]
     if isinstance(value, str):
-        return redact_text(value, secrets)
+        return redact_text(value, secrets) if secrets else value
     return value

@@ -195,8 +195,7 @@ def _prepare(connection: sqlite3.Connection, _record: object) -> None:
         "synchronous=FULL",
         "foreign_keys=ON",
         "temp_store=MEMORY",
-        "cache_size=-32000",
-        "mmap_size=268435456",
+        "cache_size=-8000",  # per connection; and no mmap, whose pages would count as this process's memory
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
