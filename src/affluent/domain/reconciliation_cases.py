@@ -81,6 +81,7 @@ def _add_claim(case: Case, claim: Record) -> None:
 
 def _add_sales(case: Case) -> None:
     """The sales behind the commissions: tiers and splits of one sale count once, the same part twice is two sales."""
+    unnamed = case.invoice.currency if case.invoice else "XXX"  # some trackers name none: what we sent is assumed
     parts: dict[str, dict[str, int]] = {}
     firsts: dict[str, list[Record]] = {}
     for commission in case.commissions:
@@ -95,7 +96,7 @@ def _add_sales(case: Case) -> None:
             held.append(commission)
     for sale, commissions in firsts.items():
         for number, commission in enumerate(commissions):
-            basis, currency = int(commission.facts["basis"]), str(commission.facts["basis_currency"])
+            basis, currency = int(commission.facts["basis"]), str(commission.facts.get("basis_currency") or unnamed)
             name = sale if number == 0 else f"{sale}#{number + 1}"
             found = commission._replace(id=name, amount=basis, currency=currency)
             if REGAIN in sale or (basis < 0 and REPAIR not in sale):

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, delete, insert, or_, select, text, updat
 from affluent.domain.reconciliation import Kind, Line, Record
 from affluent.kit import clock
 from affluent.kit.ids import new_id
-from affluent.kit.jsons import canonical, loads
+from affluent.kit.jsons import JSONObject, canonical, loads
 from affluent.store import bulk
 from affluent.store import tables_money as tables
 
@@ -202,10 +202,15 @@ def records(connection: Connection, statement_id: str, *, after: str = "") -> It
     ):
         facts = loads(packed)
         if kind == "commission" and not currency:
-            currency = home  # noqa: PLW2901 - the tracker's own currency, which it does not name
+            currency = _commission_currency(facts, home)  # noqa: PLW2901 - what the tracker does not name
             if facts.get("basis_currency") == "":
                 facts["basis_currency"] = home
         yield Record(kinds[kind], id_, case_id, account_id, amount, currency, at, status, facts)
+
+
+def _commission_currency(facts: JSONObject, home: str) -> str:
+    """The tracker's own currency, else the sale's when nothing was converted, else ISO 4217's code for none."""
+    return home or ("" if facts.get("was_converted") else str(facts.get("basis_currency") or "")) or "XXX"
 
 
 def write_lines(connection: Connection, statement_id: str, lines: Sequence[Line]) -> None:
