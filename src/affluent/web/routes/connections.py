@@ -1,0 +1,207 @@
+"""Connections: added in an app's dialog, and a page each with status, credentials, limit, uses and what may be done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from affluent.services.connection_views import ConnectionView, Use
+from affluent.services.errors import Invalid, NotFound, ServiceError
+from affluent.services.people import Role
+from affluent.web.forms import Form
+from affluent.web.routes.apps import Line, app_page, limit_of, lines, may_edit
+from affluent.web.schema_fields import SchemaField, fields_of, typed
+from affluent.web.site import Site
+from affluent.web.visit import Visit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedBy:
+    """A flow connection that uses a connection."""
+
+    use: Use
+    webhook_url: str
+    """Where the vendor sends its webhooks, when this connection is its trigger's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionPage:
+    """One connection."""
+
+    line: Line
+    fields: tuple[SchemaField, ...]
+    key_help: str
+    own_limit: str
+    """The app's, in words."""
+    uses: tuple[UsedBy, ...]
+    form: Form
+    """What was typed into the one form that was refused."""
+    part: str
+    """Which form that is: name, keys or limit."""
+    dialog: str
+    may_edit: bool
+
+    @property
+    def connection(self) -> ConnectionView:
+        """What it is about."""
+        return self.line.connection
+
+    def form_of(self, part: str) -> Form:
+        """The form of a part of the page: what was typed, or nothing."""
+        return self.form if part == self.part else Form()
+
+
+def routes(site: Site) -> list[Route]:
+    """Everybody may look; developers and administrators may change."""
+    role = Role.DEVELOPER
+    return [
+        site.post("/apps/{app}/connections", add, role=role),
+        site.get("/connections/{connection}", show),
+        site.post("/connections/{connection}/test", test, role=role),
+        site.post("/connections/{connection}/name", rename, role=role),
+        site.post("/connections/{connection}/keys", rotate, role=role),
+        site.post("/connections/{connection}/limit", limit, role=role),
+        site.post("/connections/{connection}/enable", enable, role=role),
+        site.post("/connections/{connection}/disable", disable, role=role),
+        site.post("/connections/{connection}/delete", delete, role=role),
+    ]
+
+
+async def add(visit: Visit) -> Response:
+    """Test and save a new connection. What the vendor refuses is said at the field to blame; what was typed stays."""
+    key, form = visit.path("app"), await visit.form()
+    app = visit.hub.catalog.apps.get(key)
+    if app is None:
+        raise NotFound(f"There is no app {key!r}.")
+    try:
+        made = await visit.hub.connections.create(app=key, name=form.text("name"), fields=dict(typed(form)))
+    except ServiceError as error:
+        form.blame(error, *_known(visit, key))
+        return await app_page(visit, key, form, dialog="add", status=422)
+    return visit.go(f"/connections/{made.id}?new=1", say=f"{app.title} accepted the key. {made.name} is connected.")
+
+
+async def show(visit: Visit) -> Response:
+    """The page."""
+    return await _page(visit, Form())
+
+
+async def test(visit: Visit) -> Response:
+    """Ask the vendor now, and say what it answered."""
+    said = await visit.hub.connections.test(visit.path("connection"))
+    released = " Runs that waited for it go on." if said.ok else ""
+    return visit.go(f"/connections/{said.connection.id}", say=said.message + released)
+
+
+async def rename(visit: Visit) -> Response:
+    """Another name."""
+    form = await visit.form()
+    return await _try(
+        visit, form, "name", lambda one: visit.hub.connections.update(one, name=form.text("name")), say="Renamed."
+    )
+
+
+async def rotate(visit: Visit) -> Response:
+    """Other credentials, tested first; an empty secret keeps the one that is stored."""
+    form = await visit.form()
+    fields = dict(typed(form))
+    say = "The new credentials work and are stored. Runs that waited for them go on."
+    return await _try(visit, form, "keys", lambda one: visit.hub.connections.update(one, fields=fields), say=say)
+
+
+async def limit(visit: Visit) -> Response:
+    """An own request limit; empty gives the app's back."""
+    form = await visit.form()
+
+    async def set_limit(connection_id: str) -> ConnectionView:
+        requests = _whole(form, "limit_requests")
+        seconds = _whole(form, "limit_seconds")
+        return await visit.hub.connections.set_limit(connection_id, requests=requests, seconds=seconds)
+
+    return await _try(visit, form, "limit", set_limit, say="The limit holds from the next request on.")
+
+
+async def enable(visit: Visit) -> Response:
+    """Use it again."""
+    view = await visit.hub.connections.enable(visit.path("connection"))
+    return visit.go(f"/connections/{view.id}", say=f"{view.name} is in use again. Runs that waited for it go on.")
+
+
+async def disable(visit: Visit) -> Response:
+    """Send nothing on it any more."""
+    view = await visit.hub.connections.disable(visit.path("connection"))
+    return visit.go(f"/connections/{view.id}", say=f"Nothing is sent on {view.name} any more; its runs wait.")
+
+
+async def delete(visit: Visit) -> Response:
+    """Remove it, when nothing uses it and its name was typed."""
+    connection, form = await visit.hub.connections.get(visit.path("connection")), await visit.form()
+    try:
+        if not connection.used_by and form.text("confirm").strip() != connection.name:
+            raise Invalid(f"Type {connection.name} to delete it.", field="confirm")
+        await visit.hub.connections.delete(connection.id)
+    except ServiceError as error:
+        form.blame(error, "confirm")
+        return await _page(visit, form, part="delete", dialog="delete", status=422)
+    return visit.go(f"/apps/{connection.app}", say=f"{connection.name} is deleted.")
+
+
+async def _try(
+    visit: Visit, form: Form, part: str, act: Callable[[str], Awaitable[ConnectionView]], *, say: str
+) -> Response:
+    """Do it and show the page; refused, the page shows that part's form again."""
+    before = await visit.hub.connections.get(visit.path("connection"))
+    try:
+        await act(before.id)
+    except ServiceError as error:
+        form.blame(error, *_known(visit, before.app), "limit_requests", "limit_seconds")
+        return await _page(visit, form, part=part, status=422)
+    return visit.go(f"/connections/{before.id}", say=say)
+
+
+async def _page(visit: Visit, form: Form, *, part: str = "", dialog: str = "", status: int = 200) -> Response:
+    connection = await visit.hub.connections.get(visit.path("connection"))
+    app = visit.hub.catalog.apps.get(connection.app)
+    line, uses = await asyncio.gather(lines(visit, (connection,)), _uses(visit, connection))
+    page = ConnectionPage(
+        line=line[0],
+        fields=fields_of(app.credentials.model_json_schema() if app and app.credentials else None),
+        key_help=app.key_help if app else "",
+        own_limit=limit_of(app) if app else "",
+        uses=uses,
+        form=form,
+        part=part,
+        dialog=dialog or visit.query("dialog"),
+        may_edit=may_edit(visit.person),
+    )
+    crumbs = [("Apps", "/apps"), (connection.app_title, f"/apps/{connection.app}"), (connection.name, "")]
+    return await visit.page("connections/show.html", page, section="Apps", crumbs=crumbs, status=status)
+
+
+async def _uses(visit: Visit, connection: ConnectionView) -> tuple[UsedBy, ...]:
+    async def used(use: Use) -> UsedBy:
+        if "trigger" not in use.places:
+            return UsedBy(use=use, webhook_url="")
+        link = await visit.hub.flow_connections.get(use.flow_connection_id)
+        return UsedBy(use=use, webhook_url=link.webhook_url)
+
+    return tuple(await asyncio.gather(*(used(use) for use in connection.used_by)))
+
+
+def _known(visit: Visit, key: str) -> tuple[str, ...]:
+    app = visit.hub.catalog.apps.get(key)
+    names = app.credentials.model_fields if app and app.credentials else {}
+    return ("name", *(f"fields.{name}" for name in names))
+
+
+def _whole(form: Form, name: str) -> int | None:
+    text = form.text(name).strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise Invalid("Must be a whole number.", field=name)
+    return int(text)
