@@ -44,7 +44,7 @@ def _figures(started: Sequence[Process], url: str, sink: Sink, size: Size) -> Fi
     time.sleep(0.2)
     cpu = sum(process.cpu_seconds for process in started) - cpu
     sink.reset()
-    steady = vendor.send(url, _SECRET, prefix="i", count=size.idle, rate=10, tell=True)
+    steady = vendor.send(url, _SECRET, prefix="i", count=size.idle, rate=10, connections=8, tell=True)
     sink.wait_for(size.idle * _CALLS)
     called = sink.first_calls()
     waited = sorted(called[event] - moment for event, moment in steady.moments.items())

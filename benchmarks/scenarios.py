@@ -13,8 +13,10 @@ from benchmarks.product import Hook, Product
 from benchmarks.vendor import Calls, Sent, Sink
 
 _IDLE_PER_SECOND = 10
-_LIMIT = 400
 _CALLS = 2
+_MANY = 64
+_FEW = 8
+"""Connections; at a low rate few, because a server closes one that is idle for five seconds."""
 
 Say = Callable[[str], None]
 Figures = dict[str, float]
@@ -32,8 +34,9 @@ class Size:
     backfill: int
     finished: int
     memory: int
+    limit: int
     limit_seconds: int
-    """The limit is 400 in so many seconds."""
+    """The limit is so many requests in so many seconds."""
 
 
 QUICK = Size(
@@ -45,10 +48,12 @@ QUICK = Size(
     backfill=10_000,
     finished=100_000,
     memory=0,
-    limit_seconds=4,
+    limit=1_000,
+    limit_seconds=10,
 )
 FULL = Size(
     steady=12_000, burst=20_000, runs=20_000, idle=600, backlog=2_000, backfill=10_000, finished=1_000_000, memory=100_000,
+    limit=400,
     limit_seconds=60,
 )  # fmt: skip
 
@@ -79,6 +84,10 @@ class Bench:
             self._backfill(hook)
             self._limit()
             self._old(hook)
+        except Exception as error:
+            for process in self.product.processes:
+                error.add_note(process.output()[-2_000:])
+            raise
         finally:
             self.product.stop()
         return self.figures
@@ -153,12 +162,12 @@ class Bench:
             self.product.stop()
             self.product.start(workers=4)
         hook = self.product.connect("Limited", self.sink.url, steps=1)
-        self.product.limit(hook, requests=_LIMIT, seconds=self.size.limit_seconds)
+        self.product.limit(hook, requests=self.size.limit, seconds=self.size.limit_seconds)
         time.sleep(1.5)  # plans are kept for a second
-        self.sink.reset(requests=_LIMIT, seconds=self.size.limit_seconds)
+        self.sink.reset(requests=self.size.limit, seconds=self.size.limit_seconds)
         self._send(hook, self.size.backlog)
         self.sink.wait_for(self.size.backlog)
-        self.figures |= _use_of_limit(self.sink.arrivals(), self.size.limit_seconds)
+        self.figures |= _use_of_limit(self.sink.arrivals(), self.size)
         self.figures["limit_refused"] = float(self.sink.wait_for(self.size.backlog).refused)
 
     def _old(self, hook: Hook) -> None:
@@ -176,7 +185,15 @@ class Bench:
 
     def _send(self, hook: Hook, count: int, *, rate: float = 0, tell: bool = False) -> Sent:
         prefix = f"e{next(self._prefixes)}"
-        sent = vendor.send(self.product.url + hook.path, hook.secret, prefix=prefix, count=count, rate=rate, tell=tell)
+        sent = vendor.send(
+            self.product.url + hook.path,
+            hook.secret,
+            prefix=prefix,
+            count=count,
+            rate=rate,
+            connections=_FEW if rate == _IDLE_PER_SECOND else _MANY,
+            tell=tell,
+        )
         if sent.accepted != count:
             raise vendor.Stalled(f"{sent.refused} of {count} events were refused.")
         return sent
@@ -213,8 +230,9 @@ class Bench:
         return max(process.resident_megabytes for process in self.product.executing)
 
 
-def _use_of_limit(arrivals: list[float], seconds: float) -> Figures:
+def _use_of_limit(arrivals: list[float], size: Size) -> Figures:
     """How full the whole windows were, and the most that any window held."""
+    seconds = size.limit_seconds
     windows = int((arrivals[-1] - arrivals[0]) / seconds)
     inside = sum(at < arrivals[0] + windows * seconds for at in arrivals)
     peak = start = 0
@@ -222,4 +240,4 @@ def _use_of_limit(arrivals: list[float], seconds: float) -> Figures:
         while arrivals[start] <= at - seconds:
             start += 1
         peak = max(peak, index - start + 1)
-    return {"limit_use": inside / (windows * _LIMIT), "limit_peak": peak / _LIMIT}
+    return {"limit_use": inside / (windows * size.limit), "limit_peak": peak / size.limit}
