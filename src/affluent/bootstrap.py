@@ -26,6 +26,7 @@ from affluent.services.deliveries import Retention
 from affluent.services.duties import Duties, Work
 from affluent.services.events import Events
 from affluent.services.flow_connections import FlowConnections
+from affluent.services.flow_files import FlowFiles
 from affluent.services.flows import Flows
 from affluent.services.gaps import Gaps
 from affluent.services.health import Health
@@ -36,6 +37,7 @@ from affluent.services.polls import BACKFILL, POLL, Polls, Walks
 from affluent.services.preview import Preview
 from affluent.services.pulse import Pulse
 from affluent.services.reconciliation import Reconciliation
+from affluent.services.reconciliation_nightly import Nightly
 from affluent.services.reconciliation_sources import Sources
 from affluent.services.runs import Runs
 from affluent.services.schedules import Schedules
@@ -117,6 +119,7 @@ class Hub:
     syncs: Syncs
     billing: Billing
     reconciliation: Reconciliation
+    nightly: Nightly
     server_url: str
 
     async def open(self) -> None:
@@ -129,6 +132,19 @@ class Hub:
         """Finish what was handed in, then disconnect."""
         await self.network.close()
         await self.database.close()
+
+    @property
+    def files(self) -> FlowFiles:
+        """Use cases of files of flows and connections."""
+        return FlowFiles(
+            database=self.database,
+            catalog=self.catalog,
+            vault=self.vault,
+            plans=self.plans,
+            connections=self.connections,
+            flows=self.flows,
+            flow_connections=self.flow_connections,
+        )
 
     async def authorise(self, secret: str, scope: str) -> TokenView:
         """The token of a secret, when it has the scope; raises Unauthorised or Forbidden."""
@@ -184,6 +200,7 @@ def build(settings: Settings, *, own_url: str) -> Hub:
     bell.listen(dispatcher)
     server_url = settings.public_url.rstrip("/") or own_url
     vendors = Vendors(catalog=catalog, vault=vault, network=network, limiter=limiter, server_url=own_url)
+    reconciliation = Reconciliation(database=database, sources=_sources(catalog, vault, vendors))
     return Hub(
         settings=settings,
         catalog=catalog,
@@ -231,7 +248,10 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         health=Health(database),
         syncs=Syncs(database),
         billing=Billing(database, intake.accept),
-        reconciliation=Reconciliation(database=database, sources=_sources(catalog, vault, vendors)),
+        reconciliation=reconciliation,
+        nightly=Nightly(
+            database=database, reconciliation=reconciliation, intake=intake, zone=settings.reconciliation_zone
+        ),
         server_url=server_url,
     )
 

@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     log_json: bool = Field(False, description="Log as JSON lines instead of readable text.")
     request_timeout_seconds: int = Field(30, ge=1, le=300, description="How long a vendor may take to answer.")
     deliveries_days: int = Field(30, ge=1, le=3650, description="How many days received webhook requests are kept.")
+    reconciliation_zone: str = Field("UTC", description="Time zone of the nightly statement, e.g. Asia/Kolkata.")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest webhook or API body accepted.")
 
     def sqlite_path(self) -> Path:

@@ -11,6 +11,7 @@ from affluent.cli import show
 from affluent.cli.demo import demo
 from affluent.cli.options import DatabaseUrl, DataDir, settings_with
 from affluent.cli.output import console, fail
+from affluent.cli.reconcile import reconcile
 from affluent.cli.run import run
 from affluent.cli.server import address, bind, hold, running, serving
 from affluent.cli.signals import asked_to_stop
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 show.register(app)
 app.command()(demo)
+app.command()(reconcile)
 
 
 def main() -> None:

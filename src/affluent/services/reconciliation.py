@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -31,6 +31,7 @@ _MARGIN = timedelta(days=3)
 REFERRAL = "referral"
 """Kind of the identity that an affiliate tracker gives an account it knows."""
 _LONGEST = timedelta(days=400)
+_EXPORTED = 5_000
 _WAITING = frozenset({Class.WAITING})
 _GOOD = frozenset({Class.MATCHED, Class.NOT_REFERRED, Class.BELOW_MINIMUM, Class.OUTSIDE_PERIOD})
 Progress = Callable[[StatementView], None]
@@ -104,7 +105,7 @@ class Reconciliation:
         """Lines of a class, and where the next page begins. Matched ones are compared anew from the snapshots."""
         _known(names, leg)
         if list(names) == [Class.MATCHED.value]:
-            return await self._matched(statement_id, leg, limit, after)
+            return await self._compared_anew(statement_id, leg, limit, after, only_matched=True)
         number = int(after) if after.isdigit() else 0
 
         def unit(connection: Connection) -> list[Row[Any]]:
@@ -264,14 +265,25 @@ class Reconciliation:
         made.days = [{"day": day, **dict(zip(names, counts, strict=True))} for day, counts in sorted(days.items())]
         return made
 
-    async def _matched(self, statement_id: str, leg: str, limit: int, after: str) -> tuple[list[LineView], str]:
+    async def everything(self, statement_id: str) -> AsyncIterator[Sequence[LineView]]:
+        """All lines, matched ones too, some at a time: for exports. Raises NotFound."""
+        after = ""
+        while True:
+            found, after = await self._compared_anew(statement_id, "", _EXPORTED, after, only_matched=False)
+            yield found
+            if not after:
+                return
+
+    async def _compared_anew(
+        self, statement_id: str, leg: str, limit: int, after: str, *, only_matched: bool
+    ) -> tuple[list[LineView], str]:
         def unit(connection: Connection) -> tuple[list[LineView], str]:
             rules = self._rules(connection, _one(connection, statement_id))
             found: list[LineView] = []
             for item in lines_of(store.records(connection, statement_id, after=after), rules):
                 if len(found) >= limit and found[-1].invoice_id != item.case_id:
                     return found, found[-1].invoice_id
-                if item.name is Class.MATCHED and leg in ("", item.leg):
+                if leg in ("", item.leg) and (item.name is Class.MATCHED or not only_matched):
                     found.append(line(item))
             return found, ""
 

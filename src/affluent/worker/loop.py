@@ -61,9 +61,15 @@ async def requeue_lost(hub: Hub) -> None:
         _log.warning("queued runs again that nobody held", runs=found)
 
 
+async def reconcile(hub: Hub) -> None:
+    """Begin the nightly statement, and go on with those that nobody is at."""
+    await hub.nightly.sweep()
+
+
 _SWEEPS: tuple[tuple[float, Sweep], ...] = (
     (60, settle_unknown),
     (30, requeue_lost),
     (1, attend),
+    (2, reconcile),
     (300, forget_deliveries),
 )

@@ -10,7 +10,18 @@ from fastapi.openapi.utils import get_openapi
 
 from affluent.api.problems import Problem, explain_errors
 from affluent.api.routing import Bounded
-from affluent.api.v1 import apps, connections, duties, events, flow_connections, flows, identities, runs, tokens
+from affluent.api.v1 import (
+    apps,
+    connections,
+    duties,
+    events,
+    flow_connections,
+    flows,
+    identities,
+    reconciliation,
+    runs,
+    tokens,
+)
 from affluent.api.v1.examples import EXAMPLES
 from affluent.api.v1.hub import Services
 from affluent.api.v1.page import page_routes
@@ -25,6 +36,7 @@ _ROUTERS = (
     events.routes,
     runs.routes,
     identities.routes,
+    reconciliation.routes,
     tokens.routes,
 )
 _TITLE = "Affluent API"

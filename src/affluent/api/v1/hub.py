@@ -15,6 +15,7 @@ from affluent.services.flows import Flows
 from affluent.services.identities import Identities
 from affluent.services.polls import Polls
 from affluent.services.preview import Preview
+from affluent.services.reconciliation import Reconciliation
 from affluent.services.runs import Runs
 from affluent.services.tokens import Tokens
 from affluent.settings import Settings
@@ -35,6 +36,7 @@ class Services(Protocol):
     identities: Identities
     duties: Duties
     polls: Polls
+    reconciliation: Reconciliation
 
 
 async def _hub(request: Request) -> Services:

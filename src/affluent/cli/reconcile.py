@@ -1,0 +1,90 @@
+"""`affluent reconcile`: a period's books against each other; the exit code is 1 while something is unexplained."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from affluent.bootstrap import Hub
+from affluent.cli.options import AsJson, DatabaseUrl, DataDir
+from affluent.cli.output import MISUSED, console, errors, fail, say_json, table
+from affluent.cli.show import with_hub
+from affluent.services import reconciliation_csv
+from affluent.services.reconciliation_views import StatementView, money_text
+
+_UNEXPLAINED = 1
+_TOGETHER_SECONDS = 1.0
+
+
+def reconcile(  # noqa: PLR0917 - the options of a command
+    first: Annotated[str, typer.Option("--from", help="First day, e.g. 2026-11-01.")],
+    last: Annotated[str, typer.Option("--to", help="Last day, e.g. 2026-11-30.")],
+    zone: Annotated[str, typer.Option(help="Time zone of the days, e.g. Asia/Kolkata.")] = "UTC",
+    csv: Annotated[Path | None, typer.Option(help="Also write every line to this CSV file.")] = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Compare invoices paid, sales tracked, commissions and payments of a period, to the cent."""
+    days = [_day(first, "--from"), _day(last, "--to")]
+
+    async def work(hub: Hub) -> StatementView:
+        begun = await hub.reconciliation.begin(days[0], days[1], zone=zone, author="command line")
+        done = await hub.reconciliation.run(begun.id, None if as_json else _say_progress)
+        while done.phase in ("reading", "comparing"):  # a vendor asked to wait, or a worker goes on with it
+            await asyncio.sleep(_TOGETHER_SECONDS)
+            await hub.reconciliation.advance()
+            done = await hub.reconciliation.get(begun.id)
+        if csv is not None:
+            with csv.open("w", newline="", encoding="utf-8") as file:
+                file.write(reconciliation_csv.header())
+                async for lines in hub.reconciliation.everything(done.id):
+                    file.write(reconciliation_csv.rows(lines))
+        return done
+
+    found = with_hub(work, data_dir, database_url)
+    if found.phase == "failed":
+        fail(found.sentence)
+    if as_json:
+        say_json(asdict(found))
+    else:
+        _show(found)
+    if any(found.remainder.values()):
+        raise typer.Exit(_UNEXPLAINED)
+
+
+def _show(found: StatementView) -> None:
+    table(
+        f"Statement {found.id}",
+        ["Books", "Class", "Lines", "Ours", "Theirs", "Unexplained"],
+        [
+            [
+                total.leg,
+                total.name,
+                total.count,
+                money_text(total.ours, total.currency),
+                money_text(total.theirs, total.currency),
+                money_text(total.open, total.currency) if total.open else "",
+            ]
+            for total in found.totals
+        ],
+    )
+    for currency, left in found.remainder.items():
+        console.print(f"Unexplained: {money_text(left, currency)}", highlight=False)
+
+
+def _say_progress(found: StatementView) -> None:
+    read = ", ".join(f"{item.app} {item.records}" for item in found.snapshots)
+    errors.print(f"Reading: {read}", highlight=False)
+
+
+def _day(given: str, option: str) -> date:
+    try:
+        return date.fromisoformat(given)
+    except ValueError:
+        fail(f"{option} {given!r} is not a day; write e.g. 2026-11-01.", MISUSED)
