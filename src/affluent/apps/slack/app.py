@@ -31,7 +31,7 @@ app = App(
     credentials=Credentials,
     limit=Limit(requests=1, per_seconds=1),
     faults=dict.fromkeys((302, 403, 404, 410), revoked),
-    glyph="message-square",
+    glyph="hash",
     key_help="In Slack's app settings: Incoming Webhooks, Add New Webhook to Workspace, choose the channel, copy the URL.",
 )
 

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 from starlette.routing import Route
 
-from affluent.sdk import App
+from affluent.sdk import App, Category
 from affluent.services.apps import ActionView, AppDetail, AppView, TriggerView, app_detail, apps
 from affluent.services.connection_views import ConnectionView
 from affluent.services.health import ConnectionHealth
@@ -120,7 +120,7 @@ async def index(visit: Visit) -> Response:
         hub.connections.list(limit=_PAGE, after=after),
         hub.connections.list(status="needs_attention", limit=_PAGE),
     )
-    all_cards = [_card(app, flows, counts.get(app.key, {})) for app in apps(hub.catalog)]
+    all_cards = sorted((_card(app, flows, counts.get(app.key, {})) for app in apps(hub.catalog)), key=_order)
     cards = [card for card in all_cards if _matches(hub.catalog.apps[card.app.key], q)]
     page = AppsPage(
         cards=tuple(card for card in cards if _is_shown(card, shown)),
@@ -215,6 +215,13 @@ async def _flows(visit: Visit) -> dict[str, int]:
 def _card(app: AppView, flows: Mapping[str, int], counts: Mapping[str, int]) -> Card:
     ailing = counts.get("needs_attention", 0)
     return Card(app=app, flows=flows.get(app.key, 0), connected=sum(counts.values()) - ailing, ailing=ailing)
+
+
+def _order(card: Card) -> tuple[bool, bool, int]:
+    """What is connected first, what is built in last, in between by category; by title within these."""
+    categories = [category.value for category in Category]
+    is_connected = card.connected + card.ailing > 0
+    return (not is_connected, not card.app.needs_connection, categories.index(card.app.category))
 
 
 def _is_shown(card: Card, show: str) -> bool:
