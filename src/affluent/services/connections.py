@@ -205,6 +205,11 @@ class Connections:
         await self._database.write(alone(unit))
         self._plans.forget()
 
+    def put(self, connection: Connection, before: Row[Any], changes: dict[str, Any], *, is_local: bool | None) -> None:
+        """Write columns of a connection in the caller's transaction; raises Conflict when it changed meanwhile."""
+        self._change(connection, before, changes, is_local=is_local)
+        on_commit(connection, self._plans.forget)
+
     async def _prove(self, app: App, given: Credentials, connection_id: str, limit: Limit | None = None) -> None:
         try:
             await self._tester.test(app, given, connection_id, limit)

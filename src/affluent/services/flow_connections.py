@@ -68,6 +68,10 @@ class FlowConnections:
         self._server_url = server_url.rstrip("/")
         self._bindings = Bindings(catalog=catalog, vault=vault)
 
+    def places(self, definition: FlowDefinition) -> tuple[dict[str, str], dict[str, str]]:
+        """The places that need a connection and the steps that may use one: step id, or "trigger", → app key."""
+        return self._bindings.needed(definition), self._bindings.optional(definition)
+
     async def create(
         self,
         *,
@@ -78,36 +82,72 @@ class FlowConnections:
         enabled: bool = True,
     ) -> NewHookSecret:
         """Switch a flow on. Raises NotFound, Invalid (name, bindings.<place>, inputs.<key>), Conflict on doubled money."""
-        name, link_id, now = checked_name(name), new_id("fco"), clock.now()
-        secret = ""
+        return await self._database.write(
+            alone(
+                lambda connection: self.add(
+                    connection,
+                    flow_id=flow_id,
+                    name=name,
+                    bindings=bindings or {},
+                    inputs=inputs or {},
+                    enabled=enabled,
+                )
+            )
+        )
 
-        def unit(connection: Connection) -> FlowConnectionView:
-            nonlocal secret
-            definition = _definition(connection, flow_id)
-            bound = self._bindings.checked(connection, definition, bindings or {})
-            asked = checked_inputs(definition, inputs or {})
-            columns = self._bindings.trigger_columns(connection, definition, bound, link_id)
-            if enabled:
-                self._refuse_doubled_money(connection, link_id, definition, bound, columns)
-            if self._has_own_secret(definition):
-                secret = secrets.token_urlsafe(32)
-            values = {
-                "id": link_id,
-                "flow_id": flow_id,
-                "name": name,
-                "bindings": bound,
-                "inputs": asked,
-                "enabled": enabled,
-                "hook_token": secrets.token_urlsafe(24),
-                "hook_secrets": self._sealed(link_id, [secret]) if secret else None,
-                "created_at": now,
-                "updated_at": now,
-            }
-            store.add(connection, values | columns)
-            return self._show(connection, link_id)
+    def add(
+        self,
+        connection: Connection,
+        *,
+        flow_id: str,
+        name: str,
+        bindings: Mapping[str, str],
+        inputs: JSONObject,
+        enabled: bool,
+    ) -> NewHookSecret:
+        """As create, in the caller's transaction."""
+        name, link_id, now, secret = checked_name(name), new_id("fco"), clock.now(), ""
+        definition = _definition(connection, flow_id)
+        bound = self._bindings.checked(connection, definition, bindings)
+        asked = checked_inputs(definition, inputs)
+        columns = self._bindings.trigger_columns(connection, definition, bound, link_id)
+        if enabled:
+            self._refuse_doubled_money(connection, link_id, definition, bound, columns)
+        if self._has_own_secret(definition):
+            secret = secrets.token_urlsafe(32)
+        values = {
+            "id": link_id,
+            "flow_id": flow_id,
+            "name": name,
+            "bindings": bound,
+            "inputs": asked,
+            "enabled": enabled,
+            "hook_token": secrets.token_urlsafe(24),
+            "hook_secrets": self._sealed(link_id, [secret]) if secret else None,
+            "created_at": now,
+            "updated_at": now,
+        }
+        store.add(connection, values | columns)
+        return NewHookSecret(flow_connection=self._show(connection, link_id), hook_secret=secret)
 
-        view = await self._database.write(alone(unit))
-        return NewHookSecret(flow_connection=view, hook_secret=secret)
+    def put(
+        self,
+        connection: Connection,
+        flow_connection_id: str,
+        *,
+        bindings: Mapping[str, str],
+        inputs: JSONObject,
+        enabled: bool,
+    ) -> None:
+        """Bindings, inputs and whether it is enabled, all at once, in the caller's transaction. Raises as create."""
+        row = _found(connection, flow_connection_id)
+        definition = FlowDefinition.model_validate(row.definition)
+        bound = self._bindings.checked(connection, definition, bindings)
+        columns = self._bindings.trigger_columns(connection, definition, bound, row.id)
+        if enabled:
+            self._refuse_doubled_money(connection, row.id, definition, bound, columns)
+        values = {"bindings": bound, "inputs": checked_inputs(definition, inputs), "enabled": enabled, **columns}
+        store.change(connection, row.id, {**values, "updated_at": clock.now()})
 
     async def list(
         self,

@@ -195,6 +195,21 @@ class Flows:
 
         await self._database.write(alone(unit))
 
+    def put(self, connection: Connection, flow_id: str, definition: FlowDefinition, *, author: str) -> Sequence[str]:
+        """Publish a definition in the caller's transaction, as a new private flow without an id; returns what needs attention.
+
+        Raises Invalid with all problems, Conflict for a shipped flow.
+        """
+        draft, now = definition.model_dump(mode="json"), clock.now()
+        valid = self._valid(draft)
+        if flow_id:
+            _editable(connection, flow_id)
+        else:
+            flow_id = new_id("flo")
+            values = {"id": flow_id, "key": None, "visibility": Visibility.PRIVATE.value, "version": 0}
+            store.add(connection, {**values, **_facts(draft), "created_at": now, "updated_at": now})
+        return self._publish(connection, flow_id, valid, author=author, note="From a file.", now=now)
+
     def _valid(self, draft: JSONObject) -> FlowDefinition:
         errors = [problem for problem in check_draft(draft, self._catalog) if problem.is_error]
         if errors:

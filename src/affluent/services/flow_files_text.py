@@ -1,0 +1,116 @@
+"""Files of flows as text: YAML that says one thing only, read strictly and written to be read by people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from affluent.kit.jsons import MAX_DEPTH
+from affluent.services.errors import Invalid
+from affluent.services.flow_files_model import FlowFile
+from affluent.services.validation import problems_of
+
+_HEAD = "# yaml-language-server: $schema=flow-file.schema.json\n"
+_LARGEST = 4_194_304
+_LONG = 90
+_LINES = re.compile(r"[!-~](?:[ -~]*[!-~])?(?:\n+[!-~](?:[ -~]*[!-~])?)+")
+"""Text of several lines that a block can hold as it is; anything odder is quoted."""
+_WORDS = re.compile(r"[!-~]+(?: [!-~]+)*")
+
+
+def read(texts: Sequence[tuple[str, str]]) -> FlowFile:
+    """Several files, each a name and a text, as one. Raises Invalid, whose message names the file and the place."""
+    parts = [_read(name, text) for name, text in texts]
+    return FlowFile(
+        connections=tuple(item for part in parts for item in part.connections),
+        flows=tuple(item for part in parts for item in part.flows),
+        flow_connections=tuple(item for part in parts for item in part.flow_connections),
+    )
+
+
+def write(file: FlowFile) -> str:
+    """The text of a file; what is as usual is left out."""
+    said = file.model_dump(mode="json", exclude_defaults=True)
+    said = {"affluent": file.affluent, **said}
+    return _HEAD + yaml.dump(said, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
+def _read(name: str, text: str) -> FlowFile:
+    if len(text) > _LARGEST:
+        raise Invalid(f"{name}: a file has at most {_LARGEST} characters; this one has {len(text)}.")
+    try:
+        said = yaml.load(text, Loader=_Loader)  # noqa: S506 - a stricter kind of the safe loader
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
+        raise Invalid(f"{name}{where}: this is not the YAML that we take: {reason}.") from error
+    except RecursionError as error:
+        raise Invalid(f"{name}: nested deeper than {MAX_DEPTH} levels.") from error
+    try:
+        return FlowFile.model_validate(said if said is not None else {})
+    except ValidationError as error:
+        problems = [
+            (field, f"{name}: {field}: {message}" if field else f"{name}: {message}")
+            for field, message in problems_of(error)
+        ]
+        raise Invalid(problems[0][1], field=problems[0][0], problems=problems) from error
+
+
+class _Loader(yaml.SafeLoader):
+    """Text stays text (no dates, no yes and no), no key twice, no aliases."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401 - PyYAML's own types
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.MarkedYAMLError(problem="aliases are not used here", problem_mark=self.peek_event().start_mark)  # type: ignore[no-untyped-call]  # PyYAML's stubs leave it out
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:  # noqa: ANN401, FBT001, FBT002 - PyYAML's own signature
+        seen: set[str] = set()
+        for key, _value in node.value:
+            if key.tag != "tag:yaml.org,2002:str":
+                raise yaml.MarkedYAMLError(
+                    problem=f"the name {key.value!r} must be text: quote it", problem_mark=key.start_mark
+                )
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"{key.value!r} is there twice", problem_mark=key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+
+_CORE = {
+    letter: [
+        (tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":bool", ":merge", ":value"))
+    ]
+    for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.yaml_implicit_resolvers = _CORE
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), ["t", "f"])
+
+
+class _Dumper(yaml.SafeDumper):
+    """Lines of their own for items, blocks for long texts."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ANN401, ARG002 - PyYAML's own signature
+        return True
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - PyYAML's own signature
+        super().increase_indent(flow, indentless=False)
+
+    def write_single_quoted(self, text: str, split: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002 - PyYAML's own signature
+        super().write_single_quoted(text, split=False)
+
+    def write_double_quoted(self, text: str, split: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002 - PyYAML's own signature
+        super().write_double_quoted(text, split=False)
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
+    style = "|" if _LINES.fullmatch(value) else ">" if len(value) > _LONG and _WORDS.fullmatch(value) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Dumper.add_representer(str, _text)
