@@ -32,6 +32,7 @@ from affluent.services.gaps import Gaps
 from affluent.services.health import Health
 from affluent.services.hooks import Hooks
 from affluent.services.identities import Identities
+from affluent.services.ledger import LEDGER, Ledgers
 from affluent.services.people import People
 from affluent.services.polls import BACKFILL, POLL, Polls, Walks
 from affluent.services.preview import Preview
@@ -49,6 +50,7 @@ from affluent.services.webhook_registration import WebhookRegistration
 from affluent.settings import Settings
 from affluent.store import schema
 from affluent.store.database import Database
+from affluent.store.ledger import Sealer
 from affluent.store.open import open_database
 from affluent.vault import keys
 from affluent.vault.envelope import Vault
@@ -120,6 +122,7 @@ class Hub:
     billing: Billing
     reconciliation: Reconciliation
     nightly: Nightly
+    ledgers: Ledgers
     server_url: str
 
     async def open(self) -> None:
@@ -178,6 +181,7 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         value=settings.master_key.get_secret_value(), path=settings.master_key_file or settings.data_dir / "master.key"
     )
     is_shared = database.dialect == "postgresql"
+    database.sealer = Sealer(vault.derive(LEDGER), vault.current).seal
     queue = _queue(database)
     bell, fair = Doorbell(), FairClock()
     network = Network(
@@ -249,6 +253,7 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         syncs=Syncs(database),
         billing=Billing(database, intake.accept),
         reconciliation=reconciliation,
+        ledgers=Ledgers(database=database, vault=vault),
         nightly=Nightly(
             database=database, reconciliation=reconciliation, intake=intake, zone=settings.reconciliation_zone
         ),

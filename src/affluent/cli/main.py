@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from affluent.bootstrap import Hub, build
-from affluent.cli import show
+from affluent.cli import audit, keys, show, users
 from affluent.cli.demo import demo
+from affluent.cli.ledger import ledger
 from affluent.cli.options import DatabaseUrl, DataDir, settings_with
 from affluent.cli.output import console, fail
 from affluent.cli.reconcile import reconcile
@@ -27,8 +28,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 show.register(app)
+for group in (audit, keys, users):
+    group.register(app)
 app.command()(demo)
 app.command()(reconcile)
+app.add_typer(ledger, name="ledger")
 
 
 def main() -> None:

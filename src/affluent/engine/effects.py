@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from affluent.domain.run import SETTLED_AS_DONE, Fate, RunState
 from affluent.kit.clock import from_micros, now, to_micros
 from affluent.kit.jsons import JSONValue, dumps, loads
-from affluent.store import bulk, tables
+from affluent.store import bulk, ledger, tables
 from affluent.store.bulk import Row
 
 _COLUMNS = [column.name for column in tables.effects.columns]
@@ -66,6 +66,7 @@ def intend(connection: Connection, intents: Sequence[Intent]) -> list[Standing]:
             returning=("key",),
         )
     }
+    ledger.intended(connection, sorted(new))
     old = _locked(connection, [key for key in wanted if key not in new])
     taken: dict[str, str] = {}
     standings = [_standing(intent, old, taken) if intent.row["run_id"] in held else LOST for intent in intents]
@@ -157,6 +158,7 @@ def send_again(connection: Connection, rows: Sequence[Row]) -> list[None]:
         by=("key",),
         columns=("sent", "fate", "run_id", "position", "input", "updated_at"),
     )
+    ledger.intended(connection, [row["key"] for row in rows])
     return [None] * len(rows)
 
 

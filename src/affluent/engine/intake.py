@@ -15,7 +15,7 @@ from affluent.engine.queue import Queue
 from affluent.kit import clock
 from affluent.kit.ids import new_id
 from affluent.kit.jsons import JSONObject, dumps
-from affluent.store import bulk, tables
+from affluent.store import bulk, ledger, tables
 from affluent.store.database import on_commit
 
 _EVENT_COLUMNS = [column.name for column in tables.events.columns]
@@ -62,6 +62,7 @@ class Intake:
                 returning=("id",),
             )
         }
+        ledger.accepted(connection, [row for row in rows.values() if row["id"] in fresh])
         known = self._known(connection, [key for key, row in rows.items() if row["id"] not in fresh])
         runs: list[bulk.Row] = []
         answers: list[Accepted] = []
@@ -104,6 +105,7 @@ class Intake:
             placed.append({**run, "ready": run["ordering_key"] not in busy})
             busy.add(run["ordering_key"])
         bulk.insert(connection, tables.runs, placed, columns=_RUN_COLUMNS)
+        ledger.queued(connection, placed)
         self._queue.put(connection, [run for run in placed if run["ready"]])
         on_commit(connection, self._wake)
 

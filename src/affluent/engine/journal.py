@@ -15,7 +15,7 @@ from affluent.domain.run import FINISHED, RunState
 from affluent.engine.queue import Queue
 from affluent.kit import clock
 from affluent.kit.jsons import dumps
-from affluent.store import bulk, tables
+from affluent.store import bulk, ledger, tables
 from affluent.store.bulk import Row
 from affluent.store.database import on_commit
 
@@ -109,6 +109,8 @@ class Journal:
         effects = _last_of(held, "effects", ("key",))
         kept = [name for name in _EFFECT if name not in ("key", "created_at")]
         bulk.insert(connection, tables.effects, effects, columns=_EFFECT, unique=("key",), update=kept)
+        ledger.settled(connection, effects)
+        ledger.moved(connection, [(entry.run_id, entry.state.value) for entry in held if entry.state in FINISHED])
         identities = _last_of(held, "identities", ("account_id", "connection_id", "kind"))
         bulk.insert(
             connection,
@@ -167,9 +169,10 @@ class Journal:
             return
         sql = text(
             "UPDATE runs SET state = 'cancelled', finished_at = :now, sentence = 'Cancelled by a person.', waits_for = ''"
-            f" WHERE cancel AND finished_at IS NULL AND id IN {bulk.each(connection.dialect.name)} RETURNING ordering_key"
+            f" WHERE cancel AND finished_at IS NULL AND id IN {bulk.each(connection.dialect.name)} RETURNING ordering_key, id"
         )
-        rows = connection.execute(sql, {"keys": dumps(waits), "now": clock.to_micros(clock.now())})
+        rows = connection.execute(sql, {"keys": dumps(waits), "now": clock.to_micros(clock.now())}).all()
+        ledger.moved(connection, [(row.id, RunState.CANCELLED.value) for row in rows])
         keys = sorted(row[0] for row in rows)
         self._queue.lock(connection, keys)
         self.release(connection, keys)

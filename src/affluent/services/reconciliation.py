@@ -21,7 +21,7 @@ from affluent.services.errors import Conflict, Invalid, NotFound, ServiceError
 from affluent.services.reconciliation_claims import Claims
 from affluent.services.reconciliation_sources import JOURNAL_APP, WORKSPACE_APP, Sources, rows_of
 from affluent.services.reconciliation_views import LineView, StatementView, line, line_of, statement
-from affluent.store import bulk, tables, tables_billing
+from affluent.store import bulk, ledger, tables, tables_billing
 from affluent.store import snapshots as store
 from affluent.store.configuration import alone
 from affluent.store.database import Database
@@ -84,7 +84,7 @@ class Reconciliation:
             await self._read_books(statement_id, lease, progress)
             await self._add_late_invoices(statement_id)
             await self._add_claims(statement_id, lease)
-            await self._compare(statement_id, lease)
+            await self.compare(statement_id, lease)
         except (AppError, ServiceError) as error:
             again = isinstance(error, Retry)
             values = {"sentence": error.message, "leased_until": clock.now() + timedelta(minutes=1) if again else None}
@@ -225,13 +225,16 @@ class Reconciliation:
                 return
             after = following
 
-    async def _compare(self, statement_id: str, lease: int) -> None:
+    async def compare(self, statement_id: str, lease: int) -> None:
+        """Compare the snapshots that were taken, under a lease; `run` does it when everything is read."""
         compared = await self._database.read(lambda connection: self._compared(connection, statement_id))
 
         def unit(connection: Connection) -> None:
             _still(connection, statement_id, lease)
             store.write_lines(connection, statement_id, compared.lines)
             totals = compared.totals()
+            digest = _digest(statement_id, compared.lines, totals)
+            ledger.taken(connection, statement_id, digest)
             store.change(
                 connection,
                 statement_id,
@@ -240,7 +243,7 @@ class Reconciliation:
                 totals=totals,
                 days=compared.days,
                 remainder=dict(compared.sums.remainder()),
-                digest=_digest(statement_id, compared.lines, totals),
+                digest=digest,
                 done_at=clock.now(),
                 leased_until=None,
             )

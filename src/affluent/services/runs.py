@@ -24,7 +24,7 @@ from affluent.services import run_forecasts
 from affluent.services.errors import Conflict, NotFound
 from affluent.services.run_forecasts import Forecast
 from affluent.services.run_views import Cause, RunDetail, RunView, detail, money, view
-from affluent.store import bulk, tables
+from affluent.store import bulk, ledger, tables
 from affluent.store import runs as store
 from affluent.store.database import Database, on_commit
 from affluent.store.runs import RunFilter
@@ -154,6 +154,7 @@ class Runs:
             raise Conflict(
                 f"This run is {row.state}; only a failed, unknown, cancelled, paused or waiting run can be resumed."
             )
+        ledger.moved(connection, [(run_id, ledger.OPEN)])
         values = {"state": "queued", "due_at": clock.now(), "tries": 0, "first_failed_at": None, "finished_at": None}
         connection.execute(
             update(tables.runs)
@@ -214,6 +215,7 @@ class Runs:
         if state is RunState.RUNNING:
             connection.execute(update(tables.runs).where(tables.runs.c.id == run_id).values(cancel=True))
             return
+        ledger.moved(connection, [(run_id, RunState.CANCELLED.value)])
         connection.execute(
             update(tables.runs)
             .where(tables.runs.c.id == run_id)

@@ -28,6 +28,8 @@ class Database(ABC):
     """One of the two stores. `dialect` is "sqlite" or "postgresql"."""
 
     dialect: str
+    sealer: Unit[None] | None = None
+    """Called at the end of every writing transaction, before it commits: seals the ledger."""
 
     @abstractmethod
     async def read(self, unit: Unit[T]) -> T:
@@ -56,6 +58,10 @@ class Database(ABC):
     @abstractmethod
     def transactions(self) -> int:
         """How many write transactions this process has committed; the bench reports it per run."""
+
+
+NOTES = "ledger"
+"""Where a transaction keeps what it has to seal."""
 
 
 def on_commit(connection: Connection, callback: Callable[[], None]) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from affluent.kit import crash
-from affluent.store.database import Database, I, Processor, R, StoreUnavailable, T, Unit, committed
+from affluent.store.database import NOTES, Database, I, Processor, R, StoreUnavailable, T, Unit, committed
 
 _LINGER_SECONDS = 0.002
 _LARGEST_GROUP = 512
@@ -70,7 +70,11 @@ class PostgresDatabase(Database):
     async def _transact(self, unit: Unit[T]) -> tuple[T, list[Callable[[], None]]]:
         def run(connection: Connection) -> tuple[T, list[Callable[[], None]]]:
             connection.info.pop("on_commit", None)
-            return unit(connection), committed(connection)
+            connection.info.pop(NOTES, None)
+            answer = unit(connection)
+            if self.sealer is not None:
+                self.sealer(connection)
+            return answer, committed(connection)
 
         for chances in reversed(range(_CHANCES)):
             try:

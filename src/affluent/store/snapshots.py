@@ -13,7 +13,7 @@ from affluent.domain.reconciliation import Kind, Line, Record
 from affluent.kit import clock
 from affluent.kit.ids import new_id
 from affluent.kit.jsons import JSONObject, canonical, loads
-from affluent.store import bulk
+from affluent.store import bulk, ledger
 from affluent.store import tables_money as tables
 
 S, N, R, L = tables.statements, tables.snapshots, tables.snapshot_records, tables.statement_lines
@@ -133,6 +133,8 @@ def keep(connection: Connection, snapshot: Row[Any], rows: Sequence[bulk.Row], c
         "records": N.c.records + len(new),
         "digest": "" if more else digest_of(connection, snapshot.id),
     }
+    if not more:
+        ledger.taken(connection, snapshot.id, str(values["digest"]))
     connection.execute(update(N).where(N.c.id == snapshot.id).values(**values, updated_at=clock.now(), sentence=""))
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import OperationalError
 
 from affluent.kit import crash
-from affluent.store.database import Database, I, Processor, R, StoreUnavailable, T, Unit, committed
+from affluent.store.database import NOTES, Database, I, Processor, R, StoreUnavailable, T, Unit, committed
 
 _LINGER_SECONDS = 0.002
 _LARGEST_GROUP = 512
@@ -122,6 +122,7 @@ class SqliteDatabase(Database):
             answers = self._transact(connection, jobs)
         except Exception as error:  # noqa: BLE001 - handed to whoever waits for the job
             connection.info.pop("on_commit", None)
+            connection.info.pop(NOTES, None)
             if len(jobs) == 1:
                 self._answer([(jobs[0], None, _translated(error))], [])
                 return
@@ -142,6 +143,9 @@ class SqliteDatabase(Database):
             for processor, members in grouped.items():
                 results = processor(connection, [member.item for member in members])
                 answers += [(member, result, None) for member, result in zip(members, results, strict=True)]
+            if self.sealer is not None:
+                self.sealer(connection)
+            connection.info.pop(NOTES, None)
             crash.point("commit.before")
         crash.point("commit.after")
         self._transactions += 1
@@ -164,7 +168,7 @@ class SqliteDatabase(Database):
 
 
 def _run_unit(connection: Connection, job: _Job, unit: Unit[Any]) -> tuple[_Job, Any, Exception | None]:
-    kept = len(connection.info.get("on_commit", []))
+    kept, noted = len(connection.info.get("on_commit", [])), len(connection.info.get(NOTES, []))
     savepoint = connection.begin_nested()
     try:
         result = unit(connection)
@@ -173,6 +177,7 @@ def _run_unit(connection: Connection, job: _Job, unit: Unit[Any]) -> tuple[_Job,
     except Exception as error:  # noqa: BLE001 - handed to whoever waits for the unit
         savepoint.rollback()
         del connection.info.get("on_commit", [])[kept:]
+        del connection.info.get(NOTES, [])[noted:]
         return job, None, error
     savepoint.commit()
     return job, result, None

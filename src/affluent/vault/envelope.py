@@ -11,6 +11,8 @@ from collections.abc import Mapping
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 _VERSION = 1
 _NONCE = 12
@@ -35,6 +37,13 @@ class Vault:
     def current(self) -> str:
         """Id of the master key that seals."""
         return self._current
+
+    def derive(self, purpose: str, key_id: str = "") -> bytes:
+        """A key of 32 bytes for one purpose, of the current master key or a named one; raises CannotOpen without it."""
+        master = self._keys.get(key_id or self._current)
+        if master is None:
+            raise CannotOpen(f"The master key {key_id!r} is not available.")
+        return HKDF(algorithm=SHA256(), length=32, salt=None, info=f"affluent {purpose}".encode()).derive(master)
 
     def seal(self, plain: bytes, context: str) -> bytes:
         """Encrypt for one row."""

@@ -1,0 +1,63 @@
+"""`affluent ledger`: prove that no event, run or effect was altered, and that everything accepted is accounted for."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from affluent.cli.options import AsJson, DatabaseUrl, DataDir
+from affluent.cli.output import FAILED, MISUSED, console, errors, fail, say_json
+from affluent.cli.show import with_hub
+from affluent.services.reconciliation_views import money_text
+
+ledger = typer.Typer(help="The ledger: what was accepted and what became of it.", no_args_is_help=True)
+
+
+@ledger.callback()
+def _group() -> None:
+    """Keep the sub-command's name."""
+
+
+@ledger.command("verify")
+def verify(
+    head: Annotated[
+        list[str] | None, typer.Option(help="chain=hash that an earlier verification printed; it must still be there.")
+    ] = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Recompute every chain and compare every row; exit code 1 when anything was altered."""
+    given = dict(_pair(item) for item in head or ())
+    found = with_hub(lambda hub: hub.ledgers.verify(given), data_dir, database_url)
+    if as_json:
+        say_json({**asdict(found), "is_sound": found.is_sound})
+    else:
+        for problem in found.problems:
+            errors.print(f"[red]altered:[/red] {problem}", highlight=False)
+        runs = found.runs
+        console.print(
+            f"{runs.accepted} runs accepted = {runs.applied} applied + {runs.explained} explained"
+            f" + {runs.waiting} waiting + {runs.parked} parked",
+            highlight=False,
+        )
+        for currency, money in found.money.items():
+            parts = [
+                money_text(getattr(money, name), currency) for name in ("applied", "explained", "waiting", "parked")
+            ]
+            console.print(f"{money_text(money.accepted, currency)} = {' + '.join(parts)}", highlight=False)
+        for chain, last in found.heads.items():
+            console.print(f"Head {chain}={last}", highlight=False)
+        verdict = "Sound." if found.is_sound else f"{found.problem_count} problems."
+        console.print(f"{found.blocks} sealed commits, {found.notes} rows. {verdict}", highlight=False)
+    if not found.is_sound:
+        raise typer.Exit(FAILED)
+
+
+def _pair(given: str) -> tuple[str, str]:
+    chain, equals, last = given.partition("=")
+    if not equals:
+        fail(f"--head {given!r} is not chain=hash.", MISUSED)
+    return chain, last
