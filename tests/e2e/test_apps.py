@@ -47,7 +47,7 @@ def test_firstpromoter_says_which_field_is_wrong_and_takes_the_right_key(tab: Ta
     page.get_by_label("App link name").fill("FirstPromoter twin")
     page.get_by_label("FirstPromoter API key").fill("wrong")
     page.get_by_label("Account ID").fill("demo-account")
-    page.get_by_text("Base URL", exact=True).first.click()
+    page.get_by_role("dialog").get_by_text("Base URL", exact=True).first.click()
     page.get_by_role("textbox", name="Base URL").fill(f"{server.twins_url}/firstpromoter/api/v2")
     page.get_by_role("button", name="Test and save").click()
     expect(page.get_by_label("FirstPromoter API key")).to_have_attribute("aria-invalid", "true")

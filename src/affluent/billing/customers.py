@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, or_, select
 
 from affluent.billing import accounts, events, reading, settings
 from affluent.billing.errors import Refused, Taken
@@ -75,8 +75,7 @@ class Customers:
         """Customers, newest first. `search`: part of id, name or e-mail, or the whole id of an account."""
         conditions = [column == value for column, value in ((C.c.id, customer_id), (C.c.status, status)) if value]
         if search:
-            owners = select(tables.accounts.c.customer_id).where(tables.accounts.c.id == search)
-            conditions.append(or_(C.c.search.contains(search.lower(), autoescape=True), C.c.id.in_(owners)))
+            conditions.append(found_by(search))
 
         def unit(connection: Connection) -> Slice[Customer]:
             rows = store.page(connection, C, *conditions, key=C.c.key, limit=limit, after=after)
@@ -145,6 +144,12 @@ class Customers:
             return contact_of(store.add(connection, P, values)), ()
 
         return await self._ledger.change(unit)
+
+
+def found_by(search: str) -> ColumnElement[bool]:
+    """The condition of a search: part of id, name or e-mail, or the whole id of an account."""
+    owners = select(tables.accounts.c.customer_id).where(tables.accounts.c.id == search)
+    return or_(C.c.search.contains(search.lower(), autoescape=True), C.c.id.in_(owners))
 
 
 def contact_of(row: Row[Any]) -> Contact:

@@ -11,6 +11,7 @@ from affluent.billing.accounts import Accounts
 from affluent.billing.aliases import Aliases
 from affluent.billing.credits import Credits
 from affluent.billing.customers import Customers, contact_of
+from affluent.billing.directory import Directory
 from affluent.billing.events import Accept
 from affluent.billing.invoices import Invoices
 from affluent.billing.ledger import Ledger
@@ -34,6 +35,7 @@ class Billing:
     def __init__(self, database: Database, accept: Accept) -> None:
         ledger = self._ledger = Ledger(database, accept)
         self.customers = Customers(ledger)
+        self.directory = Directory(ledger)
         self.accounts = Accounts(ledger)
         self.aliases = Aliases(ledger)
         self.settings = Settings(ledger)

@@ -58,7 +58,8 @@ def _table(lines: list[str]) -> Markup:
         for row in rows[1:]
     )
     return Markup(
-        '<div class="tbl-wrap"><table class="tbl"><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'
+        '<div class="tbl-wrap" tabindex="0" role="region" aria-label="Table"><table class="tbl">'
+        "<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
     ).format(head, body)
 
 

@@ -1,0 +1,224 @@
+"""An account: overview, its ids in every system with its settings, and the timeline of all that was synced for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from affluent.billing.errors import Missing
+from affluent.billing.schemas import NewSetting, SettingChange
+from affluent.billing.views import AccountDetail
+from affluent.services.identities import IdentityView
+from affluent.services.syncs import Happening
+from affluent.web.billing_forms import blaming, may_write, require_writer
+from affluent.web.forms import Form
+from affluent.web.site import Site
+from affluent.web.visit import Crumb, Visit
+
+_PAGE, _NEWEST = 25, 5
+TABS = (
+    ("Overview", ""),
+    ("Settings", "/settings"),
+    ("Price plans", "/plans"),
+    ("Invoices", "/invoices"),
+    ("Timeline", "/timeline"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What every tab of an account shows around it. `detail` is None for one that another server keeps."""
+
+    account_id: str
+    detail: AccountDetail | None
+    tab: str
+    may_write: bool
+
+    @property
+    def address(self) -> str:
+        """Of the overview."""
+        return f"/accounts/{quote(self.account_id)}"
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.detail.account.name if self.detail else self.account_id
+
+    @property
+    def tabs(self) -> list[tuple[str, str, str]]:
+        """The tabs; without the workspace's own ones for an account that is not in it."""
+        shown = TABS if self.detail else (TABS[1], TABS[-1])
+        return [(text, self.address + path, "") for text, path in shown]
+
+    @property
+    def crumbs(self) -> list[Crumb]:
+        """Where it is."""
+        if self.detail is None:
+            return [("Customers", "/customers"), (self.account_id, "")]
+        customer = self.detail.customer
+        return [("Customers", "/customers"), (customer.name, f"/customers/{quote(customer.id)}"), (self.name, "")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverviewPage:
+    """The first tab."""
+
+    frame: Frame
+    happenings: tuple[Happening, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """One system's id of the account."""
+
+    identity: IdentityView
+    app_title: str
+    connection: str
+    """Name of the connection; empty when it is gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsPage:
+    """Ids and settings."""
+
+    frame: Frame
+    known: tuple[Known, ...]
+    form: Form
+    part: str
+    """Which form was refused: new, or the full id of a setting."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelinePage:
+    """All that was synced."""
+
+    frame: Frame
+    happenings: tuple[Happening, ...]
+    older: str
+    newer: str
+
+
+def routes(site: Site) -> list[Route]:
+    """Everybody may look; everybody but analysts may change."""
+    return [
+        site.get("/accounts/{account}", overview),
+        site.get("/accounts/{account}/settings", settings),
+        site.post("/accounts/{account}/settings", add_setting),
+        site.post("/accounts/{account}/settings/{setting}", change_setting),
+        site.post("/accounts/{account}/settings/{setting}/delete", delete_setting),
+        site.get("/accounts/{account}/timeline", timeline),
+    ]
+
+
+async def overview(visit: Visit) -> Response:
+    """Plan, money and the newest of everything."""
+    frame = await frame_of(visit, "Overview")
+    if frame.detail is None:
+        return visit.go(f"{frame.address}/timeline")
+    found = await visit.hub.syncs.timeline(frame.account_id, limit=_NEWEST)
+    page = OverviewPage(frame=frame, happenings=found.items)
+    return await visit.page("accounts/overview.html", page, section="Customers", crumbs=frame.crumbs)
+
+
+async def settings(visit: Visit) -> Response:
+    """Every system's id of the account, and its settings."""
+    return await _settings(visit, Form())
+
+
+async def add_setting(visit: Visit) -> Response:
+    """Keep one more setting."""
+    require_writer(visit)
+    form = await visit.form()
+    body = {
+        "entityType": "ACCOUNT",
+        "entityId": visit.path("account"),
+        "id": form.text("id").strip(),
+        "value": form.text("value"),
+        "namespace": form.text("namespace").strip() or "USER",
+        "name": form.text("name").strip() or form.text("id").strip(),
+        "dataType": "STRING",
+    }
+    with blaming(form, {"id": "id", "value": "value", "namespace": "namespace", "name": "name"}):
+        made = await visit.hub.billing.settings.create(NewSetting.model_validate(body))
+        return _to_settings(visit, f"{made.id} is kept.")
+    return await _settings(visit, form, part="new", status=422)
+
+
+async def change_setting(visit: Visit) -> Response:
+    """Another value of a setting."""
+    require_writer(visit)
+    form, full_id = await visit.form(), _own(visit)
+    with blaming(form, {"value": "value"}):
+        change = SettingChange.model_validate({"value": form.text("value")})
+        setting = await visit.hub.billing.settings.change(full_id, change)
+        return _to_settings(visit, f"{setting.id} is saved.")
+    return await _settings(visit, form, part=full_id, status=422)
+
+
+async def delete_setting(visit: Visit) -> Response:
+    """Remove a setting."""
+    require_writer(visit)
+    await visit.hub.billing.settings.delete(_own(visit))
+    return _to_settings(visit, "The setting is removed.")
+
+
+async def timeline(visit: Visit) -> Response:
+    """Events and their runs, newest first; `?before=` goes on."""
+    frame, before = await frame_of(visit, "Timeline"), visit.query("before")
+    found = await visit.hub.syncs.timeline(frame.account_id, limit=_PAGE, before=before)
+    address = f"{frame.address}/timeline"
+    page = TimelinePage(
+        frame=frame,
+        happenings=found.items,
+        older=f"{address}?before={found.next}" if found.next else "",
+        newer=address if before else "",
+    )
+    return await visit.page("accounts/timeline.html", page, section="Customers", crumbs=frame.crumbs)
+
+
+async def frame_of(visit: Visit, tab: str) -> Frame:
+    """The account of the address; one of another server when anything was ever synced for it. Raises Missing."""
+    account_id = visit.path("account")
+    detail: AccountDetail | None = None
+    try:
+        detail = await visit.hub.billing.account_detail(account_id)
+    except Missing:
+        if not await visit.hub.events.find(account_id=account_id, limit=1):
+            raise
+    return Frame(account_id=account_id, detail=detail, tab=tab, may_write=detail is not None and may_write(visit))
+
+
+async def _settings(visit: Visit, form: Form, *, part: str = "", status: int = 200) -> Response:
+    frame, identities = await asyncio.gather(
+        frame_of(visit, "Settings"), visit.hub.identities.find(account_id=visit.path("account"))
+    )
+    page = SettingsPage(frame=frame, known=await _known(visit, identities), form=form, part=part)
+    return await visit.page("accounts/settings.html", page, section="Customers", crumbs=frame.crumbs, status=status)
+
+
+async def _known(visit: Visit, identities: Sequence[IdentityView]) -> tuple[Known, ...]:
+    names: dict[str, str] = {}
+    for app in {one.app for one in identities}:
+        names |= {one.id: one.name for one in await visit.hub.connections.list(app=app, limit=200)}
+    titles = {key: app.title for key, app in visit.hub.catalog.apps.items()}
+    return tuple(
+        Known(identity=one, app_title=titles.get(one.app, one.app), connection=names.get(one.connection_id, ""))
+        for one in identities
+    )
+
+
+def _own(visit: Visit) -> str:
+    """The setting of the address, when it is one of this account; raises Missing."""
+    full_id = visit.path("setting")
+    if not full_id.endswith(f".ACCOUNT.{visit.path('account')}"):
+        raise Missing(f"There is no setting {full_id!r} of this account.")
+    return full_id
+
+
+def _to_settings(visit: Visit, say: str) -> Response:
+    return visit.go(f"/accounts/{quote(visit.path('account'))}/settings", say=say)
