@@ -19,6 +19,7 @@ _LARGEST = 4_194_304
 _LONG = 90
 _LINES = re.compile(r"[!-~](?:[ -~]*[!-~])?(?:\n+[!-~](?:[ -~]*[!-~])?)+")
 """Text of several lines that a block can hold as it is; anything odder is quoted."""
+_BREAKS = re.compile("[\n\r\x85\u2028\u2029]")
 _WORDS = re.compile(r"[!-~]+(?: [!-~]+)*")
 
 
@@ -109,7 +110,13 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
-    style = "|" if _LINES.fullmatch(value) else ">" if len(value) > _LONG and _WORDS.fullmatch(value) else None
+    style = None
+    if _LINES.fullmatch(value):
+        style = "|"
+    elif _BREAKS.search(value):
+        style = '"'
+    elif len(value) > _LONG and _WORDS.fullmatch(value):
+        style = ">"
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
