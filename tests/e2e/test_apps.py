@@ -120,4 +120,3 @@ def test_a_refused_connection_is_repaired_and_lets_its_runs_go(tab: Tab, server:
     page.get_by_role("button", name="Delete…").click()
     expect(page.get_by_text("It is in use")).to_be_visible()
     tab.shot("connection-delete")
-

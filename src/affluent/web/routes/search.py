@@ -1,9 +1,10 @@
-"""Search over pages, flows, connections and runs: a page of its own, and the dialog behind Ctrl/Cmd+K."""
+"""Search over pages, customers, flows, connections and runs: a page of its own, and the dialog behind Ctrl/Cmd+K."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -43,8 +44,8 @@ def routes(site: Site) -> list[Route]:
 async def index(visit: Visit) -> Response:
     """The page; the dialog takes the hits out of it."""
     q = visit.query("q")[:_LONGEST]
-    found = await asyncio.gather(*(group(visit, q) for group in (_flows, _connections, _runs))) if q else []
-    groups = (("Pages", _pages(q)), *zip(("Flows", "Connections", "Runs"), found, strict=False))
+    found = await asyncio.gather(*(group(visit, q) for group in (_customers, _flows, _connections, _runs))) if q else []
+    groups = (("Pages", _pages(q)), *zip(("Customers", "Flows", "Connections", "Runs"), found, strict=False))
     page = SearchPage(q=q, groups=tuple((title, hits) for title, hits in groups if hits))
     return await visit.page("search/index.html", page, section="", crumbs=[("Search", "")])
 
@@ -54,6 +55,21 @@ def _pages(q: str) -> tuple[Hit, ...]:
         Hit(title=entry.label, text="", href=entry.href, icon=entry.icon)
         for entry in (*MAIN, *ADMIN)
         if q.lower() in entry.label.lower()
+    )
+
+
+async def _customers(visit: Visit, q: str) -> tuple[Hit, ...]:
+    found = await visit.hub.billing.directory.find(search=q, limit=_EACH)
+    return tuple(
+        Hit(
+            title=one.customer.name,
+            text=one.customer.id,
+            href=f"/accounts/{quote(one.accounts[0].id)}"
+            if one.number == 1
+            else f"/customers/{quote(one.customer.id)}",
+            icon="users",
+        )
+        for one in found
     )
 
 
