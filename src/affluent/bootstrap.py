@@ -21,10 +21,13 @@ from affluent.engine.limits import Limiter, shared_reserve
 from affluent.engine.plans import Plans
 from affluent.engine.queue import Queue, TableQueue
 from affluent.engine.steps import StepRunner
+from affluent.services.account import OwnAccount
+from affluent.services.audit import Audit
 from affluent.services.connections import Connections
 from affluent.services.deliveries import Retention
 from affluent.services.duties import Duties, Work
 from affluent.services.events import Events
+from affluent.services.evidence import EvidencePacks
 from affluent.services.flow_connections import FlowConnections
 from affluent.services.flow_files import FlowFiles
 from affluent.services.flows import Flows
@@ -46,7 +49,9 @@ from affluent.services.scopes import ALL_SCOPES
 from affluent.services.syncs import Syncs
 from affluent.services.targets import Vendors
 from affluent.services.tokens import Tokens, TokenView
+from affluent.services.users import Users
 from affluent.services.webhook_registration import WebhookRegistration
+from affluent.services.why import Why
 from affluent.settings import Settings
 from affluent.store import schema
 from affluent.store.database import Database
@@ -116,6 +121,9 @@ class Hub:
     polls: Polls
     retention: Retention
     people: People
+    users: Users
+    account: OwnAccount
+    audit: Audit
     pulse: Pulse
     health: Health
     syncs: Syncs
@@ -123,6 +131,8 @@ class Hub:
     reconciliation: Reconciliation
     nightly: Nightly
     ledgers: Ledgers
+    why: Why
+    evidence: EvidencePacks
     server_url: str
 
     async def open(self) -> None:
@@ -178,7 +188,9 @@ def build(settings: Settings, *, own_url: str) -> Hub:
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     catalog = catalogs.load()
     vault = keys.load(
-        value=settings.master_key.get_secret_value(), path=settings.master_key_file or settings.data_dir / "master.key"
+        value=settings.master_key.get_secret_value(),
+        path=settings.master_key_path(),
+        command=settings.master_key_command,
     )
     is_shared = database.dialect == "postgresql"
     database.sealer = Sealer(vault.derive(LEDGER), vault.current).seal
@@ -205,6 +217,7 @@ def build(settings: Settings, *, own_url: str) -> Hub:
     server_url = settings.public_url.rstrip("/") or own_url
     vendors = Vendors(catalog=catalog, vault=vault, network=network, limiter=limiter, server_url=own_url)
     reconciliation = Reconciliation(database=database, sources=_sources(catalog, vault, vendors))
+    why = Why(database=database, apps=catalog.apps)
     return Hub(
         settings=settings,
         catalog=catalog,
@@ -247,12 +260,17 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         duties=_duties(database, vendors, intake, vault, server_url),
         polls=Polls(database=database, vendors=vendors),
         retention=Retention(database=database, keep=timedelta(days=settings.deliveries_days)),
-        people=People(database=database, server_url=server_url),
+        people=People(database=database, vault=vault, server_url=server_url),
+        users=Users(database=database, server_url=server_url),
+        account=OwnAccount(database=database, vault=vault),
+        audit=Audit(database),
         pulse=Pulse(database),
         health=Health(database),
         syncs=Syncs(database),
         billing=Billing(database, intake.accept),
         reconciliation=reconciliation,
+        why=why,
+        evidence=EvidencePacks(why=why, vault=vault),
         ledgers=Ledgers(database=database, vault=vault),
         nightly=Nightly(
             database=database, reconciliation=reconciliation, intake=intake, zone=settings.reconciliation_zone

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
 import platformdirs
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """AFFLUENT_<NAME>_FILE: the file whose content is the value of a setting that may hold a secret."""
+
+    NAMES = ("database_url", "oidc_client_secret")
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[str | None, str, bool]:  # noqa: ARG002 - pydantic's signature
+        """The content of the file, without the new line at its end."""
+        path = os.environ.get(f"AFFLUENT_{field_name.upper()}_FILE", "") if field_name in self.NAMES else ""
+        return (Path(path).read_text(encoding="utf-8").strip() if path else None), field_name, False
+
+    def __call__(self) -> dict[str, str]:
+        """All that are named."""
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
 
 
 class Settings(BaseSettings):
@@ -27,6 +45,20 @@ class Settings(BaseSettings):
         SecretStr(""), description="Master key (64 hex characters); empty: the key file is used."
     )
     master_key_file: Path | None = Field(None, description="File with the master key; default: key in the data folder.")
+    master_key_command: str = Field(
+        "", description="Command that prints the master key, e.g. of a secret store; no shell, no key file then."
+    )
+    allowed_hosts: str = Field("", description="Host names this server answers to, with commas between; empty: any.")
+    requests_per_minute: int = Field(
+        60_000, ge=0, le=10_000_000, description="Requests per minute and sender (address, token); 0: unlimited."
+    )
+    oidc_issuer: str = Field("", description="OpenID Connect: the provider's address; empty: passwords only.")
+    oidc_client_id: str = Field("", description="OpenID Connect: our id at the provider.")
+    oidc_client_secret: SecretStr = Field(SecretStr(""), description="OpenID Connect: our secret at the provider.")
+    oidc_title: str = Field("single sign-on", description="OpenID Connect: the name on the button.")
+    oidc_new_people: Literal["", "analyst", "product_manager", "developer"] = Field(
+        "", description="OpenID Connect: role of people who come the first time; empty: only invited ones get in."
+    )
     allow_private_addresses: bool = Field(
         False, description="Let connections call private and loopback addresses (the demo's twins need it)."
     )
@@ -44,9 +76,25 @@ class Settings(BaseSettings):
     reconciliation_zone: str = Field("UTC", description="Time zone of the nightly statement, e.g. Asia/Kolkata.")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest webhook or API body accepted.")
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Options, variables, then files named by AFFLUENT_*_FILE."""
+        return init_settings, env_settings, SecretFiles(settings_cls), dotenv_settings, file_secret_settings
+
     def sqlite_path(self) -> Path:
         """The database file used when no database_url is set."""
         return self.data_dir / "affluent.db"
+
+    def master_key_path(self) -> Path:
+        """The key file used when neither a variable nor a command gives the key."""
+        return self.master_key_file or self.data_dir / "master.key"
 
     def server_url(self) -> str:
         """Where the server answers, as far as the settings tell: its public address, else host and port."""

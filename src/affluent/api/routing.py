@@ -29,6 +29,7 @@ _ERRORS = {
     409: "It is there already, in use, or was changed meanwhile.",
     413: "The body is too large.",
     422: "An input is wrong; every field to blame is named.",
+    429: "Too many requests from this address or with this token; Retry-After says when to go on.",
     503: "The database cannot be reached; nothing was changed.",
 }
 
@@ -37,7 +38,7 @@ def needs(scope: str, *errors: int) -> dict[str, Any]:
     """What a route says of itself: the scope it needs and the errors it may answer, for `@router.get(…, **needs(…))`."""
     return {
         "openapi_extra": {"security": [{"token": [scope]}], SCOPE: scope},
-        "responses": {status: _documented(_ERRORS[status]) for status in (401, 403, *errors, 503)},
+        "responses": {status: _documented(_ERRORS[status]) for status in (401, 403, *errors, 429, 503)},
     }
 
 

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from affluent.api.togai import togai_routes
 from affluent.api.v1 import api
 from affluent.bootstrap import Hub
+from affluent.cli.entrance import Entrance
 from affluent.store.database import StoreUnavailable
 from affluent.web import web
 from affluent.webhooks.receive import hook_routes
@@ -18,14 +19,23 @@ from affluent.webhooks.receive import hook_routes
 
 def application(hub: Hub) -> ASGIApp:
     """The server as one ASGI application."""
-    routes: list[BaseRoute] = [
+    settings = hub.settings
+    return Entrance(
+        Starlette(routes=server_routes(hub)),
+        hosts=settings.allowed_hosts.split(","),
+        per_minute=settings.requests_per_minute,
+    )
+
+
+def server_routes(hub: Hub) -> list[BaseRoute]:
+    """Everything that is answered."""
+    return [
         *hook_routes(hub.hooks, max_body_bytes=hub.settings.max_body_bytes),
         *_health(hub),
         Mount("/togai", togai_routes(hub.billing, hub.authorise)),
         Mount("/api/v1", api(hub)),
         Mount("/", web(hub)),
     ]
-    return Starlette(routes=routes)
 
 
 def _health(hub: Hub) -> list[Route]:

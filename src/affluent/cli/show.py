@@ -1,7 +1,8 @@
-"""Lists and single things on the command line: apps, flows, runs, tokens. Reads the store directly, no server needed."""
+"""How commands reach the store directly, no server needed; and the apps and tokens."""
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -14,19 +15,17 @@ from affluent.catalog import load
 from affluent.cli.options import AsJson, DatabaseUrl, DataDir, settings_with
 from affluent.cli.output import console, fail, say_json, table
 from affluent.cli.run import run
-from affluent.store.runs import RunFilter
+from affluent.kit.actor import Actor, acting
 
 T = TypeVar("T")
 
 apps = typer.Typer(help="The catalogue of apps.", no_args_is_help=True)
-flows = typer.Typer(help="Flows, ready-made and your own.", no_args_is_help=True)
-runs = typer.Typer(help="Runs: what happened.", no_args_is_help=True)
 tokens = typer.Typer(help="API tokens.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
     """Add the groups to the command."""
-    for name, group in (("apps", apps), ("flows", flows), ("runs", runs), ("tokens", tokens)):
+    for name, group in (("apps", apps), ("tokens", tokens)):
         app.add_typer(group, name=name)
 
 
@@ -38,11 +37,20 @@ def with_hub(use: Callable[[Hub], Awaitable[T]], data_dir: Path | None, database
         hub = build(settings, own_url=settings.server_url())
         await hub.open()
         try:
-            return await use(hub)
+            with acting(Actor(kind="command", name=_operator())):
+                return await use(hub)
         finally:
             await hub.close()
 
     return run(work(), settings, log_level="warning")
+
+
+def _operator() -> str:
+    """Who runs the command, as the system knows them."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
 
 
 @apps.command("list")
@@ -80,62 +88,6 @@ def show_app(key: str, as_json: AsJson = False) -> None:
         return
     console.print(f"[bold]{app.title}[/bold]: {app.description}")
     table("Operations", ["Kind", "Key", "Title", "Description"], operations)
-
-
-@flows.command("list")
-def list_flows(as_json: AsJson = False, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
-    """All flows."""
-    found = with_hub(lambda hub: hub.flows.list(limit=200), data_dir, database_url).items
-    if as_json:
-        say_json([asdict(flow) for flow in found])
-        return
-    table("Flows", ["Id", "Flow", "Type", "Version"], [[f.id, f.name, f.type, f.version] for f in found])
-
-
-@flows.command("show")
-def show_flow(flow_id: str, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
-    """One flow with its definition, as JSON."""
-    say_json(asdict(with_hub(lambda hub: hub.flows.get(flow_id), data_dir, database_url)))
-
-
-@runs.command("list")
-def list_runs(
-    state: Annotated[
-        list[str] | None, typer.Option(help="Only runs in this state; may be given several times.")
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=200, help="How many.")] = 30,
-    as_json: AsJson = False,
-    data_dir: DataDir = None,
-    database_url: DatabaseUrl = None,
-) -> None:
-    """Runs, newest first."""
-    wanted = RunFilter(states=tuple(state or ()))
-    found = with_hub(lambda hub: hub.runs.find(wanted, limit=limit), data_dir, database_url)
-    if as_json:
-        say_json([asdict(run) for run in found])
-        return
-    rows = [[run.id, run.state, run.title, run.flow_name, run.sentence] for run in found]
-    table("Runs", ["Id", "State", "About", "Flow", "What happened"], rows)
-
-
-@runs.command("show")
-def show_run(run_id: str, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
-    """One run with steps and attempts, as JSON."""
-    say_json(asdict(with_hub(lambda hub: hub.runs.get(run_id), data_dir, database_url)))
-
-
-@runs.command("resume")
-def resume_run(run_id: str, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
-    """Continue a run from the step where it stands. A running server takes it up."""
-    run = with_hub(lambda hub: hub.runs.resume(run_id), data_dir, database_url)
-    console.print(f"{run.id} is {run.state}.")
-
-
-@runs.command("replay")
-def replay_run(run_id: str, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
-    """A new run of the same event on the current version; what was applied is not repeated."""
-    run = with_hub(lambda hub: hub.runs.replay(run_id), data_dir, database_url)
-    console.print(f"{run.id} is {run.state}.")
 
 
 @tokens.command("create")

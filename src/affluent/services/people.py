@@ -1,72 +1,64 @@
-"""People: the owner's first link, signing in and out, sessions, roles."""
+"""People: the owner's first link, signing in with password and second factor, and out."""
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
-import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
 from affluent.kit import clock
 from affluent.kit.ids import new_id
+from affluent.services import totp
 from affluent.services.errors import Conflict, Forbidden, Invalid, NotFound
 from affluent.services.names import checked_name
 from affluent.services.passwords import checked_password, hashed, matches
+from affluent.services.roles import Role
+from affluent.services.sessions import (
+    LINK_LIVES,
+    SESSION_IDLE,
+    SESSION_LIVES,
+    PersonView,
+    beginning,
+    new_link,
+    person_view,
+    token_hash,
+)
 from affluent.services.throttle import Throttle
 from affluent.store import people as store
 from affluent.store.configuration import alone
 from affluent.store.database import Database
+from affluent.store.recording import note
+from affluent.vault.envelope import Vault
 
-LINK_LIVES = timedelta(hours=24)
-SESSION_IDLE = timedelta(days=3)
-SESSION_LIVES = timedelta(days=30)
+__all__ = ["LINK_LIVES", "SESSION_IDLE", "SESSION_LIVES", "NeedsCode", "People", "PersonView", "Role", "require"]
+
+_TICKET_LIVES = timedelta(minutes=5)
 _SEEN_NOTED_EVERY = timedelta(minutes=1)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+|[^@\s]+@localhost")
 _LONGEST_EMAIL = 254
-_OWNER, _SIGN_IN = "owner", "sign_in"
+_OWNER, _SIGN_IN, _TICKET = "owner", "sign_in", "second_factor"
 
 
-class Role(StrEnum):
-    """What a person may do."""
+class NeedsCode(Exception):
+    """The password is right; the second factor is still to be given, with this ticket."""
 
-    ADMINISTRATOR = "administrator"
-    DEVELOPER = "developer"
-    PRODUCT_MANAGER = "product_manager"
-    ANALYST = "analyst"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PersonView:
-    """A person as they are shown."""
-
-    id: str
-    email: str
-    name: str
-    role: Role
-    created_at: datetime
-    signed_in_at: datetime | None
-
-    @property
-    def initials(self) -> str:
-        """Up to two letters for the avatar."""
-        words = self.name.split()
-        return (words[0][:1] + (words[-1][:1] if len(words) > 1 else "")).upper()
+    def __init__(self, ticket: str) -> None:
+        super().__init__("a second factor is needed")
+        self.ticket = ticket
 
 
 class People:
-    """Use cases of people. Session tokens and links are stored as hashes."""
+    """Use cases of people. Session tokens and links are stored as hashes, secrets of second factors encrypted."""
 
-    def __init__(self, *, database: Database, server_url: str) -> None:
+    def __init__(self, *, database: Database, vault: Vault, server_url: str) -> None:
         self._database = database
+        self._vault = vault
         self._server_url = server_url.rstrip("/")
-        self._throttle = Throttle()
+        self._throttle = Throttle(database)
 
     async def first_link(self) -> str:
         """A link that creates the owner, once, within 24 hours; empty when there is one."""
@@ -90,53 +82,105 @@ class People:
 
     async def can_create_owner(self, link: str) -> bool:
         """Whether the link may still create the owner."""
-        return await self._database.read(lambda c: store.link(c, _hash(link), _OWNER, clock.now())) is not None
+        return await self._database.read(lambda c: store.link(c, token_hash(link), _OWNER, clock.now())) is not None
 
     async def create_owner(self, link: str, *, name: str, email: str, password: str) -> str:
         """The first person, an administrator; returns a session token. Raises NotFound for a link that was used, Invalid."""
         if not await self.can_create_owner(link):
             raise _used()
         problems: list[tuple[str, str]] = []
-        name = _noting(problems, lambda: _own_name(name))
+        name = _noting(problems, lambda: own_name(name))
         email = _noting(problems, lambda: checked_email(email))
         password = _noting(problems, lambda: checked_password(password))
         if problems:
             raise Invalid(problems[0][1], field=problems[0][0], problems=problems)
         person = _new_person(name, email, await hashed(password))
 
+        begin = beginning("the first link")
+
         def unit(connection: Connection) -> str:
-            if store.use_link(connection, _hash(link), _OWNER, clock.now()) is None:
+            if store.use_link(connection, token_hash(link), _OWNER, clock.now()) is None:
                 raise _used()
             if store.by_email(connection, email) is not None:
                 raise Conflict("There is a person with this e-mail address.", field="email")
             store.forget_links(connection, _OWNER)
-            return _begin(connection, str(store.add(connection, person).id))
+            return begin(connection, store.add(connection, person))
 
         return await self._database.write(alone(unit))
 
     async def sign_in(self, *, email: str, password: str, address: str = "") -> str:
-        """A session token. Raises Invalid, the same for a wrong address and a wrong password, and when tried too often."""
+        """A session token; raises Invalid and NeedsCode.
+
+        Invalid is the same for a wrong address and a wrong password, and comes too when tried too often. NeedsCode:
+        the person has a second factor.
+        """
         email = email.strip().lower()[:_LONGEST_EMAIL]
         keys = (f"email {email}", f"address {address}")
-        wait = self._throttle.wait(*keys)
-        if wait > 0:
-            raise Invalid(f"Too many tries. Try again in {_in_words(wait)}.", field="password")
+        await self._wait(keys, "password")
         row = await self._database.read(lambda connection: store.by_email(connection, email))
         is_right = await matches(row.password_hash if row is not None else "", password)
         if row is None or not is_right or row.status != "active":
-            self._throttle.failed(*keys)
+            await self._throttle.failed(*keys)
+            # Of nobody known: what was typed is not kept, it may be a password.
+            who, known = (row.id, row.email) if row is not None else ("", "")
+            await self._database.write(lambda c: note(c, "refused", "sign-in", subject=who, name=known))
             raise Invalid("E-mail address and password do not belong together. Try again.", field="password")
-        self._throttle.succeeded(*keys)
-        return await self._database.write(lambda connection: _begin(connection, row.id))
+        await self._throttle.succeeded(*keys)
+        if row.totp_secret is not None:
+            raise NeedsCode(await self._new_link(_TICKET, row.id, _TICKET_LIVES))
+        begin = beginning("password")
+        return await self._database.write(lambda connection: begin(connection, row))
+
+    async def give_code(self, ticket: str, code: str) -> str:
+        """A session token for the ticket of NeedsCode and a code of the authenticator app, or a recovery code.
+
+        Raises NotFound when the ticket is too old, Invalid for a code that is wrong or was used.
+        """
+        hash_of_ticket = token_hash(ticket)
+
+        def read(connection: Connection) -> Row[Any] | None:
+            held = store.link(connection, hash_of_ticket, _TICKET, clock.now())
+            return store.one(connection, held.person_id) if held is not None else None
+
+        row = await self._database.read(read)
+        if row is None or row.status != "active" or row.totp_secret is None:
+            raise NotFound("This took too long. Sign in again.")
+        key = f"code {row.id}"
+        await self._wait((key,), "code")
+        secret = self._vault.open(row.totp_secret, f"people/{row.id}").decode()
+        step, recovery = totp.step_of(secret, code, clock.now()), totp.hash_of(code)
+        begin = beginning("password and code" if step is not None else "password and recovery code")
+
+        def unit(connection: Connection) -> str:
+            person = store.one(connection, row.id)
+            codes = list(person.recovery_codes or ()) if person is not None else []
+            if step is not None:
+                is_right = store.use_step(connection, row.id, step)
+            else:
+                is_right = recovery in codes
+                store.change(connection, row.id, recovery_codes=[held for held in codes if held != recovery])
+            if not is_right or store.use_link(connection, hash_of_ticket, _TICKET, clock.now()) is None:
+                raise Invalid("This code is wrong or was used already. Wait for the next one.", field="code")
+            return begin(connection, row)
+
+        try:
+            token = await self._database.write(alone(unit))
+        except Invalid:
+            await self._throttle.failed(key)
+            raise
+        await self._throttle.succeeded(key)
+        return token
 
     async def enter(self, link: str) -> str:
         """A session token for a link of `signed_in_link`; raises NotFound when it was used or is too old."""
+        begin = beginning("a one-time link")
 
         def unit(connection: Connection) -> str:
-            used = store.use_link(connection, _hash(link), _SIGN_IN, clock.now())
-            if used is None:
+            used = store.use_link(connection, token_hash(link), _SIGN_IN, clock.now())
+            person = store.one(connection, used.person_id) if used is not None else None
+            if person is None or person.status != "active":
                 raise _used()
-            return _begin(connection, used.person_id)
+            return begin(connection, person)
 
         return await self._database.write(unit)
 
@@ -144,27 +188,32 @@ class People:
         """The person whose browser holds this token; None when it is unknown, idle too long or ended."""
         if not token:
             return None
-        now, token_hash = clock.now(), _hash(token)
-        row = await self._database.read(lambda connection: store.session(connection, token_hash))
+        now, hash_of_token = clock.now(), token_hash(token)
+        row = await self._database.read(lambda connection: store.session(connection, hash_of_token))
         if row is None or row.status != "active" or row.expires_at <= now or row.seen_at <= now - SESSION_IDLE:
             return None
         if row.seen_at <= now - _SEEN_NOTED_EVERY:
-            await self._database.write(lambda connection: store.seen(connection, token_hash, now))
-        return _view(row)
+            await self._database.write(lambda connection: store.seen(connection, hash_of_token, now))
+        return person_view(row)
 
     async def sign_out(self, token: str) -> None:
         """End the session of this token."""
-        await self._database.write(lambda connection: store.end_session(connection, _hash(token)))
 
-    async def _new_link(self, purpose: str, person_id: str | None = None) -> str:
-        token, now = secrets.token_urlsafe(32), clock.now()
-        values = {
-            "token_hash": _hash(token),
-            "purpose": purpose,
-            "person_id": person_id,
-            "created_at": now,
-            "expires_at": now + LINK_LIVES,
-        }
+        def unit(connection: Connection) -> None:
+            row = store.session(connection, token_hash(token))
+            if row is not None:
+                store.end_session(connection, token_hash(token))
+                note(connection, "signed out", "person", subject=row.id, name=row.email)
+
+        await self._database.write(unit)
+
+    async def _wait(self, keys: tuple[str, ...], field: str) -> None:
+        wait = await self._throttle.wait(*keys)
+        if wait > timedelta():
+            raise Invalid(f"Too many tries. Try again in {_in_words(wait.total_seconds())}.", field=field)
+
+    async def _new_link(self, purpose: str, person_id: str | None = None, lives: timedelta = LINK_LIVES) -> str:
+        token, values = new_link(purpose, person_id, lives)
         await self._database.write(lambda connection: store.add_link(connection, values))
         return token
 
@@ -186,7 +235,8 @@ def require(person: PersonView, role: Role) -> None:
         raise Forbidden(f"This needs the role {wanted}; yours is {person.role.value.replace('_', ' ')}.")
 
 
-def _own_name(name: str) -> str:
+def own_name(name: str) -> str:
+    """The name of a person; raises Invalid."""
     if not name.strip():
         raise Invalid("Give your name; the audit log shows it.", field="name")
     return checked_name(name)
@@ -213,37 +263,8 @@ def _new_person(name: str, email: str, password_hash: str) -> dict[str, Any]:
     }
 
 
-def _begin(connection: Connection, person_id: str) -> str:
-    token, now = secrets.token_urlsafe(32), clock.now()
-    values = {
-        "token_hash": _hash(token),
-        "person_id": person_id,
-        "created_at": now,
-        "seen_at": now,
-        "expires_at": now + SESSION_LIVES,
-    }
-    store.add_session(connection, values)
-    store.signed_in(connection, person_id, now)
-    return token
-
-
-def _view(row: Row[Any]) -> PersonView:
-    return PersonView(
-        id=row.id,
-        email=row.email,
-        name=row.name,
-        role=Role(row.role),
-        created_at=row.created_at,
-        signed_in_at=row.signed_in_at,
-    )
-
-
 def _used() -> NotFound:
     return NotFound("This link was used already or is older than 24 hours. Start the server again for a new one.")
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _in_words(seconds: float) -> str:

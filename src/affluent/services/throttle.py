@@ -1,49 +1,60 @@
-"""Slows down guessing: after a few failures a name or an address has to wait, twice as long each time."""
+"""Slows down guessing: after a few failures a name or an address has to wait, twice as long each time.
+
+Kept in the store: a restart forgets nothing, and all processes count together.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
-from time import monotonic
+from datetime import timedelta
 
-_FREE = 5
-_FIRST_WAIT_SECONDS = 15.0
-_LONGEST_WAIT_SECONDS = 15 * 60.0
-_MOST_KEPT = 10_000
+from sqlalchemy import Connection
+
+from affluent.kit import clock
+from affluent.store import people as store
+from affluent.store.database import Database
+
+FREE = 5
+_FIRST_WAIT = timedelta(seconds=15)
+_LONGEST_WAIT = timedelta(minutes=15)
+_FORGOTTEN_AFTER = timedelta(hours=24)
+_LONGEST_KEY = 300
 
 
-@dataclass(slots=True)
-class _Failures:
-    count: int = 0
-    until: float = 0.0
+def wait_after(failures: int) -> timedelta:
+    """How long to wait after so many failures in a row."""
+    if failures < FREE:
+        return timedelta()
+    doubled: int = 2 ** min(failures - FREE, 10)
+    return min(_FIRST_WAIT * doubled, _LONGEST_WAIT)
 
 
 class Throttle:
-    """Counts failures per key in this process."""
+    """Counts failures per key."""
 
-    def __init__(self, seconds: Callable[[], float] = monotonic) -> None:
-        self._seconds = seconds
-        self._failures: OrderedDict[str, _Failures] = OrderedDict()
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def wait(self, *keys: str) -> float:
-        """Seconds until another try is heard; 0 when now."""
-        now = self._seconds()
-        return max((self._failures[key].until - now for key in keys if key in self._failures), default=0.0)
+    async def wait(self, *keys: str) -> timedelta:
+        """How long until another try is heard; zero or less when now."""
+        until = await self._database.read(lambda connection: store.longest_wait(connection, _short(keys)))
+        return until - clock.now() if until else timedelta()
 
-    def failed(self, *keys: str) -> None:
+    async def failed(self, *keys: str) -> None:
         """Note a failure of these keys."""
-        for key in keys:
-            known = self._failures.setdefault(key, _Failures())
-            self._failures.move_to_end(key)
-            known.count += 1
-            if known.count >= _FREE:
-                wait = min(_FIRST_WAIT_SECONDS * 2 ** min(known.count - _FREE, 10), _LONGEST_WAIT_SECONDS)
-                known.until = self._seconds() + wait
-        while len(self._failures) > _MOST_KEPT:
-            self._failures.popitem(last=False)
+        now = clock.now()
 
-    def succeeded(self, *keys: str) -> None:
+        def unit(connection: Connection) -> None:
+            store.forget_failures_before(connection, now - _FORGOTTEN_AFTER)
+            for key in _short(keys):
+                count = store.count_failure(connection, key, now)
+                store.wait_until(connection, key, now + wait_after(count))
+
+        await self._database.write(unit)
+
+    async def succeeded(self, *keys: str) -> None:
         """Forget the failures of these keys."""
-        for key in keys:
-            self._failures.pop(key, None)
+        await self._database.write(lambda connection: store.forget_failures(connection, _short(keys)))
+
+
+def _short(keys: tuple[str, ...]) -> list[str]:
+    return [key.replace("\0", "")[:_LONGEST_KEY] for key in keys]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +11,10 @@ from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 
 from affluent.kit import clock
+from affluent.kit.actor import Actor, act_as, current
 from affluent.kit.ids import new_id
 from affluent.kit.logs import logger
 from affluent.services.errors import Forbidden, Invalid, NotFound, Unauthorised
@@ -20,6 +22,7 @@ from affluent.services.names import checked_name
 from affluent.services.pages import Page, bounded, page_of
 from affluent.services.scopes import checked, grants
 from affluent.store import tokens as store
+from affluent.store.configuration import alone
 from affluent.store.database import Database, StoreUnavailable
 
 PREFIX = "aff_"
@@ -27,6 +30,8 @@ _log = logger("tokens")
 _FRESH_SECONDS = 5.0
 _MOST_KEPT = 2_000
 _USE_NOTED_EVERY = timedelta(minutes=1)
+_LONGEST_OVERLAP = timedelta(days=30)
+_MOST_NETWORKS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +49,10 @@ class TokenView:
     created_by: str
     expires_at: datetime | None
     last_used_at: datetime | None
+    networks: tuple[str, ...] = ()
+    """From where it may be used, e.g. 192.0.2.0/24; empty: from everywhere."""
+    former_until: datetime | None = None
+    """After a rotation: until when the secret before is good too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +81,15 @@ class Tokens:
         self._noted: dict[str, datetime] = {}
 
     async def generate(
-        self, *, name: str, scopes: Sequence[str], expires_at: datetime | None = None, created_by: str = ""
+        self,
+        *,
+        name: str,
+        scopes: Sequence[str],
+        expires_at: datetime | None = None,
+        networks: Sequence[str] = (),
+        created_by: str = "",
     ) -> NewToken:
-        """A new token with its secret. Raises Invalid naming name, scopes or expires_at."""
+        """A new token with its secret. Raises Invalid naming name, scopes, expires_at or networks."""
         now = clock.now()
         if expires_at is not None and (expires_at.tzinfo is None or expires_at <= now):
             raise Invalid("The expiry must be a time in the future, with its time zone.", field="expires_at")
@@ -85,6 +100,7 @@ class Tokens:
             "secret_hash": _hash(secret),
             "hint": secret[-4:],
             "scopes": list(checked(scopes)),
+            "networks": checked_networks(networks) or None,
             "status": "active",
             "created_at": now,
             "created_by": created_by,
@@ -110,6 +126,22 @@ class Tokens:
         self._known.clear()
         return _view(_found(row, token_id))
 
+    async def rotate(self, token_id: str, *, overlap: timedelta = timedelta(hours=24)) -> NewToken:
+        """A new secret; the one before stays good for the overlap. Raises NotFound, Invalid naming overlap."""
+        if not timedelta() <= overlap <= _LONGEST_OVERLAP:
+            raise Invalid(f"The overlap is at most {_LONGEST_OVERLAP.days} days.", field="overlap")
+        secret = PREFIX + secrets.token_urlsafe(32)
+
+        def unit(connection: Connection) -> Row[Any]:
+            held = _found(store.one(connection, token_id), token_id)
+            if _view(held).status != "active":
+                raise Invalid(f"This token is {_view(held).status}; generate a new one.", field="overlap")
+            return store.rotate(connection, held, _hash(secret), secret[-4:], clock.now() + overlap)
+
+        row = await self._database.write(alone(unit))
+        self._known.clear()
+        return NewToken(token=_view(row), secret=secret)
+
     async def delete(self, token_id: str) -> None:
         """Remove the token; raises NotFound."""
         removed = await self._database.write(lambda connection: store.remove(connection, token_id))
@@ -118,15 +150,24 @@ class Tokens:
             raise _missing(token_id)
 
     async def authorise(self, secret: str, scope: str) -> TokenView:
-        """The token of a secret, when it may do this. Raises Unauthorised, or Forbidden naming the missing scope."""
+        """The token of a secret, when it may do this; it is the actor from then on.
+
+        Raises Unauthorised, or Forbidden naming the missing scope or the address.
+        """
         row = await self._lookup(secret)
+        if row is not None and row.secret_hash != _hash(secret) and row.former_until <= clock.now():
+            row = None
         if row is None:
             raise Unauthorised("This API token is not known. Generate one under Admin Center, API tokens.")
         token = _view(row)
         if token.status != "active":
             raise Unauthorised(f"This API token is {token.status}. Generate a new one under Admin Center, API tokens.")
+        address = current().address
+        if token.networks and not _within(address, token.networks):
+            raise Forbidden(f"This token may not be used from {address or 'an unknown address'}.")
         if not grants(token.scopes, scope):
             raise Forbidden(f"This token lacks the scope {scope}.")
+        act_as(Actor(kind="token", id=token.id, name=token.name, address=address))
         await self._note_use(token)
         return token
 
@@ -180,4 +221,32 @@ def _view(row: Row[Any]) -> TokenView:
         created_by=row.created_by,
         expires_at=row.expires_at,
         last_used_at=row.last_used_at,
+        networks=tuple(row.networks or ()),
+        former_until=row.former_until if row.former_until and row.former_until > clock.now() else None,
     )
+
+
+def checked_networks(networks: Sequence[str]) -> list[str]:
+    """Networks in the form in which they are compared; raises Invalid."""
+    found: list[str] = []
+    for text in networks:
+        try:
+            found.append(str(ipaddress.ip_network(text.strip(), strict=False)))
+        except ValueError:
+            message = (
+                f"{text.strip()[:60]!r} is no network. Write an address or a range, e.g. 192.0.2.7 or 192.0.2.0/24."
+            )
+            raise Invalid(message, field="networks") from None
+    if len(found) > _MOST_NETWORKS:
+        raise Invalid(f"At most {_MOST_NETWORKS} networks.", field="networks")
+    return found
+
+
+def _within(address: str, networks: Sequence[str]) -> bool:
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
+    return any(ip in ipaddress.ip_network(network) for network in networks)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from affluent.store import tables_people
 
 P, S, L = tables_people.people, tables_people.sessions, tables_people.one_time_links
+F = tables_people.sign_in_failures
 
 
 def add(connection: Connection, values: dict[str, Any]) -> Row[Any]:
@@ -25,6 +28,28 @@ def one(connection: Connection, person_id: str) -> Row[Any] | None:
 def by_email(connection: Connection, email: str) -> Row[Any] | None:
     """The person who signs in with this address."""
     return connection.execute(select(P).where(P.c.email == email)).one_or_none()
+
+
+def all_people(connection: Connection) -> Sequence[Row[Any]]:
+    """Everybody, by name."""
+    return connection.execute(select(P).order_by(func.lower(P.c.name), P.c.id)).all()
+
+
+def change(connection: Connection, person_id: str, **values: Any) -> Row[Any] | None:  # noqa: ANN401 - a column's own type
+    """Change a person and return them."""
+    return connection.execute(update(P).where(P.c.id == person_id).values(**values).returning(P)).one_or_none()
+
+
+def use_step(connection: Connection, person_id: str, step: int) -> bool:
+    """Take the code of a moment, so that it is good once; False when it, or a later one, was used."""
+    later = (P.c.totp_step.is_(None)) | (P.c.totp_step < step)
+    return connection.execute(update(P).where(P.c.id == person_id, later).values(totp_step=step)).rowcount == 1
+
+
+def administrators(connection: Connection) -> Sequence[str]:
+    """Ids of the active ones."""
+    query: Select[Any] = select(P.c.id).where(P.c.role == "administrator", P.c.status == "active")
+    return list(connection.execute(query).scalars())
 
 
 def number(connection: Connection) -> int:
@@ -45,7 +70,7 @@ def add_session(connection: Connection, values: dict[str, Any]) -> None:
 
 def session(connection: Connection, token_hash: str) -> Row[Any] | None:
     """A session with its person."""
-    query = select(P, S.c.seen_at, S.c.expires_at).join_from(S, P, S.c.person_id == P.c.id)
+    query = select(P, S.c.seen_at, S.c.expires_at, S.c.id.label("session_id")).join_from(S, P, S.c.person_id == P.c.id)
     return connection.execute(query.where(S.c.token_hash == token_hash)).one_or_none()
 
 
@@ -57,6 +82,18 @@ def seen(connection: Connection, token_hash: str, at: datetime) -> None:
 def end_session(connection: Connection, token_hash: str) -> None:
     """Sign a browser out."""
     connection.execute(delete(S).where(S.c.token_hash == token_hash))
+
+
+def sessions_of(connection: Connection, person_id: str, now: datetime, seen_since: datetime) -> Sequence[Row[Any]]:
+    """The sessions of a person that can still be used, the last seen first."""
+    query = select(S).where(S.c.person_id == person_id, S.c.expires_at > now, S.c.seen_at > seen_since)
+    return connection.execute(query.order_by(S.c.seen_at.desc(), S.c.id)).all()
+
+
+def revoke(connection: Connection, person_id: str, *, session_id: str = "", but: str = "") -> int:
+    """End one session of a person, or all but one; how many there were."""
+    query = delete(S).where(S.c.person_id == person_id, S.c.id != but)
+    return connection.execute(query.where(S.c.id == session_id) if session_id else query).rowcount
 
 
 def add_link(connection: Connection, values: dict[str, Any]) -> None:
@@ -80,3 +117,37 @@ def use_link(connection: Connection, token_hash: str, purpose: str, now: datetim
 def forget_links(connection: Connection, purpose: str) -> None:
     """Nobody can use the links of this purpose any more."""
     connection.execute(delete(L).where(L.c.purpose == purpose))
+
+
+def forget_links_of(connection: Connection, person_id: str) -> None:
+    """Nobody can use a link that was made for this person any more."""
+    connection.execute(delete(L).where(L.c.person_id == person_id))
+
+
+def longest_wait(connection: Connection, keys: Sequence[str]) -> datetime | None:
+    """Until when the one of these keys that waits longest has to wait."""
+    found: datetime | None = connection.execute(select(func.max(F.c.until)).where(F.c.key.in_(keys))).scalar()
+    return found
+
+
+def count_failure(connection: Connection, key: str, now: datetime) -> int:
+    """One more failure; how many there are now."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(F).values(key=key, count=1, last_at=now, until=now)
+    statement = statement.on_conflict_do_update(index_elements=["key"], set_={"count": F.c.count + 1, "last_at": now})
+    return int(connection.execute(statement.returning(F.c.count)).scalar_one())
+
+
+def wait_until(connection: Connection, key: str, until: datetime) -> None:
+    """Let a key wait."""
+    connection.execute(update(F).where(F.c.key == key).values(until=until))
+
+
+def forget_failures(connection: Connection, keys: Sequence[str]) -> None:
+    """After success."""
+    connection.execute(delete(F).where(F.c.key.in_(keys)))
+
+
+def forget_failures_before(connection: Connection, moment: datetime) -> None:
+    """Old ones."""
+    connection.execute(delete(F).where(F.c.last_at < moment))

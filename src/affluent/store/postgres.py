@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from affluent.kit import crash
 from affluent.store.database import NOTES, Database, I, Processor, R, StoreUnavailable, T, Unit, committed
+from affluent.store.recording import recorded, recording, watch
 
 _LINGER_SECONDS = 0.002
 _LARGEST_GROUP = 512
@@ -32,6 +33,7 @@ class PostgresDatabase(Database):
         self.engine = create_async_engine(
             url.replace("postgresql://", "postgresql+asyncpg://", 1), pool_size=pool, max_overflow=4, pool_pre_ping=True
         )
+        watch(self.engine.sync_engine)
         self._jobs: asyncio.Queue[_Job | None] = asyncio.Queue()
         self._writer: asyncio.Task[None] | None = None
         self._transactions = 0
@@ -57,7 +59,7 @@ class PostgresDatabase(Database):
             _raise(error)
 
     async def write(self, unit: Unit[T]) -> T:
-        result, callbacks = await self._transact(unit)
+        result, callbacks = await self._transact(recorded(unit))
         for callback in callbacks:
             callback()
         return result
@@ -121,7 +123,8 @@ class PostgresDatabase(Database):
         def unit(connection: Connection) -> list[tuple[_Job, Any]]:
             answers: list[tuple[_Job, Any]] = []
             for processor, members in grouped.items():
-                results = processor(connection, [member[1] for member in members])
+                with recording(connection):
+                    results = processor(connection, [member[1] for member in members])
                 answers += list(zip(members, results, strict=True))
             return answers
 

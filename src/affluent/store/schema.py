@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
+from affluent.store import append_only
 from affluent.store.database import Database
 from affluent.store.sqlite import SqliteDatabase
 
@@ -80,3 +81,4 @@ def _upgrade(connection: Connection) -> None:
     from affluent.store import migrating  # noqa: PLC0415 - Alembic takes 10 MB, and most starts find nothing to do
 
     migrating.to_head(connection)
+    append_only.guard(connection)

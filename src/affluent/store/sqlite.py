@@ -18,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from affluent.kit import crash
 from affluent.store.database import NOTES, Database, I, Processor, R, StoreUnavailable, T, Unit, committed
+from affluent.store.recording import recorded, recording, watch
 
 _LINGER_SECONDS = 0.002
 _LARGEST_GROUP = 512
@@ -47,6 +48,7 @@ class SqliteDatabase(Database):
             f"sqlite:///{path}", pool_size=readers + 1, connect_args={"check_same_thread": False}
         )
         event.listen(self.engine, "connect", _prepare)
+        watch(self.engine)
         event.listen(
             self.engine, "begin", lambda connection: connection.exec_driver_sql(connection.info.get("begin", "BEGIN"))
         )
@@ -77,7 +79,7 @@ class SqliteDatabase(Database):
         return await asyncio.get_running_loop().run_in_executor(self._readers, run)
 
     async def write(self, unit: Unit[T]) -> T:
-        result: T = await self._submit(None, None, unit)
+        result: T = await self._submit(None, None, recorded(unit))
         return result
 
     async def group(self, processor: Processor[I, R], item: I) -> R:
@@ -141,7 +143,8 @@ class SqliteDatabase(Database):
                 elif job.processor is not None:
                     grouped.setdefault(job.processor, []).append(job)
             for processor, members in grouped.items():
-                results = processor(connection, [member.item for member in members])
+                with recording(connection):
+                    results = processor(connection, [member.item for member in members])
                 answers += [(member, result, None) for member, result in zip(members, results, strict=True)]
             if self.sealer is not None:
                 self.sealer(connection)

@@ -34,10 +34,14 @@ tokens = Table(
     Column("secret_hash", Text, nullable=False, unique=True),
     Column("hint", Text, nullable=False),
     Column("scopes", Json, nullable=False),
+    Column("networks", Json),
     Column("status", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("created_by", Text, nullable=False),
     Column("expires_at", Instant),
+    # After a rotation the secret before is good for a while.
+    Column("former_hash", Text, unique=True),
+    Column("former_until", Instant),
     Column("last_used_at", Instant),
 )
 

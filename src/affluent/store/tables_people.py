@@ -1,11 +1,11 @@
-"""People, their sessions in a browser, and the links that sign in once."""
+"""People, their sessions in a browser, the links that sign in once, and who has to wait after wrong passwords."""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Table, Text
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Table, Text
 
 from affluent.store.tables import metadata
-from affluent.store.types import Instant
+from affluent.store.types import Instant, Json
 
 people = Table(
     "people",
@@ -16,6 +16,10 @@ people = Table(
     Column("role", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("password_hash", Text, nullable=False),
+    Column("totp_secret", LargeBinary),
+    # The last 30 seconds whose code was used: no code is good twice.
+    Column("totp_step", BigInteger),
+    Column("recovery_codes", Json),
     Column("created_at", Instant, nullable=False),
     Column("signed_in_at", Instant),
 )
@@ -24,7 +28,10 @@ sessions = Table(
     "sessions",
     metadata,
     Column("token_hash", Text, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
     Column("person_id", Text, nullable=False, index=True),
+    Column("address", Text, nullable=False),
+    Column("browser", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("seen_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False, index=True),
@@ -38,4 +45,13 @@ one_time_links = Table(
     Column("person_id", Text),
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
+)
+
+sign_in_failures = Table(
+    "sign_in_failures",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("last_at", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
 )

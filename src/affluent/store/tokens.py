@@ -30,8 +30,20 @@ def one(connection: Connection, token_id: str) -> Row[Any] | None:
 
 
 def by_hash(connection: Connection, secret_hash: str) -> Row[Any] | None:
-    """The token whose secret has this hash."""
-    return connection.execute(select(T).where(T.c.secret_hash == secret_hash)).one_or_none()
+    """The token whose secret, or whose secret before a rotation, has this hash."""
+    query = select(T).where(or_(T.c.secret_hash == secret_hash, T.c.former_hash == secret_hash))
+    return connection.execute(query).one_or_none()
+
+
+def rotate(connection: Connection, held: Row[Any], secret_hash: str, hint: str, former_until: datetime) -> Row[Any]:
+    """Give a token another secret; the one it has becomes the former one."""
+    values = {
+        "secret_hash": secret_hash,
+        "hint": hint,
+        "former_hash": held.secret_hash,
+        "former_until": former_until,
+    }
+    return connection.execute(update(T).where(T.c.id == held.id).values(**values).returning(T)).one()
 
 
 def set_status(connection: Connection, token_id: str, status: str) -> Row[Any] | None:

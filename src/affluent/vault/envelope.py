@@ -7,7 +7,7 @@ The context ("connections/con_…") is associated data of both layers: a ciphert
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -17,6 +17,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 _VERSION = 1
 _NONCE = 12
 _WRAPPED = 32 + 16
+
+
+KeySource = Callable[[], "tuple[Mapping[str, bytes], str] | None"]
+"""The master keys by id and the id of the current one, when they have changed since it was asked last; else None."""
 
 
 class CannotOpen(Exception):
@@ -29,13 +33,29 @@ class Vault:
     def __init__(self, keys: Mapping[str, bytes], current: str) -> None:
         self._keys = dict(keys)
         self._current = current
+        self._source: KeySource | None = None
 
     def __repr__(self) -> str:
         return f"Vault(current={self._current!r})"
 
+    def follow(self, source: KeySource) -> None:
+        """Take the keys from here whenever they have changed, so that a rotation needs no restart."""
+        self._source = source
+
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """Ids of all master keys that are known."""
+        return tuple(self._keys)
+
+    def _refresh(self) -> None:
+        changed = self._source() if self._source is not None else None
+        if changed is not None:
+            self._keys, self._current = dict(changed[0]), changed[1]
+
     @property
     def current(self) -> str:
         """Id of the master key that seals."""
+        self._refresh()
         return self._current
 
     def derive(self, purpose: str, key_id: str = "") -> bytes:
@@ -47,6 +67,7 @@ class Vault:
 
     def seal(self, plain: bytes, context: str) -> bytes:
         """Encrypt for one row."""
+        self._refresh()
         data_key = AESGCM.generate_key(256)
         outer, inner = os.urandom(_NONCE), os.urandom(_NONCE)
         bound = context.encode()
@@ -58,6 +79,8 @@ class Vault:
     def open(self, sealed: bytes, context: str) -> bytes:
         """Decrypt what was sealed for this row; raises CannotOpen."""
         name = key_id(sealed)
+        if name not in self._keys:
+            self._refresh()
         key = self._keys.get(name)
         if key is None:
             raise CannotOpen(

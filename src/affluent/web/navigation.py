@@ -23,5 +23,10 @@ MAIN = (
     Entry("Activity", "activity", "/activity", "r"),
     Entry("Reconciliation", "scale", "/reconciliation", "b", "Finance"),
 )
-ADMIN = (Entry("API tokens", "key-round", "/admin/tokens", "t"),)
+ADMIN = (
+    Entry("API tokens", "key-round", "/admin/tokens", "t"),
+    Entry("Users", "users", "/admin/users"),
+    Entry("Audit log", "scroll-text", "/admin/audit"),
+    Entry("Settings", "settings-2", "/admin/settings"),
+)
 """The side list of the Admin Center; its other pages add themselves here."""

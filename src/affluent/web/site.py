@@ -17,9 +17,11 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from affluent.bootstrap import Hub
+from affluent.kit.actor import Actor, act_as, current
 from affluent.kit.jsons import JSONValue
 from affluent.services.people import Role, require
-from affluent.web import faults, jsonview, moneys, navigation, times
+from affluent.services.roles import require_right
+from affluent.web import faults, jsonview, moneys, navigation, rights, times
 from affluent.web.assets import assets
 from affluent.web.live import Live
 from affluent.web.session import token_of
@@ -66,11 +68,16 @@ class Site:
         async def answer(request: Request) -> Response:
             visit = Visit(self, request, None)
             try:
-                visit = Visit(self, request, await self.hub.people.of_session(token_of(request)))
-                if not public and visit.signed_in is None:
+                person = await self.hub.people.of_session(token_of(request))
+                visit = Visit(self, request, person)
+                if not public and person is None:
                     return _to_sign_in(visit)
                 if role is not None:
                     require(visit.person, role)
+                if person is not None:
+                    act_as(Actor(kind="person", id=person.id, name=person.name, address=current().address))
+                    if not public:
+                        require_right(person.role, rights.needed(request.method, request.url.path))
                 return await handler(visit)
             except Exception as error:  # noqa: BLE001 - every error becomes a page in words
                 return await faults.page(visit, error)

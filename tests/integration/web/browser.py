@@ -14,9 +14,12 @@ from urllib.parse import urlencode
 from affluent.engine.fairness import FairClock
 from affluent.engine.intake import Intake
 from affluent.engine.journal import Journal
+from affluent.services.account import OwnAccount
+from affluent.services.audit import Audit
 from affluent.services.people import People
 from affluent.services.pulse import Pulse
 from affluent.services.runs import Runs
+from affluent.services.users import Users
 from affluent.settings import Settings
 from affluent.web import web
 from tests.integration.services.desk import Desk, desk
@@ -126,7 +129,10 @@ async def browser(database_url: str) -> AsyncIterator[Browser]:
         hub = SimpleNamespace(
             settings=Settings(max_body_bytes=LARGEST),
             server_url=SERVER,
-            people=People(database=it.database, server_url=SERVER),
+            people=People(database=it.database, vault=it.vault, server_url=SERVER),
+            users=Users(database=it.database, server_url=SERVER),
+            account=OwnAccount(database=it.database, vault=it.vault),
+            audit=Audit(it.database),
             pulse=Pulse(it.database),
             runs=Runs(
                 database=it.database,

@@ -7,9 +7,11 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Query, Request
 
 from affluent.catalog import Catalog
+from affluent.services.audit import Audit
 from affluent.services.connections import Connections
 from affluent.services.duties import Duties
 from affluent.services.events import Events
+from affluent.services.evidence import EvidencePacks
 from affluent.services.flow_connections import FlowConnections
 from affluent.services.flows import Flows
 from affluent.services.identities import Identities
@@ -18,6 +20,7 @@ from affluent.services.preview import Preview
 from affluent.services.reconciliation import Reconciliation
 from affluent.services.runs import Runs
 from affluent.services.tokens import Tokens
+from affluent.services.why import Why
 from affluent.settings import Settings
 
 
@@ -27,6 +30,7 @@ class Services(Protocol):
     settings: Settings
     catalog: Catalog
     tokens: Tokens
+    audit: Audit
     connections: Connections
     flows: Flows
     flow_connections: FlowConnections
@@ -37,6 +41,8 @@ class Services(Protocol):
     duties: Duties
     polls: Polls
     reconciliation: Reconciliation
+    why: Why
+    evidence: EvidencePacks
 
 
 async def _hub(request: Request) -> Services:

@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from affluent.services.errors import NotFound, ServiceError
+from affluent.services.people import NeedsCode, PersonView
 from affluent.web import session
 from affluent.web.forms import Form
 from affluent.web.site import Site
@@ -24,6 +25,23 @@ class SignInPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CodePage:
+    """The second step of signing in. The ticket says that the password was right; it is good for five minutes."""
+
+    form: Form
+    ticket: str
+    wanted: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvitationPage:
+    """The form of somebody who was invited, or who is to have a new password."""
+
+    form: Form
+    person: PersonView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WelcomePage:
     """The form of the owner."""
 
@@ -35,7 +53,10 @@ def routes(site: Site) -> list[Route]:
     return [
         site.get("/sign-in", show_sign_in, public=True),
         site.post("/sign-in", sign_in, public=True),
+        site.post("/sign-in/code", give_code, public=True),
         site.post("/sign-out", sign_out, public=True),
+        site.get("/invitation/{link}", show_invitation, public=True),
+        site.post("/invitation/{link}", accept_invitation, public=True),
         site.get("/welcome/{link}", show_welcome, public=True),
         site.post("/welcome/{link}", welcome, public=True),
         site.get("/enter/{link}", enter, public=True),
@@ -56,10 +77,49 @@ async def sign_in(visit: Visit) -> Response:
         token = await visit.hub.people.sign_in(
             email=form.text("email"), password=form.text("password"), address=_address(visit)
         )
+    except NeedsCode as more:
+        return await _code_page(visit, Form(), more.ticket, wanted)
     except ServiceError as error:
         form.blame(error, "email", "password")
         return await _sign_in_page(visit, form, wanted, status=422)
     return _entering(visit, token, wanted)
+
+
+async def give_code(visit: Visit) -> Response:
+    """Check the second factor."""
+    form = await visit.form()
+    ticket, wanted = form.text("ticket"), _local(form.text("next"))
+    try:
+        token = await visit.hub.people.give_code(ticket, form.text("code"))
+    except NotFound as error:
+        form.wrong("", error.message)
+        return await _sign_in_page(visit, form, wanted, status=422)
+    except ServiceError as error:
+        again = Form()
+        again.blame(error, "code")
+        return await _code_page(visit, again, ticket, wanted, status=422)
+    return _entering(visit, token, wanted)
+
+
+async def show_invitation(visit: Visit) -> Response:
+    """The form to choose a password, while its link is good."""
+    person = await visit.hub.users.invited(visit.path("link"))
+    return await visit.page("people/invitation.html", InvitationPage(form=Form(), person=person), section="")
+
+
+async def accept_invitation(visit: Visit) -> Response:
+    """Set the password and sign in."""
+    form, link = await visit.form(), visit.path("link")
+    person = await visit.hub.users.invited(link)
+    try:
+        token = await visit.hub.users.choose_password(link, form.text("password"))
+    except NotFound:
+        raise
+    except ServiceError as error:
+        form.blame(error, "password")
+        page = InvitationPage(form=form, person=person)
+        return await visit.page("people/invitation.html", page, section="", status=422)
+    return _entering(visit, token, "/")
 
 
 async def sign_out(visit: Visit) -> Response:
@@ -106,6 +166,11 @@ async def enter(visit: Visit) -> Response:
 async def _sign_in_page(visit: Visit, form: Form, wanted: str, status: int = 200) -> Response:
     page = SignInPage(form=form, wanted=wanted, is_new=not await visit.hub.people.has_owner())
     return await visit.page("people/sign_in.html", page, section="", status=status)
+
+
+async def _code_page(visit: Visit, form: Form, ticket: str, wanted: str, status: int = 200) -> Response:
+    page = CodePage(form=form, ticket=ticket, wanted=wanted)
+    return await visit.page("people/code.html", page, section="", status=status)
 
 
 def _entering(visit: Visit, token: str, address: str) -> Response:

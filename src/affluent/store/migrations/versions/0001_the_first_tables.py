@@ -65,6 +65,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run_id", "position", "number", name=op.f("pk_attempts")),
     )
     op.create_table(
+        "audit_entries",
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("at", store_types.Instant(), nullable=False),
+        sa.Column("actor_kind", sa.Text(), nullable=False),
+        sa.Column("actor_id", sa.Text(), nullable=False),
+        sa.Column("actor_name", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("noun", sa.Text(), nullable=False),
+        sa.Column("subject_id", sa.Text(), nullable=False),
+        sa.Column("subject_name", sa.Text(), nullable=False),
+        sa.Column("changes", store_types.Json(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_audit_entries")),
+    )
+    with op.batch_alter_table("audit_entries", schema=None) as batch_op:
+        batch_op.create_index("ix_audit_entries_actor", ["actor_id", "number"], unique=False)
+        batch_op.create_index("ix_audit_entries_subject", ["noun", "subject_id", "number"], unique=False)
+
+    op.create_table(
         "billing_numbers",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("last", sa.BigInteger(), nullable=False),
@@ -421,6 +441,9 @@ def upgrade() -> None:
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("password_hash", sa.Text(), nullable=False),
+        sa.Column("totp_secret", sa.LargeBinary(), nullable=True),
+        sa.Column("totp_step", sa.BigInteger(), nullable=True),
+        sa.Column("recovery_codes", store_types.Json(), nullable=True),
         sa.Column("created_at", store_types.Instant(), nullable=False),
         sa.Column("signed_in_at", store_types.Instant(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_people")),
@@ -553,11 +576,15 @@ def upgrade() -> None:
     op.create_table(
         "sessions",
         sa.Column("token_hash", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
         sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("browser", sa.Text(), nullable=False),
         sa.Column("created_at", store_types.Instant(), nullable=False),
         sa.Column("seen_at", store_types.Instant(), nullable=False),
         sa.Column("expires_at", store_types.Instant(), nullable=False),
         sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_sessions")),
+        sa.UniqueConstraint("id", name=op.f("uq_sessions_id")),
     )
     with op.batch_alter_table("sessions", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_sessions_expires_at"), ["expires_at"], unique=False)
@@ -581,6 +608,14 @@ def upgrade() -> None:
         batch_op.create_index("ix_settings_entity", ["entity_type", "entity_id", "full_id"], unique=False)
 
     op.create_table(
+        "sign_in_failures",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("last_at", store_types.Instant(), nullable=False),
+        sa.Column("until", store_types.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_sign_in_failures")),
+    )
+    op.create_table(
         "snapshot_records",
         sa.Column("snapshot_id", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
@@ -597,7 +632,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("snapshot_id", "kind", "id", name=op.f("pk_snapshot_records")),
     )
     with op.batch_alter_table("snapshot_records", schema=None) as batch_op:
-        batch_op.create_index("ix_snapshot_records_about", ["case_id"], unique=False)
+        batch_op.create_index("ix_snapshot_records_about", ["case_id", "statement_id"], unique=False)
         batch_op.create_index("ix_snapshot_records_case", ["statement_id", "case_id"], unique=False)
         batch_op.create_index("ix_snapshot_records_id", ["id"], unique=False)
 
@@ -642,6 +677,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("statement_id", "number", name=op.f("pk_statement_lines")),
     )
     with op.batch_alter_table("statement_lines", schema=None) as batch_op:
+        batch_op.create_index("ix_statement_lines_case", ["case_id", "statement_id"], unique=False)
         batch_op.create_index("ix_statement_lines_name", ["statement_id", "name", "number"], unique=False)
 
     op.create_table(
@@ -698,12 +734,16 @@ def upgrade() -> None:
         sa.Column("secret_hash", sa.Text(), nullable=False),
         sa.Column("hint", sa.Text(), nullable=False),
         sa.Column("scopes", store_types.Json(), nullable=False),
+        sa.Column("networks", store_types.Json(), nullable=True),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("created_at", store_types.Instant(), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("expires_at", store_types.Instant(), nullable=True),
+        sa.Column("former_hash", sa.Text(), nullable=True),
+        sa.Column("former_until", store_types.Instant(), nullable=True),
         sa.Column("last_used_at", store_types.Instant(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tokens")),
+        sa.UniqueConstraint("former_hash", name=op.f("uq_tokens_former_hash")),
         sa.UniqueConstraint("secret_hash", name=op.f("uq_tokens_secret_hash")),
     )
     # ### end Alembic commands ###
@@ -719,6 +759,7 @@ def downgrade() -> None:
     op.drop_table("statements")
     with op.batch_alter_table("statement_lines", schema=None) as batch_op:
         batch_op.drop_index("ix_statement_lines_name")
+        batch_op.drop_index("ix_statement_lines_case")
 
     op.drop_table("statement_lines")
     with op.batch_alter_table("snapshots", schema=None) as batch_op:
@@ -731,6 +772,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_snapshot_records_about")
 
     op.drop_table("snapshot_records")
+    op.drop_table("sign_in_failures")
     with op.batch_alter_table("settings", schema=None) as batch_op:
         batch_op.drop_index("ix_settings_entity")
 
@@ -854,6 +896,11 @@ def downgrade() -> None:
 
     op.drop_table("connections")
     op.drop_table("billing_numbers")
+    with op.batch_alter_table("audit_entries", schema=None) as batch_op:
+        batch_op.drop_index("ix_audit_entries_subject")
+        batch_op.drop_index("ix_audit_entries_actor")
+
+    op.drop_table("audit_entries")
     op.drop_table("attempts")
     with op.batch_alter_table("accounts", schema=None) as batch_op:
         batch_op.drop_index("ix_accounts_status")

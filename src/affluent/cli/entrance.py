@@ -1,0 +1,111 @@
+"""What every request passes first: which host it asks for, how often its sender asks, and who that is, for the audit log."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import monotonic
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from affluent.kit.actor import Actor, acting
+from affluent.kit.jsons import dumps
+
+_UNMETERED = ("/hooks/", "/healthz", "/readyz", "/static/")
+"""Vendors send events in bursts, and those must be kept; health is asked by machines."""
+_MOST_KEPT = 20_000
+_LONGEST_AGENT = 300
+
+
+@dataclass(slots=True)
+class _Bucket:
+    left: float
+    filled_at: float
+
+
+class RateLimit:
+    """So many requests a minute per key, in any rhythm within it."""
+
+    def __init__(self, per_minute: int, seconds: Callable[[], float] = monotonic) -> None:
+        self._most = per_minute
+        self._seconds = seconds
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+
+    def wait(self, key: str) -> float:
+        """Take one; 0, or after how many seconds the next is there."""
+        if not self._most:
+            return 0.0
+        now = self._seconds()
+        bucket = self._buckets.setdefault(key, _Bucket(self._most, now))
+        self._buckets.move_to_end(key)
+        rate = self._most / 60
+        bucket.left = min(float(self._most), bucket.left + (now - bucket.filled_at) * rate)
+        bucket.filled_at = now
+        while len(self._buckets) > _MOST_KEPT:
+            self._buckets.popitem(last=False)
+        if bucket.left < 1:
+            return (1 - bucket.left) / rate
+        bucket.left -= 1
+        return 0.0
+
+
+class Entrance:
+    """The outermost ASGI application."""
+
+    def __init__(self, app: ASGIApp, *, hosts: Sequence[str], per_minute: int) -> None:
+        self._app = app
+        self._hosts = frozenset(host.strip().lower() for host in hosts if host.strip())
+        self._limit = RateLimit(per_minute)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As an ASGI application."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        address = scope["client"][0] if scope.get("client") else ""
+        refusal = self._refusal(scope["path"], headers, address)
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+        agent = headers.get("user-agent", "")[:_LONGEST_AGENT]
+        with acting(Actor(kind="visitor", address=address, agent=agent)):
+            await self._app(scope, receive, send)
+
+    def _refusal(self, path: str, headers: Headers, address: str) -> Response | None:
+        if self._hosts and path not in _UNMETERED and _host(headers.get("host", "")) not in self._hosts:
+            return _say(path, 400, "This server does not answer to that host name. See the setting allowed_hosts.")
+        if path.startswith(_UNMETERED):
+            return None
+        wait = self._limit.wait(f"address {address}")
+        token = headers.get("authorization", "")
+        if token and not wait:
+            wait = self._limit.wait("token " + hashlib.sha256(token.encode("latin-1", "replace")).hexdigest())
+        if wait:
+            return _say(path, 429, "Too many requests. Slow down.", {"Retry-After": str(max(1, round(wait + 0.5)))})
+        return None
+
+
+def _host(header: str) -> str:
+    """The name without the port: "[::1]:8080" is "[::1]"."""
+    name, colon, port = header.strip().lower().rpartition(":")
+    return name if colon and port.isdigit() else header.strip().lower()
+
+
+def _say(path: str, status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+    extra = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **(headers or {})}
+    if path.startswith("/api/"):
+        code = {400: "bad_request", 429: "too_many_requests"}[status]
+        title = {400: "Bad Request", 429: "Too Many Requests"}[status]
+        document = {
+            "type": f"urn:affluent:problem:{code}", "title": title, "status": status, "detail": message,
+            "instance": path, "code": code, "field": "", "problems": [],
+        }  # fmt: skip
+        return Response(dumps(document), status, media_type="application/problem+json", headers=extra)
+    if path.startswith(("/togai/", "/hooks/")):
+        return Response(dumps({"message": message}), status, media_type="application/json", headers=extra)
+    return Response(message, status, media_type="text/plain", headers=extra)
