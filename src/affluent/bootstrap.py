@@ -28,6 +28,7 @@ from affluent.services.deliveries import Retention
 from affluent.services.duties import Duties, Work
 from affluent.services.events import Events
 from affluent.services.evidence import EvidencePacks
+from affluent.services.evidence import EvidencePacks
 from affluent.services.flow_connections import FlowConnections
 from affluent.services.flow_files import FlowFiles
 from affluent.services.flows import Flows
@@ -51,6 +52,7 @@ from affluent.services.targets import Vendors
 from affluent.services.tokens import Tokens, TokenView
 from affluent.services.users import Users
 from affluent.services.webhook_registration import WebhookRegistration
+from affluent.services.why import Why
 from affluent.services.why import Why
 from affluent.settings import Settings
 from affluent.store import schema
@@ -131,6 +133,8 @@ class Hub:
     reconciliation: Reconciliation
     nightly: Nightly
     ledgers: Ledgers
+    why: Why
+    evidence: EvidencePacks
     why: Why
     evidence: EvidencePacks
     server_url: str
@@ -218,6 +222,7 @@ def build(settings: Settings, *, own_url: str) -> Hub:
     vendors = Vendors(catalog=catalog, vault=vault, network=network, limiter=limiter, server_url=own_url)
     reconciliation = Reconciliation(database=database, sources=_sources(catalog, vault, vendors))
     why = Why(database=database, apps=catalog.apps)
+    why = Why(database=database, apps=catalog.apps)
     return Hub(
         settings=settings,
         catalog=catalog,
@@ -269,6 +274,8 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         syncs=Syncs(database),
         billing=Billing(database, intake.accept),
         reconciliation=reconciliation,
+        why=why,
+        evidence=EvidencePacks(why=why, vault=vault),
         why=why,
         evidence=EvidencePacks(why=why, vault=vault),
         ledgers=Ledgers(database=database, vault=vault),

@@ -9,6 +9,7 @@ import typer
 from affluent.bootstrap import Hub, build
 from affluent.cli import audit, keys, show, users
 from affluent.cli.demo import demo
+from affluent.cli.evidence import evidence
 from affluent.cli.ledger import ledger
 from affluent.cli.options import DatabaseUrl, DataDir, settings_with
 from affluent.cli.output import console, fail
@@ -33,6 +34,7 @@ for group in (audit, keys, users):
 app.command()(demo)
 app.command()(reconcile)
 app.add_typer(ledger, name="ledger")
+app.add_typer(evidence, name="evidence")
 
 
 def main() -> None:

@@ -67,7 +67,7 @@ snapshot_records = Table(
     Column("facts", Json, nullable=False),
     Index("ix_snapshot_records_case", "statement_id", "case_id"),
     Index("ix_snapshot_records_id", "id"),
-    Index("ix_snapshot_records_about", "case_id"),
+    Index("ix_snapshot_records_about", "case_id", "statement_id"),
 )
 
 statement_lines = Table(
@@ -88,6 +88,7 @@ statement_lines = Table(
     Column("records", Json, nullable=False),
     Column("foreign_currency", Text),
     Column("foreign_amount", BigInteger),
+    Index("ix_statement_lines_case", "case_id", "statement_id"),
     Index("ix_statement_lines_name", "statement_id", "name", "number"),
 )
 

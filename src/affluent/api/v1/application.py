@@ -15,6 +15,7 @@ from affluent.api.v1 import (
     connections,
     duties,
     events,
+    evidence,
     flow_connections,
     flows,
     identities,
@@ -37,6 +38,7 @@ _ROUTERS = (
     runs.routes,
     identities.routes,
     reconciliation.routes,
+    evidence.routes,
     tokens.routes,
 )
 _TITLE = "Affluent API"

@@ -12,6 +12,7 @@ from affluent.services.connections import Connections
 from affluent.services.duties import Duties
 from affluent.services.events import Events
 from affluent.services.evidence import EvidencePacks
+from affluent.services.evidence import EvidencePacks
 from affluent.services.flow_connections import FlowConnections
 from affluent.services.flows import Flows
 from affluent.services.identities import Identities
@@ -20,6 +21,7 @@ from affluent.services.preview import Preview
 from affluent.services.reconciliation import Reconciliation
 from affluent.services.runs import Runs
 from affluent.services.tokens import Tokens
+from affluent.services.why import Why
 from affluent.services.why import Why
 from affluent.settings import Settings
 
@@ -41,6 +43,8 @@ class Services(Protocol):
     duties: Duties
     polls: Polls
     reconciliation: Reconciliation
+    why: Why
+    evidence: EvidencePacks
     why: Why
     evidence: EvidencePacks
 
