@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from affluent.bootstrap import Hub, build
-from affluent.cli import audit, keys, show, users
+from affluent.cli import audit, keys, nouns, show, users
 from affluent.cli.demo import demo
 from affluent.cli.evidence import evidence
 from affluent.cli.ledger import ledger
@@ -29,6 +29,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 show.register(app)
+nouns.register(app)
 for group in (audit, keys, users):
     group.register(app)
 app.command()(demo)

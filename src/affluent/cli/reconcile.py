@@ -21,7 +21,7 @@ _UNEXPLAINED = 1
 _TOGETHER_SECONDS = 1.0
 
 
-def reconcile(  # noqa: PLR0917 - the options of a command
+def reconcile(
     first: Annotated[str, typer.Option("--from", help="First day, e.g. 2026-11-01.")],
     last: Annotated[str, typer.Option("--to", help="Last day, e.g. 2026-11-30.")],
     zone: Annotated[str, typer.Option(help="Time zone of the days, e.g. Asia/Kolkata.")] = "UTC",

@@ -1,0 +1,99 @@
+"""`affluent flows`: list, show, switch on and off, to a file and from one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from affluent.cli.flows_files import Files, carry_out, say_file
+from affluent.cli.options import AsJson, DatabaseUrl, DataDir
+from affluent.cli.output import console, say_json, table
+from affluent.cli.show import with_hub
+
+flows = typer.Typer(help="Flows, ready-made and your own.", no_args_is_help=True)
+
+
+@flows.command("list")
+def list_flows(as_json: AsJson = False, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """All flows."""
+    found = with_hub(lambda hub: hub.flows.list(limit=200), data_dir, database_url).items
+    if as_json:
+        say_json([asdict(flow) for flow in found])
+        return
+    rows = [[f.id, f.name, f.type, f.version, f"{f.enabled_connections} of {f.connections}"] for f in found]
+    table("Flows", ["Id", "Flow", "Type", "Version", "Switched on"], rows)
+
+
+@flows.command("show")
+def show_flow(
+    flow_id: str, as_json: AsJson = False, data_dir: DataDir = None, database_url: DatabaseUrl = None
+) -> None:
+    """One flow: trigger, steps and versions in words."""
+    found = with_hub(lambda hub: hub.flows.get(flow_id), data_dir, database_url)
+    if as_json:
+        say_json(asdict(found))
+        return
+    console.print(f"[bold]{found.flow.name}[/bold] ({found.flow.type}, version {found.flow.version})", highlight=False)
+    console.print(found.flow.description, highlight=False)
+    if found.definition is not None:
+        use = found.definition.trigger
+        console.print(
+            f"Starts with {use.app}.{use.trigger}{f' if {use.condition}' if use.condition else ''}", highlight=False
+        )
+        rows = [[n, s.id, f"{s.app}.{s.action}", s.condition] for n, s in enumerate(found.definition.steps, start=1)]
+        table("Steps", ["", "Id", "Does", "If"], rows)
+    table("Versions", ["Number", "By", "Changes"], [[v.number, v.author, " ".join(v.changes)] for v in found.versions])
+
+
+@flows.command("connections")
+def list_flow_connections(
+    flow: Annotated[str, typer.Option(help="Only of this flow (id).")] = "",
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Flow connections: where flows are switched on, with their ids for enable and disable."""
+    found = with_hub(lambda hub: hub.flow_connections.list(flow_id=flow, limit=200), data_dir, database_url).items
+    if as_json:
+        say_json([asdict(link) for link in found])
+        return
+    rows = [[link.id, link.flow_name, link.name, "on" if link.enabled else "off"] for link in found]
+    table("Flow connections", ["Id", "Flow", "Name", "Is"], rows)
+
+
+@flows.command("enable")
+def enable_flow(flow_connection_id: str, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """Let new events start runs of a flow connection."""
+    link = with_hub(lambda hub: hub.flow_connections.enable(flow_connection_id), data_dir, database_url)
+    console.print(f"{link.flow_name}, {link.name}, is on.", highlight=False)
+
+
+@flows.command("disable")
+def disable_flow(flow_connection_id: str, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """Start no more runs of a flow connection; what runs ends."""
+    link = with_hub(lambda hub: hub.flow_connections.disable(flow_connection_id), data_dir, database_url)
+    console.print(f"{link.flow_name}, {link.name}, is off.", highlight=False)
+
+
+@flows.command("export")
+def export_flow(
+    flow_id: str,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here; default: standard output.")] = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """One flow with its connections (without secrets) as YAML."""
+    file = with_hub(lambda hub: hub.files.export(flow_id=flow_id), data_dir, database_url)
+    say_file(file, output, as_json=as_json)
+
+
+@flows.command("import")
+def import_flows(
+    files: Files, as_json: AsJson = False, data_dir: DataDir = None, database_url: DatabaseUrl = None
+) -> None:
+    """The same as affluent apply."""
+    carry_out(files, test=True, as_json=as_json, data_dir=data_dir, database_url=database_url)

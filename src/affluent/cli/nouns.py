@@ -1,0 +1,21 @@
+"""The commands of every noun, one module each."""
+
+from __future__ import annotations
+
+import typer
+
+from affluent.cli.connections import connections
+from affluent.cli.events import events
+from affluent.cli.flows import flows
+from affluent.cli.flows_files import apply, export, plan, schema
+from affluent.cli.identities import identities
+from affluent.cli.runs import runs
+
+
+def register(app: typer.Typer) -> None:
+    """Add them to the command."""
+    groups = {"connections": connections, "flows": flows, "runs": runs, "events": events, "identities": identities}
+    for name, group in groups.items():
+        app.add_typer(group, name=name)
+    for command in (export, plan, apply, schema):
+        app.command()(command)
