@@ -71,7 +71,7 @@ def test_settings_are_added_changed_and_removed(tab: Tab, world: World) -> None:
     page = tab.open(f"/accounts/{cast()[0].account_id}/settings")
     page.get_by_role("button", name="Add setting").click()
     page.get_by_label("Setting ID").fill("CrmId")
-    page.get_by_label("Value", exact=True).fill("crm-1")
+    page.get_by_role("dialog").get_by_label(re.compile("^Value")).fill("crm-1")
     page.get_by_role("dialog").get_by_role("button", name="Add setting").click()
     expect(page.get_by_label("Value of CrmId")).to_have_value("crm-1")
     page.get_by_label("Value of CrmId").fill("crm-2")

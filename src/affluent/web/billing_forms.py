@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from pydantic import ValidationError
 
 from affluent.billing.errors import BillingError
+from affluent.kit.money import Money, MoneyError
 from affluent.services.errors import Forbidden
 from affluent.services.people import Role
 from affluent.services.validation import problems_of
@@ -51,19 +52,16 @@ def require_writer(visit: Visit) -> None:
         raise Forbidden("Your role is analyst: you may look at everything here and change nothing.")
 
 
-def amount(form: Form, name: str) -> Decimal | None:
+def amount(form: Form, name: str, currency: str) -> Decimal | None:
     """An amount in major units as it was typed; None when nothing was, or when it is none, which the form then says."""
-    text = form.text(name).strip().replace(",", "")
+    text = form.text(name).strip().replace(",", "")[:_LONGEST_AMOUNT]
     if not text:
         return None
     try:
-        value = Decimal(text[:_LONGEST_AMOUNT])
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite():
-        form.wrong(name, "Must be an amount such as 2499.00.")
+        return Money.parse(text, currency).major
+    except MoneyError as error:
+        form.wrong(name, f"{str(error)[:1].upper()}{str(error)[1:]}.")
         return None
-    return value
 
 
 def day(form: Form, name: str, default: date | None = None) -> date | None:

@@ -124,13 +124,13 @@ async def invoices(visit: Visit) -> Response:
 async def create(visit: Visit) -> Response:
     """A custom invoice."""
     require_writer(visit)
-    form, account_id = await visit.form(), visit.path("account")
+    form, account = await visit.form(), await visit.hub.billing.accounts.get(visit.path("account"))
     body: JSONObject = {
-        "accountId": account_id,
+        "accountId": account.id,
         "status": form.text("status"),
         "startDate": form.text("start"),
         "endDate": form.text("end"),
-        "lineItems": _lines(form),
+        "lineItems": _lines(form, account.currency),
     }
     names = {"startDate": "start", "endDate": "end", "status": "status", "lineItems": "description.0"}
     for place, number in enumerate(_filled(form)):
@@ -153,7 +153,7 @@ async def pay(visit: Visit) -> Response:
     body: JSONObject = {
         "accountId": invoice.account_id,
         "currency": invoice.currency,
-        "totalAmount": amount(form, "amount"),
+        "totalAmount": amount(form, "amount", invoice.currency),
         "externalPaymentReference": {
             "sourceName": form.text("source").strip(),
             "sourceType": form.text("type"),
@@ -252,10 +252,10 @@ def _filled(form: Form) -> list[int]:
     return [number for number in LINES if number == 0 or any(form.text(f"{f}.{number}").strip() for f in fields)]
 
 
-def _lines(form: Form) -> list[JSONObject]:
+def _lines(form: Form, currency: str) -> list[JSONObject]:
     lines: list[JSONObject] = []
     for number in _filled(form):
-        net, tax = amount(form, f"net.{number}"), amount(form, f"tax.{number}")
+        net, tax = amount(form, f"net.{number}", currency), amount(form, f"tax.{number}", currency)
         if net is None:
             form.wrong(f"net.{number}", "Say how much.")
         line: JSONObject = {"description": form.text(f"description.{number}").strip(), "value": net}

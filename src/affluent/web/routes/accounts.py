@@ -12,8 +12,9 @@ from starlette.routing import Route
 
 from affluent.billing.errors import Missing
 from affluent.billing.schemas import NewSetting, SettingChange
-from affluent.billing.views import AccountDetail
+from affluent.billing.views import AccountDetail, Invoice
 from affluent.services.identities import IdentityView
+from affluent.services.run_views import RunView
 from affluent.services.syncs import Happening
 from affluent.web.billing_forms import blaming, may_write, require_writer
 from affluent.web.forms import Form
@@ -70,6 +71,16 @@ class OverviewPage:
 
     frame: Frame
     happenings: tuple[Happening, ...]
+
+    @property
+    def invoice(self) -> Invoice | None:
+        """The newest one."""
+        return self.frame.detail.invoices[0] if self.frame.detail and self.frame.detail.invoices else None
+
+    @property
+    def run(self) -> RunView | None:
+        """The newest one."""
+        return next((run for happening in self.happenings for run in happening.runs), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
