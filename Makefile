@@ -113,13 +113,13 @@ INSTALL_SELF := $(UV) pip install --quiet --python $(BIN)/python --no-deps --no-
 
 $(READY_RUN):
 	@$(venv)
-	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.lock
 	$(INSTALL_SELF)
 	touch $@
 
 $(READY_DEV):
 	@$(venv)
-	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements-dev.lock
+	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements-dev.lock
 	$(INSTALL_SELF)
 	rm -f $(VENV)/.ready-*
 	touch $(READY_RUN) $@
