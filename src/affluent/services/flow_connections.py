@@ -34,6 +34,7 @@ from affluent.store import flow_connections as store
 from affluent.store import flows
 from affluent.store.configuration import alone
 from affluent.store.database import Database
+from affluent.store.recording import note
 from affluent.vault.envelope import CannotOpen, Vault
 
 _SHORTEST_SECRET = 16
@@ -258,6 +259,7 @@ class FlowConnections:
             if trigger.kind is TriggerKind.MANUAL and trigger.poll is not None and not payload:
                 return self._intake.accept(connection, [_backfill(connection, row, trigger)])[0]
             _check_payload(trigger, payload)
+            note(connection, "triggered", "flow connection", subject=row.id, name=row.name)
             draft = draft_from(
                 trigger,
                 app=row.trigger_app,
@@ -313,10 +315,7 @@ class FlowConnections:
         own = self._bindings.tracking(definition, bindings)
         for other in store.enabled_but(connection, link_id):
             theirs = FlowDefinition.model_validate(other.definition)
-            same_trigger = (other.trigger_app, other.trigger_event) == (
-                columns["trigger_app"],
-                columns["trigger_event"],
-            )
+            same_trigger = all(getattr(other, name) == columns[name] for name in ("trigger_app", "trigger_event"))
             if theirs.tracks_money_of != definition.tracks_money_of:
                 continue
             if same_trigger and other.trigger_source != columns["trigger_source"]:

@@ -27,6 +27,7 @@ from affluent.services.run_views import Cause, RunDetail, RunView, detail, money
 from affluent.store import bulk, ledger, tables
 from affluent.store import runs as store
 from affluent.store.database import Database, on_commit
+from affluent.store.recording import note
 from affluent.store.runs import RunFilter
 
 _CHUNK = 100
@@ -155,6 +156,7 @@ class Runs:
                 f"This run is {row.state}; only a failed, unknown, cancelled, paused or waiting run can be resumed."
             )
         ledger.moved(connection, [(run_id, ledger.OPEN)])
+        note(connection, "resumed", "run", subject=run_id, name=row.title, was=row.state)
         values = {"state": "queued", "due_at": clock.now(), "tries": 0, "first_failed_at": None, "finished_at": None}
         connection.execute(
             update(tables.runs)
@@ -205,6 +207,7 @@ class Runs:
             replay_of=run_id,
         )
         self._intake.enqueue(connection, [made])
+        note(connection, "replayed", "run", subject=run_id, name=row.title, version=number, new_run=new)
         return new
 
     def _cancel(self, connection: Connection, run_id: str) -> None:
@@ -212,6 +215,7 @@ class Runs:
         state = RunState(row.state)
         if state not in UNFINISHED:
             raise Conflict(f"This run has ended ({row.state}); there is nothing to cancel.")
+        note(connection, "cancelled", "run", subject=run_id, name=row.title, was=row.state)
         if state is RunState.RUNNING:
             connection.execute(update(tables.runs).where(tables.runs.c.id == run_id).values(cancel=True))
             return
