@@ -14,8 +14,7 @@ from affluent.billing.errors import Missing
 from affluent.billing.schemas import NewSetting, SettingChange
 from affluent.billing.views import AccountDetail, Invoice
 from affluent.services.identities import IdentityView
-from affluent.services.run_views import RunView
-from affluent.services.syncs import Happening
+from affluent.services.syncs import Happening, Sync
 from affluent.web.billing_forms import blaming, may_write, require_writer
 from affluent.web.forms import Form
 from affluent.web.site import Site
@@ -62,7 +61,8 @@ class Frame:
         if self.detail is None:
             return [("Customers", "/customers"), (self.account_id, "")]
         customer = self.detail.customer
-        return [("Customers", "/customers"), (customer.name, f"/customers/{quote(customer.id)}"), (self.name, "")]
+        own = self.name if self.name != customer.name else self.account_id
+        return [("Customers", "/customers"), (customer.name, f"/customers/{quote(customer.id)}"), (own, "")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,16 +71,12 @@ class OverviewPage:
 
     frame: Frame
     happenings: tuple[Happening, ...]
+    sync: Sync
 
     @property
     def invoice(self) -> Invoice | None:
         """The newest one."""
         return self.frame.detail.invoices[0] if self.frame.detail and self.frame.detail.invoices else None
-
-    @property
-    def run(self) -> RunView | None:
-        """The newest one."""
-        return next((run for happening in self.happenings for run in happening.runs), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +127,10 @@ async def overview(visit: Visit) -> Response:
     frame = await frame_of(visit, "Overview")
     if frame.detail is None:
         return visit.go(f"{frame.address}/timeline")
-    found = await visit.hub.syncs.timeline(frame.account_id, limit=_NEWEST)
-    page = OverviewPage(frame=frame, happenings=found.items)
+    found, syncs = await asyncio.gather(
+        visit.hub.syncs.timeline(frame.account_id, limit=_NEWEST), visit.hub.syncs.of_accounts([frame.account_id])
+    )
+    page = OverviewPage(frame=frame, happenings=found.items, sync=syncs[frame.account_id])
     return await visit.page("accounts/overview.html", page, section="Customers", crumbs=frame.crumbs)
 
 
