@@ -89,7 +89,7 @@ class World:
 
         async def call() -> None:
             async with self._outside() as outside:
-                await outside.twin(switch, **options)
+                await outside.twin("firstpromoter", switch, **options)
 
         self.server.call(call())
 
@@ -103,4 +103,4 @@ class World:
         self.server.call(wait())
 
     def _outside(self) -> Outside:
-        return Outside(f"{self.server.url}/togai", self._secret, f"{self.server.twins_url}/firstpromoter")
+        return Outside(f"{self.server.url}/togai", self._secret, self.server.twins_url)
