@@ -10,11 +10,8 @@ from pydantic import ValidationError
 
 from affluent.billing.errors import BillingError
 from affluent.kit.money import Money, MoneyError
-from affluent.services.errors import Forbidden
-from affluent.services.people import Role
 from affluent.services.validation import problems_of
 from affluent.web.forms import Form
-from affluent.web.visit import Visit
 
 _LONGEST_AMOUNT = 30
 
@@ -39,17 +36,6 @@ class blaming:  # noqa: N801 - used as a statement: `with blaming(form, names):`
         else:
             return False
         return True
-
-
-def may_write(visit: Visit) -> bool:
-    """Whether a person may change the workspace: everybody but those who only read."""
-    return visit.person.role is not Role.ANALYST
-
-
-def require_writer(visit: Visit) -> None:
-    """Raise Forbidden for a person who only reads."""
-    if not may_write(visit):
-        raise Forbidden("Your role is analyst: you may look at everything here and change nothing.")
 
 
 def amount(form: Form, name: str, currency: str) -> Decimal | None:

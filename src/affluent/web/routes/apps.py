@@ -16,7 +16,8 @@ from affluent.sdk import App, Category
 from affluent.services.apps import ActionView, AppDetail, AppView, TriggerView, app_detail, apps
 from affluent.services.connection_views import ConnectionView
 from affluent.services.health import ConnectionHealth
-from affluent.services.people import PersonView, Role
+from affluent.services.people import PersonView
+from affluent.services.roles import may
 from affluent.web import readme
 from affluent.web.charts import spark
 from affluent.web.forms import Form
@@ -191,7 +192,7 @@ async def lines(visit: Visit, connections: tuple[ConnectionView, ...]) -> tuple[
 
 def may_edit(person: PersonView) -> bool:
     """Whether a person may change connections."""
-    return person.role in (Role.ADMINISTRATOR, Role.DEVELOPER)
+    return may(person.role, "connections:write")
 
 
 def limit_of(app: App) -> str:
