@@ -103,6 +103,7 @@ def environment() -> Environment:
     templates.globals |= {
         "asset": assets().url,
         "ago": times.ago,
+        "clock_of": times.on_clock,
         "moment": times.moment,
         "lasted": times.lasted,
         "money": moneys.shown,

@@ -40,6 +40,11 @@ def exactly(at: datetime) -> str:
     return f"{shown.day} {shown:%b %Y, %H:%M:%S} {shown.tzname() or UTC_NAME}"
 
 
+def on_clock(at: datetime) -> str:
+    """As 14:02:11."""
+    return f"{local(at):%H:%M:%S}"
+
+
 def on_day(at: datetime) -> str:
     """As 24 Nov 2026."""
     shown = local(at)

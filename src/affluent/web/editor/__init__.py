@@ -1,0 +1,1 @@
+"""The flow editor: drafts changed by forms, data to insert, fields with their live values."""

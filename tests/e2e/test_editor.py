@@ -1,0 +1,230 @@
+"""The flow editor: a flow of two actions is made, mapped by keyboard, previewed, published, switched on and run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from affluent.kit.jsons import JSONObject
+from affluent.store.runs import RunFilter
+from tests.e2e.browsing import Tab
+from tests.e2e.served import Served
+from tests.e2e.world import World
+
+NAME = "Track sales and note them"
+
+
+@pytest.fixture(scope="module")
+def connections(server: Served) -> dict[str, str]:
+    """Connections to the billing workspace and to FirstPromoter's twin."""
+    return World(server).connect()
+
+
+@pytest.fixture
+def plain(chromium: Browser, server: Served) -> Iterator[Page]:
+    """A browser without script, signed in."""
+    context = chromium.new_context(java_script_enabled=False)
+    context.set_default_timeout(10_000)
+    page = context.new_page()
+    page.goto(server.call(server.hub.people.signed_in_link(name="Noor Script", email="noor@example.com")))
+    yield page
+    context.close()
+
+
+def pills(page: Page, label: str) -> str:
+    """The text that a pill field sends."""
+    field = page.get_by_role("combobox", name=re.compile(f"^{label}"))
+    return str(field.locator("xpath=..").locator("input").input_value())
+
+
+def saved(page: Page) -> None:
+    """Wait until the draft is kept."""
+    expect(page.locator("#saved")).to_contain_text(re.compile(r"saved \d\d:\d\d:\d\d"))
+
+
+def insert(page: Page, label: str, words: str) -> None:
+    """Fill a field by keyboard alone: a slash, some letters, Enter."""
+    field = page.get_by_role("combobox", name=re.compile(f"^{label}"))
+    field.focus()
+    page.keyboard.type(f"/{words}")
+    expect(page.get_by_role("option").first).to_be_visible()
+    with page.expect_response(lambda answer: answer.request.method == "POST"):
+        page.keyboard.press("Enter")
+
+
+@pytest.mark.usefixtures("connections")
+def test_a_flow_is_made_mapped_previewed_published_and_run(tab: Tab, server: Served) -> None:
+    page = tab.open("/flows")
+    page.get_by_role("link", name="Create New Flow").click()
+    page.get_by_label("Name").fill(NAME)
+    page.get_by_role("radio", name=re.compile("Inbound")).check()
+    expect(page.get_by_label(re.compile("TriggerInbound|Trigger Inbound"))).to_be_visible()
+    page.get_by_role("radio", name=re.compile("Outbound")).check()
+    page.get_by_label(re.compile("Outbound flows")).select_option(label="Invoice paid")
+    tab.check("editor-new")
+    page.get_by_role("button", name="Proceed").click()
+    tab.check("editor-add")
+    page.get_by_role("button", name=re.compile("^Track a sale")).click()
+    expect(page.get_by_role("heading", level=2, name="Track a sale")).to_be_visible()
+    expect(page.get_by_text("things to put right")).to_be_visible()
+    tab.check("editor-empty")
+    insert(page, "Sale id", "invoice id")
+    expect(page.locator("#v-event_id code")).to_contain_text("inv.")
+    assert pills(page, "Sale id") == "{{ trigger.invoice.id }}"
+    insert(page, "Amount", "invoice net")
+    expect(page.get_by_text("in major units")).to_be_visible()
+    tab.shot("editor-money")
+    page.get_by_role("button", name="Convert to minor units").click()
+    expect(page.locator("#v-amount")).to_contain_text("249900")
+    expect(page.locator("#v-amount")).to_contain_text("$2,499.00")
+    page.get_by_role("button", name="Customer id (uid)").click()
+    insert(page, "Customer id", "account id")
+    page.get_by_role("button", name="Currency", exact=True).click()
+    insert(page, "Currency", "invoice currency")
+    expect(page.get_by_role("region", name="Request body")).to_contain_text("249900")
+    tab.check("editor-step")
+    page.get_by_label("Condition", exact=True).fill("trigger.invoice.net != null")
+    expect(page.locator("#v-condition")).to_contain_text("It runs with this sample")
+    page.get_by_role("link", name="Add step", exact=True).click()
+    page.get_by_role("button", name=re.compile("^Save setting|^Save a setting")).click()
+    insert(page, "Entity|Account|.*entity", "account id")
+    for label, text in (("Setting", "LastSale"), ("Value", "sale ")):
+        box = page.get_by_role("combobox", name=re.compile(f"^{label}")).first
+        box.focus()
+        page.keyboard.type(text)
+    insert(page, "Value", "sale id")
+    saved(page)
+    page.get_by_role("link", name="Proceed to preview").click()
+    expect(page.get_by_text("Would run")).to_have_count(2)
+    expect(page.get_by_text("Nothing is sent")).to_be_visible()
+    tab.check("editor-preview")
+    page.get_by_role("link", name="Save and publish").or_(page.get_by_role("button", name="Save and publish")).click()
+    dialog = page.get_by_role("dialog", name="Publish version 1")
+    expect(dialog.get_by_text("First version.")).to_be_visible()
+    tab.check("editor-publish")
+    dialog.get_by_role("button", name="Publish v1").click()
+    expect(page.get_by_text("Version 1 is published")).to_be_visible()
+    page.get_by_role("button", name="Add Connection").click()
+    page.get_by_label("Name").fill("Own")
+    page.get_by_role("button", name="Save and switch on").click()
+    page.get_by_label("Actions for Own").click()
+    page.get_by_role("link", name="Trigger Now").click()
+    page.get_by_role("button", name="Trigger now").click()
+    page.wait_for_url(re.compile(r"/activity/run_"))
+    World(server).settled()
+    run = server.call(server.hub.runs.find(RunFilter()))[0]
+    assert run.flow_name == NAME
+    detail = server.call(server.hub.runs.get(run.id))
+    assert detail.steps[0].input["amount"] == 249900
+
+
+def draft(server: Served, *steps: JSONObject) -> str:
+    """A draft made beforehand; the id of the flow."""
+    said = {"name": "By hand", "type": "outbound", "trigger": {"app": "togai", "trigger": "invoice_paid"}}
+    return server.call(server.hub.flows.create({**said, "steps": list(steps)})).flow.id
+
+
+SALE: JSONObject = {"id": "sale", "app": "firstpromoter", "action": "track_sale", "inputs": {}}
+
+
+def test_errors_keep_it_from_being_published_and_lead_to_their_fields(tab: Tab, server: Served, theme: str) -> None:
+    flow = draft(server, {**SALE, "inputs": {"amount": "{{ trigger.invoice.net }}", "uid": "{{ steps.gone.id }}"}})
+    page = tab.open(f"/flows/{flow}/edit?dialog=publish")
+    dialog = page.get_by_role("dialog", name="Publish version 1")
+    expect(dialog.get_by_role("button", name="Publish v1")).to_have_count(0)
+    tab.check("editor-publish-refused")
+    dialog.get_by_role("link", name=re.compile("Amount")).click()
+    expect(page.get_by_role("combobox", name=re.compile("^Amount"))).to_be_focused()
+    expect(page.locator(".pill.broken")).to_have_count(1)
+    tab.check("editor-errors")
+    tab.open(f"/flows/{flow}/preview")
+    tab.check("editor-preview-errors")
+    page = tab.open(f"/flows/{flow}/edit?part=trigger")
+    tab.check("editor-trigger")
+    tab.open(f"/flows/{flow}/edit?part=flow")
+    tab.check("editor-flow")
+
+
+def test_a_pill_is_selected_replaced_wrapped_and_edited(tab: Tab, server: Served) -> None:
+    flow = draft(server, {**SALE, "inputs": {"event_id": "{{ trigger.invoice.id }}"}})
+    page = tab.open(f"/flows/{flow}/edit?part=sale")
+    box = page.get_by_role("combobox", name=re.compile("^Sale id"))
+    box.locator(".pill").click()
+    page.get_by_text("Functions", exact=True).click()
+    page.get_by_role("button", name=re.compile("^Apply upper")).click()
+    expect(page.locator("#v-event_id code")).to_contain_text("INV.")
+    assert pills(page, "Sale id") == "{{ upper(trigger.invoice.id) }}"
+    box.locator(".pill").click()
+    page.keyboard.press("Enter")
+    expect(box).to_contain_text("{{ upper(trigger.invoice.id) }}")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("X-{{ trigger.account.id }}")
+    page.get_by_label("Condition", exact=True).focus()
+    expect(box.locator(".pill")).to_have_count(1)
+    expect(page.locator("#v-event_id code")).to_contain_text("X-")
+    leaf = page.get_by_role("button", name=re.compile("Insert Invoice number"))
+    page.get_by_role("combobox", name=re.compile("^Amount")).focus()
+    leaf.click()
+    assert pills(page, "Amount") == "{{ trigger.invoice.number }}"
+
+
+def test_samples_are_real_events_and_pasted_json(tab: Tab, server: Served) -> None:
+    flow = draft(server, {**SALE, "inputs": {"event_id": "{{ trigger.invoice.id }}"}})
+    page = tab.open(f"/flows/{flow}/edit?part=sale")
+    page.get_by_text("Paste JSON", exact=True).click()
+    page.get_by_label("Sample as JSON").fill("[1]")
+    page.get_by_role("button", name="Use as sample").click()
+    expect(page.get_by_text("A sample is a JSON object")).to_be_visible()
+    page.get_by_label("Sample as JSON").fill('{"invoice": {"id": "own-1"}}')
+    page.get_by_role("button", name="Use as sample").click()
+    expect(page.locator("#v-event_id code")).to_contain_text("own-1")
+    expect(page.get_by_label("Sample event")).to_have_value("pasted")
+
+
+def test_a_copy_of_a_ready_made_flow_says_what_was_changed(tab: Tab, server: Served) -> None:
+    original = server.call(server.hub.flows.by_key("track_referral_sale"))
+    page = tab.open(f"/flows/{original.id}")
+    page.get_by_role("button", name="Edit a copy").click()
+    expect(page.get_by_text("This is your own copy")).to_be_visible()
+    tab.check("editor-copy")
+    page.get_by_role("button", name="Publish v1").click()
+    page.get_by_role("button", name="Publish v1", exact=True).last.click()
+    expect(page.get_by_text("Version 1 is published")).to_be_visible()
+    page.get_by_role("link", name="Edit", exact=True).click()
+    page.get_by_role("link", name="Define flow: name, description").click()
+    page.get_by_label("Name").fill("Sales, our way")
+    saved(page)
+    page.get_by_role("button", name="Publish v2").click()
+    expect(page.get_by_text("Name is now “Sales, our way”")).to_be_visible()
+    page.get_by_label("Note").fill("Shorter")
+    page.get_by_role("button", name="Publish v2", exact=True).last.click()
+    expect(page.get_by_role("heading", level=1, name="Sales, our way")).to_be_visible()
+    page.goto(page.url.split("/connections")[0] + "/versions")
+    tab.check("flow-versions-two")
+    page.get_by_role("button", name="Restore as draft").click()
+    expect(page.get_by_text("Version 1 is the draft now")).to_be_visible()
+
+
+def test_without_script_the_editor_maps_moves_and_removes(plain: Page, server: Served) -> None:
+    plain.goto(f"{server.url}/flows/new")
+    plain.get_by_label("Name").fill("No script")
+    plain.get_by_label(re.compile("Outbound flows")).select_option(label="Invoice paid")
+    plain.get_by_role("button", name="Proceed").click()
+    plain.get_by_role("button", name=re.compile("^Track a sale")).click()
+    plain.get_by_label(re.compile("^Sale id")).fill("{{ trigger.invoice.id }}")
+    plain.get_by_label(re.compile("^Amount")).fill("{{ trigger.invoice.net }}")
+    plain.get_by_role("button", name="Save draft").click()
+    plain.get_by_role("button", name="Convert to minor units").click()
+    expect(plain.get_by_label(re.compile("^Amount"))).to_have_value(re.compile("minor_units"))
+    plain.get_by_role("button", name="Plan", exact=True).click()
+    plain.get_by_label(re.compile("^Plan")).fill("Growth")
+    plain.get_by_role("button", name="Save draft").click()
+    expect(plain.get_by_label(re.compile("^Plan"))).to_have_value("Growth")
+    plain.get_by_role("button", name="Remove Plan").click()
+    expect(plain.get_by_label(re.compile("^Plan"))).to_have_count(0)
+    plain.get_by_label("More for this step").click()
+    plain.get_by_role("button", name="Remove step").click()
+    expect(plain.get_by_role("heading", level=2, name="Invoice paid")).to_be_visible()
