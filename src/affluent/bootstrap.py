@@ -28,7 +28,6 @@ from affluent.services.deliveries import Retention
 from affluent.services.duties import Duties, Work
 from affluent.services.events import Events
 from affluent.services.evidence import EvidencePacks
-from affluent.services.evidence import EvidencePacks
 from affluent.services.flow_connections import FlowConnections
 from affluent.services.flow_files import FlowFiles
 from affluent.services.flows import Flows
@@ -44,6 +43,7 @@ from affluent.services.pulse import Pulse
 from affluent.services.reconciliation import Reconciliation
 from affluent.services.reconciliation_nightly import Nightly
 from affluent.services.reconciliation_sources import Sources
+from affluent.services.repair import Repair
 from affluent.services.runs import Runs
 from affluent.services.schedules import Schedules
 from affluent.services.scopes import ALL_SCOPES
@@ -52,7 +52,6 @@ from affluent.services.targets import Vendors
 from affluent.services.tokens import Tokens, TokenView
 from affluent.services.users import Users
 from affluent.services.webhook_registration import WebhookRegistration
-from affluent.services.why import Why
 from affluent.services.why import Why
 from affluent.settings import Settings
 from affluent.store import schema
@@ -135,9 +134,19 @@ class Hub:
     ledgers: Ledgers
     why: Why
     evidence: EvidencePacks
-    why: Why
-    evidence: EvidencePacks
     server_url: str
+
+    @property
+    def repair(self) -> Repair:
+        """Use cases of repair."""
+        return Repair(
+            database=self.database,
+            apps=self.catalog.apps,
+            flows=self.flows,
+            flow_connections=self.flow_connections,
+            runs=self.runs,
+            intake=self.intake,
+        )
 
     async def open(self) -> None:
         """Migrate, connect, and publish the ready-made flows."""
@@ -222,7 +231,6 @@ def build(settings: Settings, *, own_url: str) -> Hub:
     vendors = Vendors(catalog=catalog, vault=vault, network=network, limiter=limiter, server_url=own_url)
     reconciliation = Reconciliation(database=database, sources=_sources(catalog, vault, vendors))
     why = Why(database=database, apps=catalog.apps)
-    why = Why(database=database, apps=catalog.apps)
     return Hub(
         settings=settings,
         catalog=catalog,
@@ -274,8 +282,6 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         syncs=Syncs(database),
         billing=Billing(database, intake.accept),
         reconciliation=reconciliation,
-        why=why,
-        evidence=EvidencePacks(why=why, vault=vault),
         why=why,
         evidence=EvidencePacks(why=why, vault=vault),
         ledgers=Ledgers(database=database, vault=vault),

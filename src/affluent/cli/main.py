@@ -13,7 +13,7 @@ from affluent.cli.evidence import evidence
 from affluent.cli.ledger import ledger
 from affluent.cli.options import DatabaseUrl, DataDir, settings_with
 from affluent.cli.output import console, fail
-from affluent.cli.reconcile import reconcile
+from affluent.cli.reconcile import reconcile, repair
 from affluent.cli.run import run
 from affluent.cli.server import address, bind, hold, running, serving
 from affluent.cli.signals import asked_to_stop
@@ -34,6 +34,7 @@ for group in (audit, keys, users):
     group.register(app)
 app.command()(demo)
 app.command()(reconcile)
+app.command()(repair)
 app.add_typer(ledger, name="ledger")
 app.add_typer(evidence, name="evidence")
 

@@ -88,3 +88,33 @@ def _day(given: str, option: str) -> date:
         return date.fromisoformat(given)
     except ValueError:
         fail(f"{option} {given!r} is not a day; write e.g. 2026-11-01.", MISUSED)
+
+
+def repair(
+    statement_id: Annotated[str, typer.Argument(help="Id of the statement.")],
+    line: Annotated[
+        list[int] | None, typer.Option(help="Number of a line; may be given several times; none: all.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Make the calls; without it they are only shown.")] = False,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Show every call that puts a statement right, with its money; with --yes, make them. A running server sends them."""
+    plan = with_hub(lambda hub: hub.repair.preview(statement_id, line or ()), data_dir, database_url)
+    if not yes:
+        if as_json:
+            say_json(asdict(plan))
+            return
+        shown = [
+            [call.line, call.how, call.money, call.effect_key or call.run_id, call.sentence] for call in plan.calls
+        ]
+        table("Nothing is sent yet: add --yes", ["Line", "How", "Money", "Under", "What"], shown)
+        return
+    done = with_hub(
+        lambda hub: hub.repair.apply(statement_id, line or (), author="command line"), data_dir, database_url
+    )
+    if as_json:
+        say_json(asdict(done))
+        return
+    console.print(f"{len(done.run_ids)} begun, {done.known} asked for before, {done.by_hand} by hand.", highlight=False)

@@ -99,6 +99,14 @@ def settled(connection: Connection, rows: Iterable[Row]) -> None:
     _notes(connection).extend(["f", row["key"], digest(row, EFFECT)] for row in rows)
 
 
+def reread(connection: Connection, key: str) -> None:
+    """An effect as it stands now, of which only a part was changed."""
+    row = connection.execute(text(f"SELECT {', '.join(EFFECT)} FROM effects WHERE key = :key"), {"key": key}).one()
+    values = dict(zip(EFFECT, row, strict=True))
+    packed = {name: Raw(values[name]) for name in _PACKED if values[name] is not None}
+    _notes(connection).append(["f", key, digest({**values, **packed}, EFFECT)])
+
+
 def taken(connection: Connection, id_: str, found: str) -> None:
     """The digest of a snapshot or statement."""
     _notes(connection).append(["d", id_, found])

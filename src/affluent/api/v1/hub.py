@@ -12,16 +12,15 @@ from affluent.services.connections import Connections
 from affluent.services.duties import Duties
 from affluent.services.events import Events
 from affluent.services.evidence import EvidencePacks
-from affluent.services.evidence import EvidencePacks
 from affluent.services.flow_connections import FlowConnections
 from affluent.services.flows import Flows
 from affluent.services.identities import Identities
 from affluent.services.polls import Polls
 from affluent.services.preview import Preview
 from affluent.services.reconciliation import Reconciliation
+from affluent.services.repair import Repair
 from affluent.services.runs import Runs
 from affluent.services.tokens import Tokens
-from affluent.services.why import Why
 from affluent.services.why import Why
 from affluent.settings import Settings
 
@@ -45,8 +44,11 @@ class Services(Protocol):
     reconciliation: Reconciliation
     why: Why
     evidence: EvidencePacks
-    why: Why
-    evidence: EvidencePacks
+
+    @property
+    def repair(self) -> Repair:
+        """Use cases of repair."""
+        ...
 
 
 async def _hub(request: Request) -> Services:

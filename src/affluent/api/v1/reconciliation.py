@@ -18,6 +18,7 @@ from affluent.kit.jsons import dumps
 from affluent.services import reconciliation_csv
 from affluent.services.pages import Page
 from affluent.services.reconciliation_views import LineView, StatementView
+from affluent.services.repair import Repaired, RepairPlan
 
 routes = router("Reconciliation")
 _READ, _WRITE = "reconciliation:read", "reconciliation:write"
@@ -29,6 +30,12 @@ class NewStatement(Sent):
     first: date = Field(alias="from", description="First day.")
     last: date = Field(alias="to", description="Last day.")
     zone: str = Field("UTC", max_length=64, description="Time zone of the days, e.g. Asia/Kolkata.")
+
+
+class LinesToRepair(Sent):
+    """Which lines."""
+
+    lines: list[int] = Field(default_factory=list, max_length=500, description="Numbers; none: all that are open.")
 
 
 @routes.post("/reconciliation", status_code=202, summary="Reconcile a period", **needs(_WRITE, 409, 413, 422))
@@ -80,6 +87,22 @@ async def export(
     media = "text/csv" if form == "csv" else "application/x-ndjson"
     name = f'attachment; filename="{statement_id}.{form}"'
     return StreamingResponse(written(), media_type=media, headers={"Content-Disposition": name})
+
+
+@routes.post(
+    "/reconciliation/{statement_id}/repair/preview", summary="Preview a repair", **needs(_READ, 404, 409, 413, 422)
+)
+async def preview(hub: Hub, statement_id: str, wanted: LinesToRepair) -> RepairPlan:
+    """Every call that would be made, under which id, and the money it moves. Nothing is sent."""
+    return await hub.repair.preview(statement_id, wanted.lines)
+
+
+@routes.post(
+    "/reconciliation/{statement_id}/repair", status_code=202, summary="Repair", **needs(_WRITE, 404, 409, 413, 422)
+)
+async def repair(hub: Hub, caller: Caller, statement_id: str, wanted: LinesToRepair) -> Repaired:
+    """Make the calls through runs. Asked for twice, nothing is done twice."""
+    return await hub.repair.apply(statement_id, wanted.lines, author=caller.name)
 
 
 @routes.post("/reconciliation/{statement_id}/lock", summary="Close the period", **needs(_WRITE, 404, 409))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from affluent.apps.reconciliation.schemas import Unexplained
+from affluent.apps.reconciliation.schemas import Correction, Unexplained
 from affluent.sdk import App, Category, Subject, Trigger, TriggerKind
 
 app = App(
@@ -27,6 +27,16 @@ app.triggers_are(
             sample="unexplained.json",
             output=Unexplained,
             subject=Subject(title="summary"),
-        )
+        ),
+        Trigger(
+            key="correction",
+            title="Correction asked for",
+            description="Somebody repairs a line of a statement; the flow makes the one call that puts it right.",
+            kind=TriggerKind.INTERNAL,
+            event="correction.asked",
+            sample="correction.json",
+            output=Correction,
+            subject=Subject(account="inputs.uid"),
+        ),
     ]
 )

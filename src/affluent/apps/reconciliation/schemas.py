@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from affluent.kit.jsons import JSONObject
 from affluent.sdk import OutputModel
 
 
@@ -23,3 +24,12 @@ class Unexplained(OutputModel):
     last_day: str = Field(title="Last day", description="Of the period.")
     summary: str = Field(title="Summary", description="In one sentence, e.g. for a message.")
     remainders: list[Remainder] = Field(title="Remainders", description="By currency.")
+
+
+class Correction(OutputModel):
+    """A call that puts a line of a statement right."""
+
+    inputs: JSONObject = Field(title="Inputs", description="What the action is given.")
+    statement_id: str = Field(title="Statement", description="Id of the statement.")
+    line: int = Field(title="Line", description="Number of the line in the statement.")
+    author: str = Field("", title="Author", description="Who asked for it.")
