@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -11,14 +12,19 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
+from affluent.billing import Billing
 from affluent.engine.fairness import FairClock
 from affluent.engine.intake import Intake
 from affluent.engine.journal import Journal
 from affluent.services.account import OwnAccount
 from affluent.services.audit import Audit
+from affluent.services.events import Events
+from affluent.services.health import Health
+from affluent.services.identities import Identities
 from affluent.services.people import People
 from affluent.services.pulse import Pulse
 from affluent.services.runs import Runs
+from affluent.services.syncs import Syncs
 from affluent.services.users import Users
 from affluent.settings import Settings
 from affluent.web import web
@@ -93,11 +99,19 @@ class Browser:
         messages = [{"type": "http.request", "body": body, "more_body": False}]
         got: list[Any] = []
 
+        done = asyncio.Event()
+
         async def receive() -> Any:
-            return messages.pop(0) if messages else {"type": "http.disconnect"}
+            if messages:
+                return messages.pop(0)
+            await done.wait()  # goes away once the answer, or the first of a stream without end, is there
+            return {"type": "http.disconnect"}
 
         async def send(message: Any) -> None:
             got.append(message)
+            is_stream = any(value.startswith(b"text/event-stream") for _, value in got[0].get("headers", ()))
+            if message["type"] == "http.response.body" and (is_stream or not message.get("more_body")):
+                done.set()
 
         await self.application(scope, receive, send)
         start = next(message for message in got if message["type"] == "http.response.start")
@@ -125,7 +139,7 @@ class Browser:
 async def browser(database_url: str) -> AsyncIterator[Browser]:
     """The interface over real services."""
     async with desk(database_url) as it:
-        journal = Journal(it.queue, lambda: None)
+        journal, intake = Journal(it.queue, lambda: None), Intake(it.queue, FairClock(), lambda: None)
         hub = SimpleNamespace(
             settings=Settings(max_body_bytes=LARGEST),
             server_url=SERVER,
@@ -134,9 +148,14 @@ async def browser(database_url: str) -> AsyncIterator[Browser]:
             account=OwnAccount(database=it.database, vault=it.vault),
             audit=Audit(it.database),
             pulse=Pulse(it.database),
+            health=Health(it.database),
+            syncs=Syncs(it.database),
+            events=Events(it.database),
+            identities=Identities(it.database, it.catalog),
+            billing=Billing(it.database, intake.accept),
             runs=Runs(
                 database=it.database,
-                intake=Intake(it.queue, FairClock(), lambda: None),
+                intake=intake,
                 journal=journal,
                 queue=it.queue,
                 fair=FairClock(),
