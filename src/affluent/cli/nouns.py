@@ -5,11 +5,14 @@ from __future__ import annotations
 import typer
 
 from affluent.cli.connections import connections
+from affluent.cli.doctor import doctor
 from affluent.cli.events import events
 from affluent.cli.flows import flows
 from affluent.cli.flows_files import apply, export, plan, schema
 from affluent.cli.identities import identities
+from affluent.cli.migrate import migrate
 from affluent.cli.runs import runs
+from affluent.cli.settings import settings
 
 
 def register(app: typer.Typer) -> None:
@@ -17,5 +20,5 @@ def register(app: typer.Typer) -> None:
     groups = {"connections": connections, "flows": flows, "runs": runs, "events": events, "identities": identities}
     for name, group in groups.items():
         app.add_typer(group, name=name)
-    for command in (export, plan, apply, schema):
+    for command in (export, plan, apply, schema, doctor, migrate, settings):
         app.command()(command)
