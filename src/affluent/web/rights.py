@@ -5,30 +5,36 @@ A page of a part that is not listed is the administrator's alone, so a new one i
 
 from __future__ import annotations
 
-OWN = ""
-"""Everybody who is signed in: one's own account, search, the theme, the first page."""
+_OWN = frozenset({"", "home", "account", "search"})
+"""Everybody's who is signed in."""
 _SAFE = ("GET", "HEAD")
 _RESOURCES = {
-    "": OWN,
-    "account": OWN,
-    "search": OWN,
-    "theme": OWN,
     "apps": "connections",
     "connections": "connections",
     "flows": "flows",
-    "flow-connections": "flows",
-    "editor": "flows",
     "activity": "runs",
     "runs": "runs",
     "customers": "customers",
     "accounts": "accounts",
-    "price-plans": "price_plans",
+    "plans": "price_plans",
     "invoices": "invoices",
+    "payments": "payments",
+    "credits": "credits",
+    "settings": "settings",
     "reconciliation": "reconciliation",
 }
+_NESTED = ("customers", "accounts")
+"""Below these the part that is named last counts: /accounts/ACC-1/invoices is about invoices."""
+_ADMINISTRATORS = "options"
 
 
 def needed(method: str, path: str) -> str:
     """The scope that a person's role must allow, e.g. "flows:write"; empty: none."""
-    resource = _RESOURCES.get(path.split("/", 2)[1], "options")
-    return f"{resource}:{'read' if method in _SAFE else 'write'}" if resource else ""
+    first, *rest = path.strip("/").split("/")
+    if first in _OWN:
+        return ""
+    resource = _RESOURCES.get(first, _ADMINISTRATORS)
+    if first in _NESTED:
+        # Every second part is an id, which may be called anything.
+        resource = next((_RESOURCES[part] for part in reversed(rest[1::2]) if part in _RESOURCES), resource)
+    return f"{resource}:{'read' if method in _SAFE else 'write'}"
