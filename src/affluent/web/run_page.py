@@ -122,7 +122,7 @@ def _said(one: Planned, step: StepView | None, detail: RunDetail, *, is_current:
             else "Not reached"
         )
     if step.sentence:
-        return step.sentence
+        return step.sentence.rstrip(" :")
     words = {
         "applied": "Applied",
         "read": "Read",
@@ -226,7 +226,7 @@ def _effect(effect: EffectView, plan: Sequence[Planned], run_id: str) -> list[Li
             Lineage(
                 app=effect.app,
                 title=f"Commission · {who}" if who else "Commission",
-                text=f"{output.get('commission_status') or 'created'} · minor units of the vendor's currency",
+                text=f"{output.get('commission_status') or 'created'} · in minor units",
                 money=None,
                 amount=f"{output['commission_amount']:,}",
             )

@@ -152,4 +152,6 @@ def _lower(title: str) -> str:
 
 
 def _stop(sentence: str) -> str:
-    return sentence if not sentence or sentence.endswith((".", "!", "?")) else f"{sentence}."
+    """As a sentence with its stop; what a vendor left empty leaves no colon."""
+    text = sentence.rstrip(" :")
+    return text if not text or text.endswith((".", "!", "?")) else f"{text}."

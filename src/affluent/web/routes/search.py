@@ -9,7 +9,7 @@ from urllib.parse import quote
 from starlette.responses import Response
 from starlette.routing import Route
 
-from affluent.store.runs import RunFilter
+from affluent.services.run_search import RunSearch
 from affluent.web.navigation import ADMIN, MAIN
 from affluent.web.site import Site
 from affluent.web.visit import Visit
@@ -80,11 +80,11 @@ async def _flows(visit: Visit, q: str) -> tuple[Hit, ...]:
 
 async def _connections(visit: Visit, q: str) -> tuple[Hit, ...]:
     found = await visit.hub.connections.list(search=q, limit=_EACH)
-    return tuple(Hit(title=c.name, text=c.app_title, href=f"/apps/{c.app}", icon="link") for c in found)
+    return tuple(Hit(title=c.name, text=c.app_title, href=f"/connections/{c.id}", icon="link") for c in found)
 
 
 async def _runs(visit: Visit, q: str) -> tuple[Hit, ...]:
-    found = await visit.hub.runs.find(RunFilter(text=q), limit=_EACH)
+    found = await RunSearch(visit.hub.database).find(q, limit=_EACH)
     return tuple(
         Hit(title=r.title or r.event_type, text=f"{r.flow_name} · {r.state}", href=f"/activity/{r.id}", icon="activity")
         for r in found
