@@ -13,9 +13,9 @@ _RULE = re.compile(r"\|[\s:|-]+\|$")
 
 def html(text: str) -> Markup:
     """Headings, paragraphs, lists, tables, code and links; without the first heading, which the page has already."""
-    blocks = [block for block in re.split(r"\n\s*\n", _split_headings(text)) if block.strip()]
+    blocks = [block.strip("\n") for block in re.split(r"\n\s*\n", _split_headings(text)) if block.strip()]
     shown = blocks[1:] if blocks and blocks[0].startswith("# ") else blocks
-    return Markup("\n").join(_block(block.strip("\n").splitlines()) for block in shown)
+    return Markup("\n").join(_block(block.splitlines()) for block in shown)
 
 
 def _split_headings(text: str) -> str:
