@@ -16,11 +16,9 @@ from affluent.engine.door import Network
 from affluent.engine.executor import Executor
 from affluent.engine.fairness import FairClock
 from affluent.engine.intake import Intake
-from affluent.engine.journal import Journal
 from affluent.engine.limits import Limiter, shared_reserve
 from affluent.engine.plans import Plans
 from affluent.engine.queue import Queue, TableQueue
-from affluent.engine.steps import StepRunner
 from affluent.services.account import OwnAccount
 from affluent.services.audit import Audit
 from affluent.services.connections import Connections
@@ -36,6 +34,14 @@ from affluent.services.health import Health
 from affluent.services.hooks import Hooks
 from affluent.services.identities import Identities
 from affluent.services.ledger import LEDGER, Ledgers
+from affluent.services.metrics import (
+    CountingIntake,
+    CountingJournal,
+    CountingLimiter,
+    CountingSteps,
+    Metrics,
+    TimedExecutor,
+)
 from affluent.services.people import People
 from affluent.services.polls import BACKFILL, POLL, Polls, Walks
 from affluent.services.preview import Preview
@@ -126,6 +132,7 @@ class Hub:
     account: OwnAccount
     audit: Audit
     pulse: Pulse
+    metrics: Metrics
     health: Health
     syncs: Syncs
     billing: Billing
@@ -214,17 +221,17 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         timeout_seconds=settings.request_timeout_seconds,
         own_url=own_url,
     )
-    limiter = Limiter(shared_reserve(database) if is_shared else None)
-    intake, journal = Intake(queue, fair, bell.ring), Journal(queue, bell.ring)
+    limiter = CountingLimiter(shared_reserve(database) if is_shared else None)
+    intake, journal = CountingIntake(queue, fair, bell.ring), CountingJournal(queue, bell.ring)
     plans = Plans(database, catalog.apps, vault)
-    steps = StepRunner(
+    steps = CountingSteps(
         database=database,
         network=network,
         limiter=limiter,
         breaker=Breaker(),
         settle_seconds=settings.settle_seconds,
     )
-    executor = Executor(database=database, journal=journal, plans=plans, steps=steps)
+    executor = TimedExecutor(database=database, journal=journal, plans=plans, steps=steps)
     dispatcher = _dispatcher(settings, database, executor, fair)
     bell.listen(dispatcher)
     server_url = settings.public_url.rstrip("/") or own_url
@@ -278,6 +285,7 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         account=OwnAccount(database=database, vault=vault),
         audit=Audit(database),
         pulse=Pulse(database),
+        metrics=Metrics(database),
         health=Health(database),
         syncs=Syncs(database),
         billing=Billing(database, intake.accept),

@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 class SecretFiles(PydanticBaseSettingsSource):
     """AFFLUENT_<NAME>_FILE: the file whose content is the value of a setting that may hold a secret."""
 
-    NAMES = ("database_url", "oidc_client_secret", "metrics_token", "alerts_smtp", "alerts_to")
+    NAMES = ("database_url", "oidc_client_secret", "metrics_token")
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[str | None, str, bool]:  # noqa: ARG002 - pydantic's signature
         """The content of the file, without the new line at its end."""
@@ -74,34 +74,10 @@ class Settings(BaseSettings):
     request_timeout_seconds: int = Field(30, ge=1, le=300, description="How long a vendor may take to answer.")
     deliveries_days: int = Field(30, ge=1, le=3650, description="How many days received webhook requests are kept.")
     attempts_days: int = Field(
-        90, ge=1, le=3650, description="How many days the requests and answers of ended runs are kept."
-    )
-    runs_days: int = Field(
-        400, ge=1, le=3650, description="How many days ended runs are kept; what is not reconciled stays longer."
-    )
-    events_days: int = Field(
-        800, ge=1, le=3650, description="How many days events without runs are kept; they also recognise repeats."
+        90, ge=1, le=3650, description="How many days requests and answers of runs that ended well are kept."
     )
     metrics: bool = Field(True, description="Whether /metrics answers, for Prometheus.")
     metrics_token: SecretStr = Field(SecretStr(""), description="Bearer token that /metrics asks for; empty: none.")
-    otlp_url: str = Field("", description="OpenTelemetry collector for traces (OTLP over HTTP); empty: no traces.")
-    alerts_to: str = Field(
-        "", description="Where alerts go, with commas between: mailto:ops@example.com, slack:https://…, https://…"
-    )
-    alerts_smtp: SecretStr = Field(
-        SecretStr(""), description="Mail server for alerts: smtp://user:password@host:587 or smtps://…:465."
-    )
-    alerts_from: str = Field("affluent@localhost", description="Sender of alerts by e-mail.")
-    alerts_failures: int = Field(10, ge=1, le=100_000, description="Failed runs of one cause that raise an alert.")
-    alerts_queue_minutes: int = Field(
-        15, ge=1, le=10_080, description="Age of the oldest due run that raises an alert."
-    )
-    alerts_silent_hours: int = Field(
-        0,
-        ge=0,
-        le=8_760,
-        description="Hours without a webhook, where there were some before, that raise an alert; 0: never.",
-    )
     reconciliation_zone: str = Field("UTC", description="Time zone of the nightly statement, e.g. Asia/Kolkata.")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest webhook or API body accepted.")
 

@@ -58,7 +58,7 @@ def _disk(settings: Settings) -> Finding:
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     sentence = f"{free / 1e9:.1f} GB are free at {folder}."
-    remedy = "Make room, or keep less: AFFLUENT_RUNS_DAYS, AFFLUENT_DELIVERIES_DAYS." if free < _LITTLE_DISK else ""
+    remedy = "Make room, or keep less: AFFLUENT_ATTEMPTS_DAYS, AFFLUENT_DELIVERIES_DAYS." if free < _LITTLE_DISK else ""
     state = TROUBLE if free < _NO_DISK else NOTE if free < _LITTLE_DISK else FINE
     return Finding(about="Disk", state=state, sentence=sentence, remedy=remedy)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from prometheus_client import start_http_server
 
 from affluent.bootstrap import Hub, build
 from affluent.cli import audit, keys, nouns, show, users
@@ -18,6 +19,7 @@ from affluent.cli.run import run
 from affluent.cli.server import address, bind, hold, running, serving
 from affluent.cli.signals import asked_to_stop
 from affluent.cli.twins import hush, twins_application
+from affluent.kit import metrics
 from affluent.settings import Settings
 from affluent.worker.loop import Worker
 
@@ -64,11 +66,16 @@ def worker(
     public_url: Annotated[
         str | None, typer.Option(help="Where the server answers, when not on --host, --port.")
     ] = None,
+    metrics_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Answer /metrics of this process on the same host; 0: not at all.")
+    ] = 0,
 ) -> None:
     """Execute runs beside a server, over PostgreSQL. Start as many as you like."""
     settings = settings_with(data_dir=data_dir, database_url=database_url, public_url=public_url)
     if not settings.database_url.startswith(("postgresql://", "postgres://")):
         fail("worker needs --database-url postgresql://…; with SQLite the server executes runs itself.", 2)
+    if metrics_port:
+        start_http_server(metrics_port, addr=settings.host, registry=metrics.registry)
     run(_work(settings), settings)
 
 

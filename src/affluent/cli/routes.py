@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -32,6 +34,7 @@ def server_routes(hub: Hub) -> list[BaseRoute]:
     return [
         *hook_routes(hub.hooks, max_body_bytes=hub.settings.max_body_bytes),
         *_health(hub),
+        *_metrics(hub),
         Mount("/togai", togai_routes(hub.billing, hub.authorise)),
         Mount("/api/v1", api(hub)),
         Mount("/", web(hub)),
@@ -50,3 +53,20 @@ def _health(hub: Hub) -> list[Route]:
         return JSONResponse({"status": "ready"})
 
     return [Route("/healthz", alive), Route("/readyz", ready)]
+
+
+def _metrics(hub: Hub) -> list[Route]:
+    settings = hub.settings
+    expected = f"Bearer {settings.metrics_token.get_secret_value()}"
+
+    async def metrics(request: Request) -> Response:
+        if settings.metrics_token.get_secret_value() and not hmac.compare_digest(
+            request.headers.get("authorization", "").encode(), expected.encode()
+        ):
+            return Response("The bearer token of AFFLUENT_METRICS_TOKEN is asked for.\n", status_code=401)
+        try:
+            return Response(await hub.metrics.text(), media_type="text/plain; version=0.0.4")
+        except StoreUnavailable as error:
+            return Response(f"{error}\n", status_code=503)
+
+    return [Route("/metrics", metrics)] if settings.metrics else []

@@ -9,7 +9,7 @@ from affluent.bootstrap import Hub
 from affluent.kit.logs import logger
 from affluent.store.database import StoreUnavailable
 from affluent.worker.duties import attend
-from affluent.worker.retention import forget_deliveries
+from affluent.worker.retention import forget_attempts, forget_deliveries
 
 _log = logger("worker")
 
@@ -72,4 +72,5 @@ _SWEEPS: tuple[tuple[float, Sweep], ...] = (
     (1, attend),
     (2, reconcile),
     (300, forget_deliveries),
+    (3600, forget_attempts),
 )

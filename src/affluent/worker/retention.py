@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from affluent.bootstrap import Hub
 from affluent.kit.logs import logger
+from affluent.services.retention import forget_answers
 
 _log = logger("retention")
 
@@ -13,3 +16,10 @@ async def forget_deliveries(hub: Hub) -> None:
     deleted = await hub.retention.sweep()
     if deleted:
         _log.info("deleted old deliveries", deliveries=deleted)
+
+
+async def forget_attempts(hub: Hub) -> None:
+    """Delete the requests and answers of runs that ended well long ago."""
+    deleted = await forget_answers(hub.database, timedelta(days=hub.settings.attempts_days))
+    if deleted:
+        _log.info("deleted old attempts", attempts=deleted)
