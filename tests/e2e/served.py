@@ -36,14 +36,14 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[Served]:
+def served(folder: Path, database_url: str = "") -> Iterator[Served]:
     """Started when the context begins, stopped when it ends."""
     ready, stop = threading.Event(), asyncio.Event()
     made: list[Served] = []
     failed: list[BaseException] = []
 
     async def run() -> None:
-        async with _server(folder) as it:
+        async with _server(folder, database_url) as it:
             made.append(it)
             ready.set()
             await stop.wait()
@@ -70,9 +70,9 @@ def served(folder: Path) -> Iterator[Served]:
 
 
 @asynccontextmanager
-async def _server(folder: Path) -> AsyncIterator[Served]:
+async def _server(folder: Path, database_url: str) -> AsyncIterator[Served]:
     own, vendors = bind("127.0.0.1", 0), bind("127.0.0.1", 0)
-    hub = build(Settings(data_dir=folder, allow_private_addresses=True, database_url=""), own_url=address(own))
+    hub = build(Settings(data_dir=folder, allow_private_addresses=True, database_url=database_url), own_url=address(own))
     twins = hub.catalog.twins()
     async with serving(twins_application(twins), [vendors]), running(hub, own):
         yield Served(hub, address(own), address(vendors), {twin.key: twin for twin in twins})
