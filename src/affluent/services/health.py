@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -85,28 +86,38 @@ _Hour = dict[str, _Cell]
 
 
 class Health:
-    """Hours that are past change seldom, so they are counted again only every quarter of an hour."""
+    """The newest hours are counted when somebody looks.
+
+    Those before change seldom (an old run is tried again), so they are counted anew every quarter of an hour, beside the
+    answer, which does not wait for it.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._hours: dict[int, tuple[_Hour, float]] = {}
+        self._recount: asyncio.Task[None] | None = None
 
     async def last_day(self) -> defaultdict[str, ConnectionHealth]:
         """The last 24 hours by connection id; a connection without calls has empty hours."""
         current = clock.to_micros(clock.now()) // store.HOUR_MICROS
         wanted = range(current - HOURS + 1, current + 1)
+        new = [number for number in wanted if number not in self._hours or number > current - _NEW_HOURS]
+        if any(self._is_stale(number, current) for number in new):
+            await self._count(min(number for number in new if self._is_stale(number, current)), current)
         stale = [number for number in wanted if self._is_stale(number, current)]
-        if stale:
-            first = min(stale)
-            found = await self._database.read(lambda connection: _counted(connection, first, current))
-            self._hours = {number: known for number, known in self._hours.items() if number in wanted}
-            self._hours |= {number: (hour, monotonic()) for number, hour in found.items()}
+        if stale and (self._recount is None or self._recount.done()):
+            self._recount = asyncio.create_task(self._count(min(stale), current))
         hours = {number: self._hours[number][0] for number in wanted}
         nothing = _health(hours, "")
         known: defaultdict[str, ConnectionHealth] = defaultdict(lambda: nothing)
         for connection_id in {one for hour in hours.values() for one in hour}:
             known[connection_id] = _health(hours, connection_id)
         return known
+
+    async def _count(self, first: int, current: int) -> None:
+        found = await self._database.read(lambda connection: _counted(connection, first, current))
+        kept = {number: known for number, known in self._hours.items() if number > current - HOURS}
+        self._hours = kept | {number: (hour, monotonic()) for number, hour in found.items()}
 
     def _is_stale(self, number: int, current: int) -> bool:
         known = self._hours.get(number)

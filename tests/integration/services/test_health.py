@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import Connection, insert
 
 from affluent.kit import clock
@@ -75,3 +77,16 @@ async def test_hours_that_are_past_are_remembered(database_url: str) -> None:
         assert (await health.last_day())["con_1"].calls == 1
         await calls(it.database, 2)
         assert (await health.last_day())["con_1"].calls == 1
+
+
+async def test_hours_long_past_are_counted_anew_beside_the_answer(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk(database_url) as it:
+        health = Health(it.database)
+        await health.last_day()
+        await calls(it.database, 1)
+        monkeypatch.setattr("affluent.services.health._OLD_HOUR_FRESH_SECONDS", 0.0)
+        assert (await health.last_day())["con_1"].calls == 0
+        while not (await health.last_day())["con_1"].calls:
+            await asyncio.sleep(0)
