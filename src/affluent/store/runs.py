@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, TextClause, and_, case, func, or_, select, text
 
 from affluent.store import tables
 
 R, E, F, L = tables.runs, tables.events, tables.flows, tables.flow_connections
+_ATTENTION = ("failed", "unknown", "paused", "waiting")
+# Spelled out, as the partial index spells it: SQLite does not look into bound values when it chooses an index.
+_NEEDS_ATTENTION = text("runs.state IN ('failed', 'unknown', 'paused', 'waiting')")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +63,7 @@ def find(
 
 def narrow(query: Select[Any], wanted: RunFilter) -> Select[Any]:
     """The query with the filter's conditions."""
-    conditions = []
+    conditions: list[ColumnElement[bool] | TextClause] = []
     for column, value in (
         (R.c.flow_id, wanted.flow_id),
         (R.c.flow_connection_id, wanted.flow_connection_id),
@@ -72,6 +75,8 @@ def narrow(query: Select[Any], wanted: RunFilter) -> Select[Any]:
             conditions.append(column == value)
     if wanted.states:
         conditions.append(R.c.state.in_(wanted.states))
+        if set(wanted.states) <= set(_ATTENTION):
+            conditions.append(_NEEDS_ATTENTION)
     if wanted.ids:
         conditions.append(R.c.id.in_(wanted.ids))
     if wanted.since:
@@ -131,17 +136,14 @@ def runs_of_event(connection: Connection, event_id: str) -> Sequence[Row[Any]]:
 
 def counts_by_state(connection: Connection, since: datetime | None = None) -> dict[str, int]:
     """How many runs stand where: unfinished and failed ones of all time, ended ones since a moment."""
-    attention = ("failed", "unknown", "paused", "waiting")
     counts = {
         row[0]: row[1]
-        for row in connection.execute(
-            select(R.c.state, func.count()).where(R.c.state.in_(attention)).group_by(R.c.state)
-        )
+        for row in connection.execute(select(R.c.state, func.count()).where(_NEEDS_ATTENTION).group_by(R.c.state))
     }
     if since is not None:
         ended = (
             select(R.c.state, func.count())
-            .where(R.c.created_at >= since, R.c.state.not_in(attention))
+            .where(R.c.created_at >= since, R.c.state.not_in(_ATTENTION))
             .group_by(R.c.state)
         )
         counts |= {row[0]: row[1] for row in connection.execute(ended)}
@@ -163,7 +165,7 @@ def failures_by_cause(connection: Connection, limit: int = 20) -> Sequence[Row[A
             func.max(R.c.id).label("last_id"),
         )
         .join_from(R, F, R.c.flow_id == F.c.id)
-        .where(R.c.state.in_(("failed", "unknown", "paused", "waiting")))
+        .where(_NEEDS_ATTENTION)
         .group_by(R.c.state, R.c.cause, R.c.flow_id, F.c.name, shown)
         .order_by(func.count().desc())
         .limit(limit)
