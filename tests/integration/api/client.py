@@ -13,13 +13,25 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from affluent.api.v1 import api
+from affluent.billing import books
+from affluent.engine.door import Network
 from affluent.engine.fairness import FairClock
 from affluent.engine.intake import Intake
 from affluent.engine.journal import Journal
+from affluent.engine.limits import Limiter
 from affluent.kit.jsons import loads
+from affluent.services.audit import Audit
+from affluent.services.duties import Duties
 from affluent.services.events import Events
+from affluent.services.evidence import EvidencePacks
 from affluent.services.identities import Identities
+from affluent.services.polls import Polls
+from affluent.services.reconciliation import Reconciliation
+from affluent.services.reconciliation_sources import Sources
+from affluent.services.repair import Repair
 from affluent.services.runs import Runs
+from affluent.services.targets import Vendors
+from affluent.services.why import Why
 from affluent.settings import Settings
 from tests.integration.services.desk import Desk, desk
 
@@ -99,12 +111,28 @@ class Client:
         return Client(self.desk, self.application, headers=headers)
 
 
+def _vendors(it: Desk) -> Vendors:
+    network = Network(allow_private=True, timeout_seconds=5)
+    return Vendors(catalog=it.catalog, vault=it.vault, network=network, limiter=Limiter(), server_url="")
+
+
+def _sources(it: Desk) -> Sources:
+    return Sources(catalog=it.catalog, vault=it.vault, vendors=_vendors(it), page=books.page, invoices=books.invoices)
+
+
 @asynccontextmanager
 async def client(database_url: str) -> AsyncIterator[Client]:
     """The API over real services, with a token that may do everything."""
     async with desk(database_url) as it:
         intake, journal = Intake(it.queue, FairClock(), lambda: None), Journal(it.queue, lambda: None)
+        why = Why(database=it.database, apps=it.catalog.apps)
         hub = SimpleNamespace(
+            reconciliation=Reconciliation(database=it.database, sources=_sources(it)),
+            why=why,
+            duties=Duties(database=it.database, vendors=_vendors(it), works=()),
+            polls=Polls(database=it.database, vendors=_vendors(it)),
+            audit=Audit(it.database),
+            evidence=EvidencePacks(why=why, vault=it.vault),
             settings=Settings(max_body_bytes=LARGEST),
             runs=Runs(
                 database=it.database,
@@ -120,6 +148,14 @@ async def client(database_url: str) -> AsyncIterator[Client]:
                 name: getattr(it, name)
                 for name in ("catalog", "tokens", "connections", "flows", "flow_connections", "preview")
             },
+        )
+        hub.repair = Repair(
+            database=it.database,
+            apps=it.catalog.apps,
+            flows=it.flows,
+            flow_connections=it.flow_connections,
+            runs=hub.runs,
+            intake=intake,
         )
         application = Starlette(routes=[Mount("/api/v1", api(hub))])
         secret = (await it.tokens.generate(name="All", scopes=["*:write"])).secret

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import Query
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from starlette.responses import StreamingResponse
 
 from affluent.api.auth import Caller
@@ -27,6 +27,10 @@ _READ, _WRITE = "reconciliation:read", "reconciliation:write"
 class NewStatement(Sent):
     """The days to reconcile."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"from": "2026-11-01", "to": "2026-11-30", "zone": "Asia/Kolkata"}]}
+    )
+
     first: date = Field(alias="from", description="First day.")
     last: date = Field(alias="to", description="Last day.")
     zone: str = Field("UTC", max_length=64, description="Time zone of the days, e.g. Asia/Kolkata.")
@@ -34,6 +38,8 @@ class NewStatement(Sent):
 
 class LinesToRepair(Sent):
     """Which lines."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"lines": [1, 7]}]})
 
     lines: list[int] = Field(default_factory=list, max_length=500, description="Numbers; none: all that are open.")
 
