@@ -5,6 +5,7 @@ Kept in the store: a restart forgets nothing, and all processes count together.
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 
 from sqlalchemy import Connection
@@ -17,7 +18,6 @@ FREE = 5
 _FIRST_WAIT = timedelta(seconds=15)
 _LONGEST_WAIT = timedelta(minutes=15)
 _FORGOTTEN_AFTER = timedelta(hours=24)
-_LONGEST_KEY = 300
 
 
 def wait_after(failures: int) -> timedelta:
@@ -36,7 +36,7 @@ class Throttle:
 
     async def wait(self, *keys: str) -> timedelta:
         """How long until another try is heard; zero or less when now."""
-        until = await self._database.read(lambda connection: store.longest_wait(connection, _short(keys)))
+        until = await self._database.read(lambda connection: store.longest_wait(connection, _hashed(keys)))
         return until - clock.now() if until else timedelta()
 
     async def failed(self, *keys: str) -> None:
@@ -45,7 +45,7 @@ class Throttle:
 
         def unit(connection: Connection) -> None:
             store.forget_failures_before(connection, now - _FORGOTTEN_AFTER)
-            for key in _short(keys):
+            for key in _hashed(keys):
                 count = store.count_failure(connection, key, now)
                 store.wait_until(connection, key, now + wait_after(count))
 
@@ -53,8 +53,9 @@ class Throttle:
 
     async def succeeded(self, *keys: str) -> None:
         """Forget the failures of these keys."""
-        await self._database.write(lambda connection: store.forget_failures(connection, _short(keys)))
+        await self._database.write(lambda connection: store.forget_failures(connection, _hashed(keys)))
 
 
-def _short(keys: tuple[str, ...]) -> list[str]:
-    return [key.replace("\0", "")[:_LONGEST_KEY] for key in keys]
+def _hashed(keys: tuple[str, ...]) -> list[str]:
+    """People type passwords into the field of the address: what was typed is not kept."""
+    return [hashlib.sha256(key.encode("utf-8", "replace")).hexdigest() for key in keys]
