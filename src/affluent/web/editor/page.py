@@ -189,27 +189,27 @@ def _nodes(
     app = hub.catalog.apps.get(str(use.get("app")))
     trigger = app.triggers.get(str(use.get("trigger"))) if app else None
     title = trigger.title if trigger else "Choose a trigger"
-    found = [_node(TRIGGER, 0, use, app, title, problems, ids, stops=True)]
+    mine = {part: [one for one in problems if part_of(one.field, ids) == part] for part in (TRIGGER, *ids)}
+    found = [_node(TRIGGER, use, app, mine[TRIGGER], number=0, title=title, stops=True)]
     for number, step in enumerate(steps, start=1):
         of_app, action = _found(hub, step)
         name = str(step.get("title") or (action.title if action else step.get("action", "")))
         stops = step.get("on_condition_false") == "stop"
-        found.append(_node(str(step["id"]), number, step, of_app, name, problems, ids, stops=stops))
+        part = str(step["id"])
+        found.append(_node(part, step, of_app, mine[part], number=number, title=name, stops=stops))
     return tuple(found)
 
 
 def _node(
     part: str,
-    number: int,
     said: Mapping[str, Any],
     app: App | None,
-    title: str,
-    problems: Sequence[FlowProblem],
-    ids: Sequence[str],
+    mine: Sequence[FlowProblem],
     *,
+    number: int,
+    title: str,
     stops: bool,
 ) -> Node:
-    mine = [one for one in problems if part_of(one.field, ids) == part]
     condition = str(said.get("condition") or "")
     return Node(
         id=part,
@@ -234,7 +234,7 @@ def _told(flow_id: str, one: FlowProblem, ids: Sequence[str], nodes: Sequence[No
     return Told(
         where=f"{node.title} · {field}" if node else field,
         message=one.message,
-        href=f"/flows/{flow_id}/edit?{said}&focus={name}#f-{name}",
+        href=f"/flows/{flow_id}/edit?{said}&focus={name}",
         is_error=one.is_error,
     )
 

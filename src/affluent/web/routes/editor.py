@@ -103,7 +103,7 @@ async def change(visit: Visit) -> Response:
         page = build(hub, replace(detail, draft=said, draft_at=saved), said, played, part=part)
         return _parts(visit, page)
     query = urlencode({key: value for key, value in (("part", part), ("sample", sample), ("focus", focus)) if value})
-    return visit.go(f"/flows/{detail.flow.id}/edit?{query}" + (f"#f-{focus}" if focus else ""))
+    return visit.go(f"/flows/{detail.flow.id}/edit?{query}")
 
 
 async def paste(visit: Visit) -> Response:
