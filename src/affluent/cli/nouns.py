@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from affluent.cli.backup import backup, restore
 from affluent.cli.connections import connections
 from affluent.cli.doctor import doctor
 from affluent.cli.events import events
@@ -11,6 +12,7 @@ from affluent.cli.flows import flows
 from affluent.cli.flows_files import apply, export, plan, schema
 from affluent.cli.identities import identities
 from affluent.cli.migrate import migrate
+from affluent.cli.move import move
 from affluent.cli.runs import runs
 from affluent.cli.settings import settings
 
@@ -20,5 +22,5 @@ def register(app: typer.Typer) -> None:
     groups = {"connections": connections, "flows": flows, "runs": runs, "events": events, "identities": identities}
     for name, group in groups.items():
         app.add_typer(group, name=name)
-    for command in (export, plan, apply, schema, doctor, migrate, settings):
+    for command in (export, plan, apply, schema, doctor, migrate, settings, backup, restore, move):
         app.command()(command)

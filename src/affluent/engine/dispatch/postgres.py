@@ -204,3 +204,9 @@ def requeue_lost(connection: Connection) -> int:
     before = clock.to_micros(clock.now() - timedelta(seconds=30))
     lost = [row[0] for row in connection.execute(_LOST, {"before": before})]
     return requeue(connection, lost) if lost else 0
+
+
+def requeue_all(connection: Connection) -> int:
+    """Queue every run that should have a job, after they came from another database; returns how many."""
+    sql = text("SELECT id FROM runs WHERE finished_at IS NULL AND ready AND state IN ('queued', 'waiting', 'running')")
+    return requeue(connection, [row[0] for row in connection.execute(sql)])
