@@ -9,6 +9,12 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+_TRANSLATION = ipaddress.IPv6Network("64:ff9b::/96")
+"""NAT64 (RFC 6052): the last 32 bits are an IPv4 address."""
+_LOCAL_TRANSLATION = ipaddress.IPv6Network("64:ff9b:1::/48")
+"""NAT64 of one's own network (RFC 8215): never public."""
+_COMPATIBLE = ipaddress.IPv6Network("::/96")
+
 
 class ForbiddenAddress(OSError):
     """The address is private, loopback, link-local, or a cloud's metadata service."""
@@ -20,9 +26,24 @@ def is_public(address: str) -> bool:
         ip = ipaddress.ip_address(address.split("%", maxsplit=1)[0])
     except ValueError:
         return False
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = _carried(ip)
+        if inner is not None:
+            return is_public(str(inner)) and ip not in _LOCAL_TRANSLATION
+        if ip.is_site_local:
+            return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
+
+
+def _carried(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address to which packets for this one end up being sent: mapped, compatible, 6to4, NAT64, Teredo."""
+    if ip.ipv4_mapped is not None or ip.sixtofour is not None:
+        return ip.ipv4_mapped or ip.sixtofour
+    if ip.teredo is not None:
+        return ip.teredo[1]
+    if ip in _TRANSLATION or ip in _LOCAL_TRANSLATION or ip in _COMPATIBLE:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return None
 
 
 def check_url(url: str) -> None:
