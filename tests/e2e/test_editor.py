@@ -55,22 +55,8 @@ def insert(page: Page, label: str, words: str) -> None:
         page.keyboard.press("Enter")
 
 
-@pytest.mark.usefixtures("connections")
-def test_a_flow_is_made_mapped_previewed_published_and_run(tab: Tab, server: Served) -> None:
-    page = tab.open("/flows")
-    page.get_by_role("link", name="Create New Flow").click()
-    page.get_by_label("Name").fill(NAME)
-    page.get_by_role("radio", name=re.compile("Inbound")).check()
-    expect(page.get_by_label(re.compile("TriggerInbound|Trigger Inbound"))).to_be_visible()
-    page.get_by_role("radio", name=re.compile("Outbound")).check()
-    page.get_by_label(re.compile("Outbound flows")).select_option(label="Invoice paid")
-    tab.check("editor-new")
-    page.get_by_role("button", name="Proceed").click()
-    tab.check("editor-add")
-    page.get_by_role("button", name=re.compile("^Track a sale")).click()
-    expect(page.get_by_role("heading", level=2, name="Track a sale")).to_be_visible()
-    expect(page.get_by_text("things to put right")).to_be_visible()
-    tab.check("editor-empty")
+def map_sale(tab: Tab, page: Page) -> None:
+    """The first step: an id, money that is put right with one click, a condition."""
     insert(page, "Sale id", "invoice id")
     expect(page.locator("#v-event_id code")).to_contain_text("inv.")
     assert pills(page, "Sale id") == "{{ trigger.invoice.id }}"
@@ -87,6 +73,10 @@ def test_a_flow_is_made_mapped_previewed_published_and_run(tab: Tab, server: Ser
     tab.check("editor-step")
     page.get_by_label("Condition", exact=True).fill("trigger.invoice.net != null")
     expect(page.locator("#v-condition")).to_contain_text("It runs with this sample")
+
+
+def map_setting(page: Page) -> None:
+    """The second step uses what the first one gives."""
     page.get_by_role("link", name="Add step", exact=True).click()
     page.get_by_role("button", name=re.compile("^Save setting|^Save a setting")).click()
     insert(page, "Entity|Account|.*entity", "account id")
@@ -95,6 +85,26 @@ def test_a_flow_is_made_mapped_previewed_published_and_run(tab: Tab, server: Ser
         box.focus()
         page.keyboard.type(text)
     insert(page, "Value", "sale id")
+
+
+@pytest.mark.usefixtures("connections")
+def test_a_flow_is_made_mapped_previewed_published_and_run(tab: Tab, server: Served) -> None:
+    page = tab.open("/flows")
+    page.get_by_role("link", name="Create New Flow").click()
+    page.get_by_label("Name").fill(NAME)
+    page.get_by_role("radio", name=re.compile("Inbound")).check()
+    expect(page.get_by_label(re.compile("TriggerInbound|Trigger Inbound"))).to_be_visible()
+    page.get_by_role("radio", name=re.compile("Outbound")).check()
+    page.get_by_label(re.compile("Outbound flows")).select_option(label="Invoice paid")
+    tab.check("editor-new")
+    page.get_by_role("button", name="Proceed").click()
+    tab.check("editor-add")
+    page.get_by_role("button", name=re.compile("^Track a sale")).click()
+    expect(page.get_by_role("heading", level=2, name="Track a sale")).to_be_visible()
+    expect(page.get_by_text("things to put right")).to_be_visible()
+    tab.check("editor-empty")
+    map_sale(tab, page)
+    map_setting(page)
     saved(page)
     page.get_by_role("link", name="Proceed to preview").click()
     expect(page.get_by_text("Would run")).to_have_count(2)
@@ -120,9 +130,9 @@ def test_a_flow_is_made_mapped_previewed_published_and_run(tab: Tab, server: Ser
     assert detail.steps[0].input["amount"] == 249900
 
 
-def draft(server: Served, *steps: JSONObject) -> str:
+def draft(server: Served, *steps: JSONObject, trigger: str = "invoice_paid") -> str:
     """A draft made beforehand; the id of the flow."""
-    said = {"name": "By hand", "type": "outbound", "trigger": {"app": "togai", "trigger": "invoice_paid"}}
+    said = {"name": "By hand", "type": "outbound", "trigger": {"app": "togai", "trigger": trigger}}
     return server.call(server.hub.flows.create({**said, "steps": list(steps)})).flow.id
 
 
@@ -181,6 +191,14 @@ def test_samples_are_real_events_and_pasted_json(tab: Tab, server: Served) -> No
     page.get_by_role("button", name="Use as sample").click()
     expect(page.locator("#v-event_id code")).to_contain_text("own-1")
     expect(page.get_by_label("Sample event")).to_have_value("pasted")
+    world = World(server)
+    world.identify()
+    party = world.sign_up(2)
+    signup = {"id": "note", "app": "togai", "action": "save_setting", "inputs": {"value": "{{ trigger.account.name }}"}}
+    page = tab.open(f"/flows/{draft(server, signup, trigger='account_created')}/edit?part=note")
+    page.get_by_label("Sample event").select_option(index=1)
+    page.wait_for_url(re.compile("sample=evt_"))
+    expect(page.locator("#v-value code")).to_contain_text(party.name)
 
 
 def test_a_copy_of_a_ready_made_flow_says_what_was_changed(tab: Tab, server: Served) -> None:

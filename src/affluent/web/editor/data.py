@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from affluent.catalog import Catalog
 from affluent.domain.functions import FUNCTIONS
 from affluent.kit.jsons import JSONObject, JSONValue, dumps
-from affluent.services.preview import PreviewResult
+from affluent.services.preview import PreviewResult, PreviewStep
 from affluent.web import phrases
+from affluent.web.editor.draft import TRIGGER
 
 _DEEPEST = 4
 _LONGEST_SAMPLE = 60
@@ -74,11 +75,8 @@ def groups(result: PreviewResult, *, trigger_app: str, up_to: str, used: str) ->
     if plain:
         leaves = tuple(_leaves("trigger", plain, "", used))
         found.insert(0, Group(title="Trigger", app=trigger_app, leaves=leaves))
-    for step in result.steps:
-        if step.id == up_to:
-            break
-        given = {**step.assumed_output, "outcome": "applied"}
-        leaves = tuple(_leaves(f"steps.{step.id}", given, "", used))
+    for step in _before(result, up_to):
+        leaves = tuple(_leaves(f"steps.{step.id}", _given(step), "", used))
         found.append(Group(title=step.title, app=step.app, leaves=leaves))
     if result.inputs:
         leaves = tuple(_leaves("inputs", result.inputs, "", used))
@@ -89,11 +87,7 @@ def groups(result: PreviewResult, *, trigger_app: str, up_to: str, used: str) ->
 
 def known_to(result: PreviewResult, step_id: str) -> JSONObject:
     """What expressions of a step are evaluated over."""
-    steps: JSONObject = {}
-    for step in result.steps:
-        if step.id == step_id:
-            break
-        steps[step.id] = {**step.assumed_output, "outcome": "applied"}
+    steps = {step.id: _given(step) for step in _before(result, step_id)}
     return {"trigger": result.payload, "steps": steps, "inputs": result.inputs, "event": result.event}
 
 
@@ -110,6 +104,19 @@ def functions(catalog: Catalog, trigger_app: str, trigger_key: str) -> tuple[Fun
         )
         for name, function in FUNCTIONS.items()
     )
+
+
+def _before(result: PreviewResult, part: str) -> tuple[PreviewStep, ...]:
+    """The steps that have ended when a part is judged: none for the trigger."""
+    ids = [step.id for step in result.steps]
+    return result.steps[: ids.index(part)] if part in ids else () if part == TRIGGER else result.steps
+
+
+def _given(step: PreviewStep) -> JSONObject:
+    """What later steps see of a step, as the preview assumes it."""
+    if step.condition_met is False:
+        return {"outcome": "condition_false"}
+    return {**step.assumed_output, "outcome": "read" if step.effect == "read" else "applied"}
 
 
 def _leaves(base: str, value: Mapping[str, JSONValue], subject: str, used: str, depth: int = 0) -> Iterator[Leaf]:

@@ -64,6 +64,11 @@ def fix_of(value: JSONValue, problem: FlowProblem, currency: JSONValue) -> str:
     return f"{{{{ minor_units({found[1]}, {of[1] if of else dumps(currency or 'USD')}) }}}}"
 
 
+def plain(problem: FlowProblem) -> str:
+    """The message without the fix in it, which is a button."""
+    return problem.message.replace(f" Use {problem.fix}.", "") if problem.fix else problem.message
+
+
 def _row(
     one: SchemaField, inputs: JSONObject, values: Mapping[str, JSONValue], action: Action, told: list[FlowProblem]
 ) -> Row:
@@ -78,7 +83,7 @@ def _row(
         is_json=isinstance(value, (dict, list)),
         shown=_short(given) if given is not None and value not in (None, "") else "",
         money=_money(given, values.get(currency)) if action.money and action.money[0] == one.name else "",
-        problem=_plain(problem.message, problem.fix) if problem else "",
+        problem=plain(problem) if problem else "",
         is_error=problem is not None and problem.is_error,
         fix=fix_of(value, problem, inputs.get(currency)) if problem else "",
     )
@@ -103,11 +108,6 @@ def _money(value: JSONValue, currency: JSONValue) -> str:
 def _field_of(problem: FlowProblem) -> str:
     parts = problem.field.split(".")
     return parts[parts.index("inputs") + 1].split("[")[0] if "inputs" in parts[:-1] else ""
-
-
-def _plain(message: str, fix: str) -> str:
-    """The message without the fix in it, which is a button."""
-    return message.replace(f" Use {fix}.", "") if fix else message
 
 
 def _short(value: JSONValue) -> str:

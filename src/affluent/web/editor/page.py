@@ -141,7 +141,9 @@ def build(
         part=part,
         at=at,
         nodes=nodes,
-        told=tuple(_told(detail.flow.id, one, ids, nodes, played.sample) for one in problems),
+        told=tuple(
+            _told(hub, said, one, nodes, f"/flows/{detail.flow.id}/edit?sample={played.sample}") for one in problems
+        ),
         played=played,
         step=step,
         node=next((one for one in nodes if one.id == part), None),
@@ -225,16 +227,17 @@ def _node(
     )
 
 
-def _told(flow_id: str, one: FlowProblem, ids: Sequence[str], nodes: Sequence[Node], sample: str) -> Told:
-    part = part_of(one.field, ids)
+def _told(hub: Hub, said: JSONObject, one: FlowProblem, nodes: Sequence[Node], address: str) -> Told:
+    part = part_of(one.field, [str(step["id"]) for step in draft.steps_of(said)])
     name = one.field.split(".")[-1].split("[")[0]
     node = next((item for item in nodes if item.id == part), None)
-    field = phrases.title(name)
-    said = f"part={part}" + (f"&sample={sample}" if sample else "")
+    _, action = _found(hub, draft.step_of(said, part) or {})
+    info = action.input.model_fields.get(name) if action and ".inputs." in one.field else None
+    field = (info.title if info else "") or phrases.title(name)
     return Told(
         where=f"{node.title} · {field}" if node else field,
-        message=one.message,
-        href=f"/flows/{flow_id}/edit?{said}&focus={name}",
+        message=fields.plain(one),
+        href=f"{address}&part={part}&focus={name}",
         is_error=one.is_error,
     )
 
