@@ -93,20 +93,25 @@ def _locked(connection: Connection, keys: list[str]) -> dict[str, JSONValue]:
 
 def _standing(intent: Intent, old: dict[str, JSONValue], taken: dict[str, str]) -> Standing:
     key, run_id = intent.row["key"], intent.row["run_id"]
+    row = old.get(key)
+    if row is not None and row.run_id != run_id and row.owner_state == RunState.RUNNING.value:
+        return _standing_of(row, owner_is_busy=True)  # its owner may be in this very group: it keeps the effect
     if taken.setdefault(key, run_id) != run_id:  # another run of this very group has it
         return Standing(is_mine=True, was_sent=True, run_id=taken[key], owner_is_busy=True)
-    row = old.get(key)
     if row is None:
         return Standing(is_mine=True, is_new=True, run_id=run_id)
-    is_own = row.run_id == run_id
-    if is_own and row.created_at == intent.row["created_at"]:  # this very intent: its first commit had no answer
-        return Standing(is_mine=True, is_new=True, run_id=run_id)
+    if row.run_id == run_id and row.created_at == intent.row["created_at"]:
+        return Standing(is_mine=True, is_new=True, run_id=run_id)  # this very intent: its first commit had no answer
+    return _standing_of(row, owner_is_busy=False)
+
+
+def _standing_of(row: JSONValue, *, owner_is_busy: bool) -> Standing:
     return Standing(
         is_mine=True,
         fate=Fate(row.fate),
         was_sent=bool(row.sent),
         run_id=row.run_id,
-        owner_is_busy=not is_own and row.owner_state == RunState.RUNNING.value,
+        owner_is_busy=owner_is_busy,
         output=loads(row.output) if row.output else None,
         updated_at=from_micros(row.updated_at),
     )

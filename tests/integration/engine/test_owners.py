@@ -58,6 +58,24 @@ async def test_two_intents_of_one_commit_have_one_owner(database_url):
     assert not lost[0].is_mine
 
 
+async def test_of_two_runs_at_one_effect_its_owner_goes_on_in_whatever_order_they_come(database_url):
+    async with engine(database_url, started=False) as it:
+        await it.flow(KEYED)
+        owner, other = await it.accept("a", "b")
+        await it.database.write(lambda c: c.execute(tables.runs.update().values(state="running", lease=1)).rowcount)
+        row = {
+            "key": "k", "app": "shop", "action": "keyed", "connection_id": "", "kind": "write", "fate": "intended", "sent": True,
+            "position": 0, "event_id": "e", "account_id": "", "amount_minor": None, "currency": None, "input": None, "output": None,
+            "sentence": "", "created_at": 1, "updated_at": 1,
+        }  # fmt: skip
+        await it.database.write(lambda c: effects.intend(c, [effects.Intent(row=row | {"run_id": owner}, lease=1)]))
+        both = [effects.Intent(row=row | {"run_id": run_id, "created_at": 2}, lease=1) for run_id in (other, owner)]
+        standings = await it.database.write(lambda c: effects.intend(c, both))
+        reversed_ = await it.database.write(lambda c: effects.intend(c, both[::-1]))
+    assert [standing.owner_is_busy for standing in standings] == [True, False]
+    assert [standing.owner_is_busy for standing in reversed_] == [False, True]
+
+
 async def test_a_resumed_run_and_its_waiting_replay_do_not_wait_for_each_other(database_url):
     broken = ["first", "replay"]
 
