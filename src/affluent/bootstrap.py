@@ -33,6 +33,7 @@ from affluent.services.gaps import Gaps
 from affluent.services.health import Health
 from affluent.services.hooks import Hooks
 from affluent.services.identities import Identities
+from affluent.services.identity_map import IdentityMap
 from affluent.services.ledger import LEDGER, Ledgers
 from affluent.services.metrics import (
     CountingIntake,
@@ -142,6 +143,11 @@ class Hub:
     why: Why
     evidence: EvidencePacks
     server_url: str
+
+    @property
+    def identity_map(self) -> IdentityMap:
+        """Use cases of the id map as a whole."""
+        return IdentityMap(self.database, self.catalog)
 
     @property
     def repair(self) -> Repair:

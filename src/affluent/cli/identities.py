@@ -1,37 +1,77 @@
-"""`affluent identities`: under which ids an account is known elsewhere."""
+"""`affluent identities`: the id map as a file, and its conflicts."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from affluent.bootstrap import Hub
 from affluent.cli.options import AsJson, DatabaseUrl, DataDir
-from affluent.cli.output import say_json, table
+from affluent.cli.output import MISUSED, console, errors, fail, say_json, table
 from affluent.cli.show import with_hub
+from affluent.services.errors import Invalid
 
-identities = typer.Typer(help="Identities: the ids of an account in every system.", no_args_is_help=True)
+identities = typer.Typer(help="Every system's id of an account.", no_args_is_help=True)
 
 
-@identities.command("list")
-def list_identities(
-    account: Annotated[str, typer.Option(help="Only of this account.")] = "",
-    external_id: Annotated[str, typer.Option(help="Whose id is this at a vendor?")] = "",
-    app: Annotated[str, typer.Option(help="Only of this app.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=500, help="How many.")] = 100,
-    as_json: AsJson = False,
-    data_dir: DataDir = None,
-    database_url: DatabaseUrl = None,
-) -> None:
-    """The id map."""
-    found = with_hub(
-        lambda hub: hub.identities.find(account_id=account, external_id=external_id, app=app, limit=limit),
-        data_dir,
-        database_url,
-    )
+@identities.command("conflicts")
+def conflicts(as_json: AsJson = False, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """Ids that stand for several accounts."""
+    found = with_hub(lambda hub: hub.identity_map.conflicts(), data_dir, database_url)
     if as_json:
         say_json([asdict(item) for item in found])
         return
-    rows = [[item.account_id, item.app, item.kind, item.external_id, item.how] for item in found]
-    table("Identities", ["Account", "App", "Kind", "Id there", "Known by"], rows)
+    rows = [[item.app, item.kind, item.external_id, ", ".join(item.account_ids)] for item in found]
+    table("Conflicts", ["App", "Kind", "Id there", "Accounts"], rows)
+
+
+@identities.command("merge")
+def merge(
+    app: Annotated[str, typer.Option(help="App, e.g. firstpromoter.")],
+    kind: Annotated[str, typer.Option(help="Kind, e.g. referral.")],
+    external_id: Annotated[str, typer.Option(help="The id there.")],
+    account_id: Annotated[str, typer.Option(help="The account whose id it is.")],
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Say whose id it is; the other accounts lose it."""
+    given = {"app": app, "kind": kind, "external_id": external_id, "account_id": account_id}
+    with_hub(lambda hub: hub.identity_map.merge(**given, author="command line"), data_dir, database_url)
+    console.print(f"{kind} {external_id} is {account_id}.", highlight=False)
+
+
+@identities.command("export")
+def export(
+    to: Annotated[Path, typer.Argument(help="CSV file to write.")],
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Write the whole map."""
+    text = with_hub(lambda hub: hub.identity_map.export(), data_dir, database_url)
+    to.write_text(text, encoding="utf-8", newline="")
+
+
+@identities.command("import")
+def take(
+    file: Annotated[Path, typer.Argument(help="CSV: account_id, app or connection_id, kind, external_id.")],
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Take a map: all lines, or none."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"{file}: {error}", MISUSED)
+
+    async def work(hub: Hub) -> int:
+        try:
+            return await hub.identity_map.take(text, author="command line")
+        except Invalid as wrong:
+            for where, problem in wrong.problems:
+                errors.print(f"{where}: {problem}", highlight=False)
+            raise
+
+    console.print(f"{with_hub(work, data_dir, database_url)} ids imported.", highlight=False)

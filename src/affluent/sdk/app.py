@@ -179,6 +179,8 @@ class App:
     """How this vendor's webhooks are verified and read, when it sends any."""
     registration: Registration | None = None
     """How this vendor's webhooks are created and removed, when its API can."""
+    shared_identities: frozenset[str] = frozenset()
+    """Kinds of identities that several accounts may have in common, e.g. who referred them: no conflict."""
     books: Books | None = None
     """How the money in this vendor's books is listed and put right, when it keeps any."""
 

@@ -25,6 +25,7 @@ from affluent.services.duties import Duties
 from affluent.services.events import Events
 from affluent.services.evidence import EvidencePacks
 from affluent.services.identities import Identities
+from affluent.services.identity_map import IdentityMap
 from affluent.services.polls import Polls
 from affluent.services.reconciliation import Reconciliation
 from affluent.services.reconciliation_sources import Sources
@@ -129,6 +130,7 @@ async def client(database_url: str) -> AsyncIterator[Client]:
         hub = SimpleNamespace(
             reconciliation=Reconciliation(database=it.database, sources=_sources(it)),
             why=why,
+            identity_map=IdentityMap(it.database, it.catalog),
             duties=Duties(database=it.database, vendors=_vendors(it), works=()),
             polls=Polls(database=it.database, vendors=_vendors(it)),
             audit=Audit(it.database),

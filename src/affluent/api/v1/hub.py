@@ -15,6 +15,7 @@ from affluent.services.evidence import EvidencePacks
 from affluent.services.flow_connections import FlowConnections
 from affluent.services.flows import Flows
 from affluent.services.identities import Identities
+from affluent.services.identity_map import IdentityMap
 from affluent.services.polls import Polls
 from affluent.services.preview import Preview
 from affluent.services.reconciliation import Reconciliation
@@ -44,6 +45,11 @@ class Services(Protocol):
     reconciliation: Reconciliation
     why: Why
     evidence: EvidencePacks
+
+    @property
+    def identity_map(self) -> IdentityMap:
+        """Use cases of the id map as a whole."""
+        ...
 
     @property
     def repair(self) -> Repair:

@@ -42,6 +42,7 @@ app = App(
     webhook=webhooks.SCHEME,
     registration=webhooks_api.REGISTRATION,
     books=books.BOOKS,
+    shared_identities=frozenset({"promoter"}),
 )
 
 
