@@ -20,7 +20,7 @@ from affluent.cli.run import run
 from affluent.cli.server import address, bind, hold, running, serving
 from affluent.cli.signals import asked_to_stop
 from affluent.cli.twins import hush, twins_application
-from affluent.kit import metrics
+from affluent.kit import memory, metrics
 from affluent.settings import Settings
 from affluent.worker.loop import Worker
 
@@ -121,6 +121,7 @@ async def _work(settings: Settings) -> None:
     try:
         worker = Worker(hub)
         await worker.start()
+        memory.settle()
         console.print("Worker is ready.")
         await stop.wait()
         await worker.stop()

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from affluent.bootstrap import Hub
 from affluent.cli.routes import application
+from affluent.kit import memory
 from affluent.worker.loop import Worker
 
 
@@ -30,7 +31,9 @@ async def running(hub: Hub, sock: socket.socket, *, execute: bool = True) -> Asy
     try:
         if execute:
             await worker.start()
-        async with serving(application(hub), [sock]):
+        app = application(hub)
+        memory.settle()
+        async with serving(app, [sock]):
             yield
     finally:
         if execute:
