@@ -10,6 +10,7 @@ from affluent.catalog import Catalog
 from affluent.domain.flow import FlowType, Step, TriggerUse
 from affluent.kit.jsons import InvalidJSON, JSONObject, JSONValue, dumps, loads
 from affluent.sdk import Action, App
+from affluent.web.editor import questions
 from affluent.web.forms import Form
 
 FLOW, TRIGGER, ADD = "flow", "trigger", "add"
@@ -102,6 +103,7 @@ def with_form(draft: JSONObject, part: str, form: Form, catalog: Catalog) -> JSO
     if part == FLOW:
         for name in ("name", "description", "type"):
             said[name] = form.text(name, str(said.get(name) or ""))
+        said["inputs"] = questions.from_form(said, form)
     elif part == TRIGGER:
         _with_trigger(said, form, catalog)
     else:

@@ -15,7 +15,7 @@ from affluent.services.flow_problems import FlowProblem
 from affluent.services.flow_views import FlowDetail
 from affluent.services.preview import PreviewStep
 from affluent.web import phrases
-from affluent.web.editor import data, draft, fields
+from affluent.web.editor import data, draft, fields, questions
 from affluent.web.editor.draft import ADD, FLOW, TRIGGER
 from affluent.web.editor.scene import Played
 from affluent.web.forms import Form
@@ -92,6 +92,17 @@ class EditorPage:
         return sum(one.is_error for one in self.told)
 
     @property
+    def questions(self) -> tuple[tuple[dict[str, Any], str], ...]:
+        """What the flow asks for, with choices or columns as text; and an empty row for one more."""
+        asked = questions.questions(self.said)
+        return (*((one, questions.more_of(one)) for one in asked), ({"type": "text"}, ""))
+
+    @property
+    def question_types(self) -> tuple[tuple[str, str], ...]:
+        """What a question may be."""
+        return questions.TYPES
+
+    @property
     def next_version(self) -> int:
         """The number it would get."""
         return self.detail.flow.version + 1
@@ -152,7 +163,11 @@ def build(
         rows=fields.rows(action, step, known, [*mine, *_played_problems(shown)]) if action else (),
         spare=fields.spare(action, step) if action else (),
         options=fields_of(trigger.options.model_json_schema() if trigger and trigger.options else None),
-        problem_of={one.field.rsplit(".", 1)[-1]: one.message for one in reversed(mine) if ".inputs." not in one.field},
+        problem_of={
+            one.field if one.field.startswith("inputs.") else one.field.rsplit(".", 1)[-1]: one.message
+            for one in reversed(mine)
+            if ".inputs." not in one.field
+        },
         shown=shown,
         groups=data.groups(
             played.result, trigger_app=str(use.get("app", "")), up_to=part, used=str(step.get("inputs") or {})
