@@ -11,7 +11,6 @@ from affluent.bootstrap import Hub, build
 from affluent.cli import audit, keys, nouns, show, users
 from affluent.cli.demo import demo
 from affluent.cli.evidence import evidence
-from affluent.cli.identities import identities
 from affluent.cli.ledger import ledger
 from affluent.cli.options import DatabaseUrl, DataDir, settings_with
 from affluent.cli.output import console, fail
@@ -40,7 +39,6 @@ app.command()(reconcile)
 app.command()(repair)
 app.add_typer(ledger, name="ledger")
 app.add_typer(evidence, name="evidence")
-app.add_typer(identities, name="identities")
 
 
 def main() -> None:
