@@ -7,7 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, TextClause, and_, case, func, or_, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Text,
+    TextClause,
+    and_,
+    case,
+    func,
+    or_,
+    select,
+    text,
+    type_coerce,
+)
 
 from affluent.store import tables
 
@@ -84,7 +98,7 @@ def narrow(query: Select[Any], wanted: RunFilter) -> Select[Any]:
     if wanted.until:
         conditions.append(R.c.created_at < wanted.until)
     if wanted.connection_id:
-        links = select(L.c.id).where(L.c.bindings.like(f'%"{_plain(wanted.connection_id)}"%'))
+        links = select(L.c.id).where(type_coerce(L.c.bindings, Text).like(f'%"{_plain(wanted.connection_id)}"%'))
         conditions.append(R.c.flow_connection_id.in_(links))
     if wanted.text:
         pattern = f"%{_plain(wanted.text)}%"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, insert, text
@@ -29,6 +30,12 @@ def _fill(connection: Connection) -> None:
         "sentence": "2 of 2 steps applied.", "cause": "", "waits_for": "", "cancel": False, "created_at": now,
         "finished_at": now,
     }  # fmt: skip
+    link: dict[str, Any] = {
+        "id": "fco_1", "flow_id": "flo_1", "name": "Production", "trigger_app": "togai", "trigger_event": "invoice.paid",
+        "trigger_source": "workspace", "bindings": {"trigger": "con_1"}, "inputs": {}, "enabled": True, "hook_token": "t",
+        "created_at": now, "updated_at": now,
+    }  # fmt: skip
+    connection.execute(insert(tables.flow_connections), [link])
     connection.execute(insert(tables.flows), [flow])
     connection.execute(insert(tables.events), [event])
     made = [
@@ -68,3 +75,13 @@ async def test_what_needs_attention_is_counted_without_reading_the_rest(database
             )
             plan = await it.database.read(lambda c: str(c.execute(text(counting)).all()))
             assert "ix_runs_attention" in plan
+
+
+async def test_runs_are_narrowed_to_those_of_a_connection(database_url: str) -> None:
+    async with desk(database_url) as it:
+        await it.database.write(_fill)
+        found = {}
+        for name in ("con_1", "con_2"):
+            wanted = RunFilter(connection_id=name)
+            found[name] = len(await it.database.read(partial(runs.find, wanted=wanted, limit=5)))
+    assert found == {"con_1": 2, "con_2": 0}
