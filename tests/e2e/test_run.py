@@ -1,4 +1,4 @@
-"""The run inspector: a failure explained and resumed, an unknown outcome, a wait that ends by itself, a replay."""
+"""The run inspector: a failure explained and resumed, retries, a wait that is cancelled, the money, a replay."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_the_money_is_followed_to_the_commission(tab: Tab, server: Served, world
     tab.check("run-money")
 
 
-def test_a_run_waits_for_its_next_try_in_view_and_succeeds_live(tab: Tab, server: Served, world: World) -> None:
+def test_a_run_that_was_retried_shows_every_attempt(tab: Tab, server: Served, world: World) -> None:
     world.twin("fail", status=503, times=2, path="/track/signup")
     party = world.sign_up(3)
     page = tab.open("/")
@@ -133,7 +133,7 @@ def test_a_run_waits_for_its_next_try_in_view_and_succeeds_live(tab: Tab, server
     tab.check("run-retried")
 
 
-def test_an_unanswered_write_says_that_nobody_knows(tab: Tab, server: Served, world: World) -> None:
+def test_a_waiting_run_says_when_it_is_tried_again_and_can_be_cancelled(tab: Tab, server: Served, world: World) -> None:
     world.twin("fail", status=503, times=60, path="/track/signup")
     party = world.sign_up(4)
     run = newest(server, account_id=party.account_id)
