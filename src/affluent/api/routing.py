@@ -23,23 +23,33 @@ from affluent.store.database import StoreUnavailable
 _log = logger("api")
 SCOPE = "x-scope"
 _ERRORS = {
+    400: "The request cannot be read: it is not HTTP, not JSON, or has characters that no text has.",
     401: "There is no token, or it is not known, expired or deactivated.",
     403: "The token lacks the scope.",
     404: "There is no such thing.",
     409: "It is there already, in use, or was changed meanwhile.",
     413: "The body is too large.",
+    415: "The body is not sent as JSON.",
     422: "An input is wrong; every field to blame is named.",
     429: "Too many requests from this address or with this token; Retry-After says when to go on.",
     503: "The database cannot be reached; nothing was changed.",
 }
 
 
-def needs(scope: str, *errors: int) -> dict[str, Any]:
-    """What a route says of itself: the scope it needs and the errors it may answer, for `@router.get(…, **needs(…))`."""
-    return {
-        "openapi_extra": {"security": [{"token": [scope]}], SCOPE: scope},
-        "responses": {status: _documented(_ERRORS[status]) for status in (401, 403, *errors, 429, 503)},
-    }
+def needs(scope: str, *errors: int, files: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What a route says of itself: the scope it needs and the errors it may answer, for `@router.get(…, **needs(…))`.
+
+    `files` are the media types of a route that answers with something else than JSON.
+    """
+    extra: dict[str, Any] = {"security": [{"token": [scope]}], SCOPE: scope}
+    if files:
+        content = {kind: {"schema": {"type": "string"}} for kind in files}
+        extra["responses"] = {"200": {"content": content}}
+    documented = {status: _documented(_ERRORS[status]) for status in (400, 401, 403, *errors, 429, 503)}
+    documented[400]["content"]["text/plain"] = {"schema": {"type": "string"}}  # before it is known to be for the API
+    if 413 in errors:
+        documented[415] = _documented(_ERRORS[415])
+    return {"openapi_extra": extra, "responses": documented}
 
 
 def _documented(description: str) -> JSONObject:

@@ -79,6 +79,8 @@ class Entrance:
     def _refusal(self, path: str, headers: Headers, address: str) -> Response | None:
         if self._hosts and path not in _UNMETERED and _host(headers.get("host", "")) not in self._hosts:
             return _say(path, 400, "This server does not answer to that host name. See the setting allowed_hosts.")
+        if any(ord(character) < 32 or ord(character) == 127 for character in path):
+            return _say(path, 400, "The address must not contain control characters.")
         if path.startswith(_UNMETERED):
             return None
         wait = self._limit.wait(f"address {address}")

@@ -10,7 +10,7 @@ from affluent.services.pages import Page
 routes = router("Apps")
 
 
-@routes.get("/apps", summary="List apps", **needs("apps:read"))
+@routes.get("/apps", summary="List apps", **needs("apps:read", 422))
 async def find(hub: Hub, search: Search = "") -> Page[AppView]:
     """All apps of the catalogue, by title."""
     return Page(items=apps(hub.catalog, search))

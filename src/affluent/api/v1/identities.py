@@ -69,7 +69,7 @@ async def merge(hub: Hub, caller: Caller, wanted: Merge) -> IdentityConflict:
     return await hub.identity_map.merge(**wanted.model_dump(), author=caller.name)
 
 
-@routes.get("/identities/export", summary="Export the map", **needs("identities:read"))
+@routes.get("/identities/export", summary="Export the map", **needs("identities:read", files=("text/csv",)))
 async def export(hub: Hub) -> PlainTextResponse:
     """As CSV."""
     headers = {"Content-Disposition": 'attachment; filename="identities.csv"'}

@@ -22,6 +22,7 @@ from affluent.services.repair import Repaired, RepairPlan
 
 routes = router("Reconciliation")
 _READ, _WRITE = "reconciliation:read", "reconciliation:write"
+_FILES = ("text/csv", "application/x-ndjson")
 
 
 class NewStatement(Sent):
@@ -77,7 +78,9 @@ async def lines(
     return Page(items=tuple(found), next=following)
 
 
-@routes.get("/reconciliation/{statement_id}/export", summary="Export all comparisons", **needs(_READ, 404, 422))
+@routes.get(
+    "/reconciliation/{statement_id}/export", summary="Export all comparisons", **needs(_READ, 404, 422, files=_FILES)
+)
 async def export(
     hub: Hub, statement_id: str, form: Annotated[Literal["csv", "json"], Query(alias="format")] = "csv"
 ) -> StreamingResponse:
