@@ -89,6 +89,8 @@ class VendorDoor:
     secrets: tuple[str, ...] = ()
     exchanges: list[JSONObject] = field(default_factory=list)
     answered: bool = False
+    may_come_back: bool = False
+    """Whether the first request may be put off when many wait for slots of this connection, so that others get the place."""
     wrote: bool = False
     """Whether the vendor accepted a request that changes something, whatever came after it."""
     confirm: Callable[[], Awaitable[None]] | None = None
@@ -171,10 +173,13 @@ class VendorDoor:
     async def _slot(self) -> None:
         started = perf_counter()
         try:
-            await self.limiter.acquire(self.connection_id, self.limit, self.priority)
+            may_come_back = self.may_come_back and not self.exchanges
+            await self.limiter.acquire(self.connection_id, self.limit, self.priority, may_come_back=may_come_back)
         except Held as held:
             raise Postponed(
-                f"{self.vendor} asked to be left alone for a while; calls wait.",
+                f"{self.vendor} asked to be left alone for a while; calls wait."
+                if held.by_vendor
+                else f"Many calls wait for the request limit of {self.vendor}; this one comes back when its turn is near.",
                 retry_after=timedelta(seconds=held.seconds),
             ) from held
         if self.confirm is not None and perf_counter() - started > _LONG_WAIT_SECONDS:

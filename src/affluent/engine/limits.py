@@ -24,6 +24,10 @@ _log = logger("limits")
 _MARGIN = 0.02
 _LONGEST_RESERVE_SECONDS = 1.0
 _LONGEST_HOLD_SECONDS = 5.0
+_LONGEST_LINE_SECONDS = 1.0
+"""Calls whose slots are further away than this may be asked to come back, so that a backlog does not stand in all places."""
+_OVERBOOKED = 0.9
+"""Those who were sent away come back a little faster than slots come free: the line never runs dry."""
 _STORE_PAUSE_SECONDS = 0.25
 _MOST_PROCESSES = 64
 
@@ -32,11 +36,12 @@ Reserve = Callable[[str, Limit, int], Awaitable[tuple[float, int, float]]]
 
 
 class Held(Exception):
-    """The vendor wants to be left alone for so long that waiting here would keep a place from others."""
+    """A slot is so far away that waiting here would keep a place from others: the vendor wants to be left alone, or the line is long."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, by_vendor: bool = True) -> None:
         super().__init__(f"held for {seconds:.0f} s")
         self.seconds = seconds
+        self.by_vendor = by_vendor
 
 
 def spacing(limit: Limit) -> tuple[float, int]:
@@ -56,6 +61,8 @@ class _Lane:
     pump: asyncio.Task[None] | None = None
     free_at: float = 0.0
     held_until: float = 0.0
+    promised: dict[int, float] = field(default_factory=dict)
+    """Priority → the time for which the last call was sent away."""
 
 
 class Limiter:
@@ -66,8 +73,13 @@ class Limiter:
         self._reserve = reserve or self._reserve_locally
         self._count = 0
 
-    async def acquire(self, connection_id: str, limit: Limit | None, priority: int) -> None:
-        """Return when a request may be sent on this connection; raises Held when that is a long time away."""
+    async def acquire(
+        self, connection_id: str, limit: Limit | None, priority: int, *, may_come_back: bool = False
+    ) -> None:
+        """Return when a request may be sent on this connection; raises Held when that is a long time away.
+
+        Who may come back is sent away from a long line too, to return when a slot should be free.
+        """
         lane = self._lanes.get(connection_id)
         if lane is None and limit is None:
             return
@@ -79,6 +91,8 @@ class Limiter:
         if lane is None:
             lane = self._lanes[connection_id] = _Lane(limit)
         lane.limit = limit
+        if may_come_back:
+            _check_line(lane, priority, loop.time())
         future: asyncio.Future[None] = loop.create_future()
         self._count += 1
         heapq.heappush(lane.waiting, (priority, self._count, future))
@@ -127,6 +141,14 @@ class Limiter:
 
 
 _UNLIMITED = Limit(requests=1_000_000, per_seconds=1)
+
+
+def _check_line(lane: _Lane, priority: int, now: float) -> None:
+    gap, _ = spacing(lane.limit)
+    ahead = sum(other <= priority for other, _, _ in lane.waiting)
+    if ahead and ahead * gap >= _LONGEST_LINE_SECONDS:
+        lane.promised[priority] = max(lane.promised.get(priority, 0.0), now + _LONGEST_LINE_SECONDS) + gap * _OVERBOOKED
+        raise Held(lane.promised[priority] - now, by_vendor=False)
 
 
 def _let_one_go(lane: _Lane) -> bool:

@@ -239,6 +239,7 @@ class StepRunner:
             headers=app.headers(credentials) if has else {},
             limit=bound.limit if bound else app.limit,
             priority=claimed.priority,
+            may_come_back=True,
             effect=action.effect,
             faults=action.faults,
             app_faults=app.faults,

@@ -103,13 +103,15 @@ class TimedExecutor(Executor):
 class CountingLimiter(Limiter):
     """Counts who waits for a vendor's limit."""
 
-    async def acquire(self, connection_id: str, limit: Limit | None, priority: int) -> None:
+    async def acquire(
+        self, connection_id: str, limit: Limit | None, priority: int, *, may_come_back: bool = False
+    ) -> None:
         """As Limiter."""
         if limit is None or not connection_id:
-            await super().acquire(connection_id, limit, priority)
+            await super().acquire(connection_id, limit, priority, may_come_back=may_come_back)
             return
         with metrics.limit_waiting.labels(connection_id).track_inprogress():
-            await super().acquire(connection_id, limit, priority)
+            await super().acquire(connection_id, limit, priority, may_come_back=may_come_back)
         metrics.limit_slots.labels(connection_id).inc()
 
 

@@ -79,6 +79,50 @@ def test_live_calls_overtake_backfill():
 
 
 @pytest.mark.enable_socket
+def test_a_long_line_sends_calls_away_to_come_back_in_turn_and_never_runs_dry():
+    async def scenario():
+        limiter, limit = Limiter(), Limit(requests=400, per_seconds=60)
+        loop, times, away = asyncio.get_running_loop(), [], []
+
+        async def call():
+            while True:
+                try:
+                    await limiter.acquire("con_1", limit, 0, may_come_back=True)
+                    break
+                except Held as held:
+                    away.append(held)
+                    await asyncio.sleep(held.seconds)
+            times.append(loop.time())
+
+        calls = [asyncio.ensure_future(call()) for _ in range(1_000)]
+        await asyncio.sleep(0.01)
+        longest_line = len(calls) - len(away)
+        await asyncio.gather(*calls)
+        return longest_line, times, away
+
+    longest_line, times, away = in_virtual_time(scenario())
+    assert longest_line <= 14
+    assert not any(held.by_vendor for held in away)
+    assert len(away) < 1.5 * len(times)
+    assert times[-1] <= 1_000 / 400 * 60 * 1.03
+    assert max(sum(start <= other < start + 60 for other in times) for start in times) <= 400
+
+
+@pytest.mark.enable_socket
+def test_a_live_call_is_not_sent_away_behind_a_backlog():
+    async def scenario():
+        limiter, limit = Limiter(), Limit(requests=60, per_seconds=60)
+        backlog = [asyncio.ensure_future(limiter.acquire("con_1", limit, 10)) for _ in range(5)]
+        await asyncio.sleep(0.1)
+        with pytest.raises(Held):
+            await limiter.acquire("con_1", limit, 10, may_come_back=True)
+        await limiter.acquire("con_1", limit, 0, may_come_back=True)
+        await asyncio.gather(*backlog)
+
+    in_virtual_time(scenario())
+
+
+@pytest.mark.enable_socket
 def test_a_vendor_that_says_slow_down_is_left_alone():
     async def scenario():
         limiter, limit = Limiter(), Limit(requests=600, per_seconds=60)
