@@ -19,7 +19,7 @@ KEY := $(shell { pwd; sed '/^\[tool\./,$$d' pyproject.toml; cat requirements*.lo
 READY_RUN := $(VENV)/.ready-run-$(KEY)
 READY_DEV := $(VENV)/.ready-dev-$(KEY)
 
-.PHONY: help setup demo test lint format bench bench-full chaos fuzz lock first-migration build clean system-postgres system-browser
+.PHONY: help setup demo test lint format bench bench-full chaos fuzz lock first-migration docs soak build clean system-postgres system-browser
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do
@@ -33,12 +33,14 @@ demo: $(READY_RUN) ## server, twins and a story on http://127.0.0.1:8080 (ARGS='
 	@exec $(BIN)/affluent demo $(ARGS)
 
 test: $(READY_DEV) system-postgres system-browser ## all tests, on SQLite and PostgreSQL (ARGS='-k name')
-	@status=0
-	$(BIN)/pytest -n $(WORKERS) -m "not serial and not fuzz" $(ARGS) || status=$$?
-	if [ $$status != 0 ] && [ $$status != 5 ]; then exit $$status; fi  # 5: nothing matched
-	if $(BIN)/pytest --collect-only -qq -m "serial and not fuzz" $(ARGS) >/dev/null; then
-		$(BIN)/pytest -m "serial and not fuzz" $(ARGS)
-	fi
+	@pass() {
+		status=0
+		$(BIN)/pytest "$$@" $(ARGS) || status=$$?
+		if [ $$status != 0 ] && [ $$status != 5 ]; then exit $$status; fi  # 5: nothing matched
+	}
+	pass -n $(WORKERS) -m "not serial and not chaos and not fuzz"
+	pass -n $(WORKERS) -m "not serial and chaos and not fuzz"
+	pass -m "serial and not fuzz"
 
 lint: $(READY_DEV) ## ruff, mypy and the import rules
 	@$(BIN)/ruff check
@@ -57,7 +59,7 @@ bench-full: $(READY_DEV) system-postgres ## measure everything, with a million r
 	@exec $(BIN)/python -m benchmarks --full $(ARGS)
 
 chaos: $(READY_DEV) system-postgres ## kill it on purpose (N=1000 kills)
-	@CHAOS_KILLS=$(or $(N),200) exec $(BIN)/pytest tests/chaos -m "not fuzz" --timeout 0 $(ARGS)
+	@CHAOS_KILLS=$(or $(N),200) exec $(BIN)/pytest tests/chaos -n $(WORKERS) -m "not fuzz" --timeout 0 $(ARGS)
 
 fuzz: $(READY_DEV) system-postgres ## property and API tests with many more examples
 	@HYPOTHESIS_PROFILE=fuzz exec $(BIN)/pytest -m fuzz --timeout 0 $(ARGS)
@@ -70,6 +72,13 @@ lock: $(READY_DEV) ## newest versions into the two lock files
 
 first-migration: $(READY_DEV) ## draw the first migration anew from the tables (until a release has shipped one)
 	@$(BIN)/python -m scripts.first_migration
+
+docs: $(READY_DEV) ## the documentation in build/docs, its generated pages anew, every link checked
+	@$(BIN)/python -m scripts.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+soak: $(READY_DEV) system-postgres ## half an hour with faults on both stores (SECONDS_EACH=900)
+	@exec $(BIN)/python -m scripts.soak --seconds $(or $(SECONDS_EACH),900) $(ARGS)
 
 build: $(READY_DEV) ## wheel and source archive in dist/
 	@$(UV) build --quiet --clear

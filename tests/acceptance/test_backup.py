@@ -83,6 +83,7 @@ def test_a_damaged_backup_is_refused_and_the_database_stays(data: Path, tmp_path
     assert names(data) == ["Kept"]
 
 
+@pytest.mark.timeout(180)
 async def test_a_backup_is_taken_while_the_server_writes_and_not_restored_under_it(tmp_path: Path) -> None:
     folder, file = tmp_path / "data", tmp_path / "live.backup"
     async with started("serve", "--port", "0", "--data-dir", str(folder)) as (server, url):  # noqa: SIM117 - one needs the other
