@@ -50,7 +50,11 @@ class Intake:
 
         Returns one answer per draft, in order. Repeated facts are named by the id of the event that is already there.
         """
-        rows = {(draft.source, draft.external_id): _event_row(draft) for draft in reversed(drafts)}
+        rows: dict[tuple[str, str], bulk.Row] = {}
+        for draft in drafts:
+            key = (draft.source, draft.external_id)
+            if key not in rows:  # ids sort by the order in which things happened
+                rows[key] = _event_row(draft)
         fresh = {
             row[0]
             for row in bulk.insert(
