@@ -62,7 +62,19 @@ def sorted_case(case_id: str, records: Iterable[Record]) -> Case:
             case Kind.CLAIM:
                 _add_claim(case, record)
     _add_sales(case)
+    if len(case.payments) > 1 and case.payment_refunds:
+        _drop_returned(case)
     return case
+
+
+def _drop_returned(case: Case) -> None:
+    """A second payment that was given back whole, and never recorded here, is as if it had not been made."""
+    recorded = {receipt.id.partition("/")[0] for receipt in case.receipts}
+    for payment in list(case.payments):
+        returned = [refund for refund in case.payment_refunds if refund.facts.get("payment") == payment.id]
+        if payment.id not in recorded and returned and total(returned) == payment.amount and len(case.payments) > 1:
+            case.payments.remove(payment)
+            case.payment_refunds = [refund for refund in case.payment_refunds if refund not in returned]
 
 
 def _add_claim(case: Case, claim: Record) -> None:

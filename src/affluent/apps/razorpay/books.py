@@ -45,7 +45,9 @@ async def _record(ctx: Ctx, name: str, item: JSONObject) -> BookRecord | None:
         if item.get("status") != "processed":
             return None
         payment_id = str(item.get("payment_id") or item["id"])
-        return BookRecord(kind="payment_refund", id=item["id"], about=payment_id, amount=money, at=at)
+        return BookRecord(
+            kind="payment_refund", id=item["id"], about=payment_id, amount=money, at=at, facts={"payment": payment_id}
+        )
     if item.get("status") not in ("captured", "refunded"):
         return None
     facts = facts_of({"payment": item})
