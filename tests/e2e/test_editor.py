@@ -87,6 +87,7 @@ def map_setting(page: Page) -> None:
     insert(page, "Value", "sale id")
 
 
+@pytest.mark.timeout(180)
 @pytest.mark.usefixtures("connections")
 def test_a_flow_is_made_mapped_previewed_published_and_run(tab: Tab, server: Served) -> None:
     page = tab.open("/flows")
