@@ -7,6 +7,7 @@ import random
 import sys
 import tempfile
 from pathlib import Path
+from statistics import median
 from time import perf_counter
 
 from sqlalchemy import Connection
@@ -83,15 +84,20 @@ async def measure(count: int, folder: Path) -> str:
 
     await hub.database.write(fill)
     rng, spent = random.Random(5), []
+    by_way: dict[int, list[float]] = {}
     for number in range(_ASKED):
         i = rng.randrange(1, count)
         ways = (f"inv.{i}", f"run_{i:026d}", f"com_{i % 99_999 + 1}", f"evt_{i:026d}", f"ACC-{i % 50_000}")
         started = perf_counter()
         chain = await hub.why.ask(ways[number % len(ways)])
         spent.append((perf_counter() - started) * 1000)
+        by_way.setdefault(number % len(ways), []).append(spent[-1])
         if not chain.links:
             raise SystemExit("nothing was found")
     await hub.close()
+    names = ("invoice", "run", "commission", "event", "account")
+    for way, times in by_way.items():
+        sys.stdout.write(f"  by {names[way]:11} p50 {median(times):.1f} ms, worst {max(times):.1f} ms\n")
     spent.sort()
     return f"{count:,} effects: p50 {spent[len(spent) // 2]:.1f} ms, p95 {spent[len(spent) * 95 // 100]:.1f} ms, worst {spent[-1]:.1f} ms\n"
 

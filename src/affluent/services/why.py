@@ -25,6 +25,8 @@ from affluent.store import tables_money as money
 from affluent.store.database import Database
 
 _MOST = 20
+_OF_ACCOUNT = 5
+"""Of an account the newest events: its timeline has the others."""
 _RECENT = timedelta(days=2)
 _TEXT_LIMIT = 5_000
 
@@ -213,7 +215,7 @@ def _direct(connection: Connection, asked_for: str) -> _Found | None:
 
 def _of_account(connection: Connection, account_id: str) -> tuple[str, ...]:
     events = tables.events
-    query = select(events.c.id).where(events.c.account_id == account_id).order_by(events.c.id.desc()).limit(_MOST)
+    query = select(events.c.id).where(events.c.account_id == account_id).order_by(events.c.id.desc()).limit(_OF_ACCOUNT)
     return tuple(connection.execute(query).scalars())
 
 

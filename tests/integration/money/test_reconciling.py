@@ -159,3 +159,19 @@ async def test_days_and_zones_that_make_no_sense_are_refused_by_name(shop: Marke
     with pytest.raises(Invalid) as refused:
         await shop.hub.reconciliation.begin(today, today - timedelta(days=1), author="test")
     assert refused.value.field == "to"
+
+
+async def test_a_long_list_is_read_in_pages_and_every_record_once(shop: Market) -> None:
+    await shop.enable("track_referral_sale")
+    invoice = await paid(shop, await shop.account(1, tid="tid_1", currency="USD"))
+    ledger = shop.promoter.ledger
+    (commission,) = ledger.commissions.values()
+    for number in range(250):
+        ledger.earn(commission.referral, event_id=f"elsewhere-{number}", amount=1_000, currency="USD")
+    statement = await reconciled(shop)
+    (snapshot,) = [item for item in statement.snapshots if item.app == "firstpromoter"]
+    assert (snapshot.pages, snapshot.records, snapshot.phase) == (3, 251, "complete")
+    extra = next(total for total in statement.totals if total.name == "extra_there")
+    assert (extra.count, extra.theirs, extra.currency) == (250, 250_000, "USD")
+    matched, _ = await shop.hub.reconciliation.lines(statement.id, names=[Class.MATCHED], leg=Leg.SALE, limit=10)
+    assert [line.invoice_id for line in matched] == [invoice]
