@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from affluent.kit.jsons import dumps
 
 _UNMETERED = ("/hooks/", "/healthz", "/readyz", "/static/")
 """Vendors send events in bursts, and those must be kept; health is asked by machines."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _MOST_KEPT = 20_000
 _LONGEST_AGENT = 300
 
@@ -79,7 +81,7 @@ class Entrance:
     def _refusal(self, path: str, headers: Headers, address: str) -> Response | None:
         if self._hosts and path not in _UNMETERED and _host(headers.get("host", "")) not in self._hosts:
             return _say(path, 400, "This server does not answer to that host name. See the setting allowed_hosts.")
-        if any(ord(character) < 32 or ord(character) == 127 for character in path):
+        if _CONTROL.search(path):
             return _say(path, 400, "The address must not contain control characters.")
         if path.startswith(_UNMETERED):
             return None

@@ -16,14 +16,14 @@ from affluent.bootstrap import Hub
 from affluent.cli.entrance import Entrance
 from affluent.store.database import StoreUnavailable
 from affluent.web import web
-from affluent.webhooks.receive import hook_routes
+from affluent.webhooks.receive import HookDoor, hook_routes
 
 
 def application(hub: Hub) -> ASGIApp:
     """The server as one ASGI application."""
     settings = hub.settings
     return Entrance(
-        Starlette(routes=server_routes(hub)),
+        HookDoor(hub.hooks, Starlette(routes=server_routes(hub)), max_body_bytes=settings.max_body_bytes),
         hosts=settings.allowed_hosts.split(","),
         per_minute=settings.requests_per_minute,
     )

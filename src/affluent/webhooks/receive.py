@@ -1,50 +1,92 @@
-"""`POST /hooks/{flow_connection}/{token}`: a plain route, because every millisecond counts here."""
+"""`POST /hooks/{flow_connection}/{token}`: plain ASGI, because every microsecond counts here."""
 
 from __future__ import annotations
 
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from affluent.kit.jsons import dumps
 from affluent.services.hooks import Answer, Hooks
 from affluent.store.database import StoreUnavailable
 
+_PARTS = 4
+_AWAY = Answer(status=503, body={"message": "The event could not be stored right now; send it again."})
+
+
+class HookDoor:
+    """Answers webhooks before any routing is done, and hands everything else on."""
+
+    def __init__(self, hooks: Hooks, otherwise: ASGIApp, *, max_body_bytes: int) -> None:
+        self._receive = _Receiver(hooks, max_body_bytes)
+        self._otherwise = otherwise
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As an ASGI application."""
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].startswith("/hooks/"):
+            parts = scope["path"].split("/")
+            if len(parts) == _PARTS and parts[2] and parts[3]:
+                await self._receive.answer(parts[2], parts[3], scope, receive, send)
+                return
+        await self._otherwise(scope, receive, send)
+
 
 def hook_routes(hooks: Hooks, *, max_body_bytes: int) -> list[Route]:
-    """The routes of all webhooks."""
+    """The routes of all webhooks; with a HookDoor in front they only refuse other methods."""
+    return [Route("/hooks/{flow_connection}/{token}", _Receiver(hooks, max_body_bytes), methods=["POST"])]
 
-    async def receive(request: Request) -> Response:
-        body, is_whole = await _body(request, max_body_bytes)
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
-        parameters = request.path_params
+
+class _Receiver:
+    """Reads the body, lets it be judged and stored, says what came of it."""
+
+    def __init__(self, hooks: Hooks, max_body_bytes: int) -> None:
+        self._hooks = hooks
+        self._largest = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As an endpoint of Starlette."""
+        given = scope["path_params"]
+        await self.answer(given["flow_connection"], given["token"], scope, receive, send)
+
+    async def answer(self, flow_connection: str, token: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one webhook."""
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        read = await _body(headers, receive, self._largest)
+        if read is None:  # the sender is gone
+            return
+        body, is_whole = read
         try:
             if is_whole:
-                answer = await hooks.receive(parameters["flow_connection"], parameters["token"], body, headers)
+                answer = await self._hooks.receive(flow_connection, token, body, headers)
             else:
-                answer = await hooks.refuse_too_large(parameters["flow_connection"], body, headers, max_body_bytes)
+                answer = await self._hooks.refuse_too_large(flow_connection, body, headers, self._largest)
         except StoreUnavailable:
             # Not stored, so not acknowledged: the vendor sends it again.
-            answer = Answer(status=503, body={"message": "The event could not be stored right now; send it again."})
-        return _say(answer)
-
-    return [Route("/hooks/{flow_connection}/{token}", receive, methods=["POST"])]
+            answer = _AWAY
+        await _say(answer, send)
 
 
-async def _body(request: Request, largest: int) -> tuple[bytes, bool]:
+async def _body(headers: dict[str, str], receive: Receive, largest: int) -> tuple[bytes, bool] | None:
     """The raw body, and whether this is all of it: a larger one is not read further than needed to know."""
-    declared = request.headers.get("content-length", "")
+    declared = headers.get("content-length", "")
     if declared.isdigit() and int(declared) > largest:
         return b"", False
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        chunk = message.get("body", b"")
         size += len(chunk)
         chunks.append(chunk)
         if size > largest:
             return b"".join(chunks)[:largest], False
-    return b"".join(chunks), True
+        if not message.get("more_body", False):
+            return b"".join(chunks), True
 
 
-def _say(answer: Answer) -> Response:
-    return Response(dumps(answer.body), status_code=answer.status, media_type="application/json")
+async def _say(answer: Answer, send: Send) -> None:
+    body = dumps(answer.body).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
