@@ -143,3 +143,31 @@ def test_the_pages_of_flows_are_clean_in_both_themes(tab: Tab, theme: str, serve
     tab.check("flow")
     tab.open(f"/flows/{flow_id(server, 'track_referral_sale')}/versions")
     tab.check("flow-versions")
+
+
+def test_a_webhook_secret_is_shown_once_rotated_and_the_flow_deleted_by_its_name(tab: Tab, server: Served) -> None:
+    said = {"name": "Hook", "type": "inbound", "trigger": {"app": "webhook", "trigger": "received"}, "steps": []}
+    flow = server.call(server.hub.flows.create(said, publish=True)).flow
+    page = tab.open(f"/flows/{flow.id}/connections?dialog=connect")
+    page.get_by_label("Name").fill("Shop")
+    page.get_by_role("button", name="Save and switch on").click()
+    expect(page.get_by_role("heading", name="Webhook secret")).to_be_visible()
+    first = page.locator(".secret code").last.inner_text()
+    tab.check("flow-webhook-secret")
+    page.get_by_role("link", name="I stored it").click()
+    assert first not in page.content()
+    page.get_by_label("Actions for Shop").click()
+    page.get_by_role("link", name="Rotate webhook secret").click()
+    page.get_by_role("button", name="Rotate").click()
+    assert page.locator(".secret code").last.inner_text() != first
+    page.goto(f"{server.url}/flows/{flow.id}?dialog=delete")
+    expect(page.get_by_text("It is connected.")).to_be_visible()
+    page.goto(f"{server.url}/flows/{flow.id}/connections")
+    page.get_by_label("Actions for Shop").click()
+    page.get_by_role("link", name="Remove Connection").click()
+    page.get_by_role("button", name="Remove connection").click()
+    page.get_by_label("More actions for this flow").click()
+    page.get_by_role("button", name="Delete…").click()
+    page.get_by_label("Type Hook to confirm").fill("Hook")
+    page.get_by_role("button", name="Delete flow").click()
+    expect(page.get_by_text("Hook is deleted.")).to_be_visible()
