@@ -19,7 +19,7 @@ KEY := $(shell { pwd; sed '/^\[tool\./,$$d' pyproject.toml; cat requirements*.lo
 READY_RUN := $(VENV)/.ready-run-$(KEY)
 READY_DEV := $(VENV)/.ready-dev-$(KEY)
 
-.PHONY: help setup demo test lint format bench bench-full chaos fuzz lock first-migration docs soak build clean system-postgres system-browser
+.PHONY: help setup demo test lint format bench bench-full chaos fuzz audit sbom lock first-migration docs soak build clean system-postgres system-browser
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do
@@ -63,6 +63,19 @@ chaos: $(READY_DEV) system-postgres ## kill it on purpose (N=1000 kills)
 
 fuzz: $(READY_DEV) system-postgres ## property and API tests with many more examples
 	@HYPOTHESIS_PROFILE=fuzz exec $(BIN)/pytest -m fuzz --timeout 0 $(ARGS)
+
+audit: $(READY_DEV) ## weaknesses in the code and in what it uses, and licences
+	@$(BIN)/bandit --quiet --recursive src/affluent --severity-level medium --skip B104,B506,B608,B704  # addresses are compared, SQL parts are our constants: docs/security/accepted.md
+	if ! $(BIN)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --timeout 10 --progress-spinner off; then
+		if [ -n "$${CI:-}" ]; then exit 1; fi
+		echo 'pip-audit found something, or no list of weaknesses could be reached (a failure in CI).' >&2
+	fi
+	$(BIN)/python -m scripts.licences
+
+sbom: $(READY_DEV) ## dist/sbom.json: all that the product is made of (CycloneDX)
+	@mkdir -p dist
+	$(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible --of JSON -o dist/sbom.json
+	echo dist/sbom.json
 
 lock: $(READY_DEV) ## newest versions into the two lock files
 	@compile="$(UV) pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header"

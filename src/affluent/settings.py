@@ -52,13 +52,6 @@ class Settings(BaseSettings):
     requests_per_minute: int = Field(
         60_000, ge=0, le=10_000_000, description="Requests per minute and sender (address, token); 0: unlimited."
     )
-    oidc_issuer: str = Field("", description="OpenID Connect: the provider's address; empty: passwords only.")
-    oidc_client_id: str = Field("", description="OpenID Connect: our id at the provider.")
-    oidc_client_secret: SecretStr = Field(SecretStr(""), description="OpenID Connect: our secret at the provider.")
-    oidc_title: str = Field("single sign-on", description="OpenID Connect: the name on the button.")
-    oidc_new_people: Literal["", "analyst", "product_manager", "developer"] = Field(
-        "", description="OpenID Connect: role of people who come the first time; empty: only invited ones get in."
-    )
     allow_private_addresses: bool = Field(
         False, description="Let connections call private and loopback addresses (the demo's twins need it)."
     )

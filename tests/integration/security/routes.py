@@ -17,8 +17,6 @@ WEB: dict[str, str] = {
     "POST /sign-in": PUBLIC,
     "POST /sign-in/code": PUBLIC,
     "POST /sign-out": PUBLIC,
-    "GET /sign-in/provider": PUBLIC,
-    "GET /sign-in/provider/back": PUBLIC,
     "GET /invitation/{link}": PUBLIC,
     "POST /invitation/{link}": PUBLIC,
     "GET /welcome/{link}": PUBLIC,

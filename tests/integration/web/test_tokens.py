@@ -102,3 +102,17 @@ async def test_only_an_administrator_gets_in(owner: Browser) -> None:
     answer = await owner.get("/admin/tokens")
     assert answer.status == 403
     assert "needs the role administrator; yours is analyst" in answer.words
+
+
+async def test_a_token_gets_another_secret_while_the_first_is_good(owner: Browser) -> None:
+    old = await owner.hub.tokens.generate(name="Old export", scopes=["runs:read"])
+    answer = await owner.post(f"/admin/tokens/{old.token.id}/rotate")
+    for secret in (old.secret, secret_in(answer.text)):
+        assert (await owner.hub.tokens.authorise(secret, "runs:read")).id == old.token.id
+
+
+async def test_networks_that_make_no_sense_are_refused_at_the_field(owner: Browser) -> None:
+    form = {"name": "Office", "scope": "runs:read", "lives": "", "networks": "192.0.2.0/24, office"}
+    answer = await owner.post("/admin/tokens", form)
+    assert answer.status == 422
+    assert "is no network" in answer.words

@@ -45,6 +45,21 @@ class NewTokenRequest(Sent):
     name: Text = Field(description="What it is for.")
     scopes: list[str] = Field(max_length=100, description="Scopes, e.g. invoices:read; the caller must hold each.")
     expires_at: AwareDatetime | None = Field(None, description="When it stops working; null: never.")
+    networks: list[str] = Field(
+        default_factory=list,
+        max_length=20,
+        description="From where it may be used, e.g. 192.0.2.0/24; empty: anywhere.",
+    )
+
+
+class TokenRotation(Sent):
+    """How a token gets a new secret."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"overlap_seconds": 86_400}]})
+
+    overlap_seconds: int = Field(
+        86_400, ge=0, le=2_592_000, description="How long the secret it has now stays good beside the new one."
+    )
 
 
 class OwnLimit(Sent):

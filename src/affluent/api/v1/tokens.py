@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from fastapi import Response
 
 from affluent.api.auth import Caller
 from affluent.api.routing import needs, router
 from affluent.api.v1.hub import After, Hub, Limit
-from affluent.api.v1.schemas import NewTokenRequest
+from affluent.api.v1.schemas import NewTokenRequest, TokenRotation
 from affluent.services.errors import Forbidden
 from affluent.services.pages import Page
 from affluent.services.scopes import grants
@@ -29,7 +31,11 @@ async def create(hub: Hub, caller: Caller, wanted: NewTokenRequest, response: Re
         if not grants(caller.scopes, scope):
             raise Forbidden(f"This token cannot grant the scope {scope}, because it lacks it itself.", field="scopes")
     made = await hub.tokens.generate(
-        name=wanted.name, scopes=wanted.scopes, expires_at=wanted.expires_at, created_by=caller.name
+        name=wanted.name,
+        scopes=wanted.scopes,
+        expires_at=wanted.expires_at,
+        networks=wanted.networks,
+        created_by=caller.name,
     )
     response.headers["Location"] = f"tokens/{made.token.id}"
     return made
@@ -45,6 +51,16 @@ async def show(hub: Hub, token_id: str) -> TokenView:
 async def deactivate(hub: Hub, token_id: str) -> TokenView:
     """Refused from now on; it stays in the list."""
     return await hub.tokens.deactivate(token_id)
+
+
+@routes.post("/tokens/{token_id}/rotate", summary="Give a token a new secret", **needs("tokens:write", 404, 413, 422))
+async def rotate(hub: Hub, caller: Caller, token_id: str, wanted: TokenRotation) -> NewToken:
+    """The new secret is in this answer and never shown again; the one before is good for the overlap too."""
+    held = await hub.tokens.get(token_id)
+    for scope in held.scopes:
+        if not grants(caller.scopes, scope):
+            raise Forbidden(f"This token cannot hand out the scope {scope}, because it lacks it itself.")
+    return await hub.tokens.rotate(token_id, overlap=timedelta(seconds=wanted.overlap_seconds))
 
 
 @routes.delete("/tokens/{token_id}", status_code=204, summary="Delete a token", **needs("tokens:write", 404))

@@ -14,7 +14,7 @@ from affluent.web.site import Site
 from affluent.web.visit import Crumb, Visit
 
 _CRUMBS: tuple[Crumb, ...] = (("Admin Center", "/admin/tokens"), ("Settings", ""))
-_HIDDEN = ("database_url", "master_key", "master_key_command", "oidc_client_secret")
+_HIDDEN = ("database_url", "master_key", "master_key_command")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from affluent.kit import clock
 from affluent.services.errors import Invalid, ServiceError
 from affluent.services.people import Role
 from affluent.services.scopes import BILLING_RESOURCES, HUB_RESOURCES
-from affluent.services.tokens import TokenView
+from affluent.services.tokens import NewToken, TokenView
 from affluent.web.forms import Form
 from affluent.web.site import Site
 from affluent.web.visit import Crumb, Visit
@@ -53,6 +53,7 @@ def routes(site: Site) -> list[Route]:
         site.get("/admin", to_tokens, role=role),
         site.get("/admin/tokens", index, role=role),
         site.post("/admin/tokens", generate, role=role),
+        site.post("/admin/tokens/{token}/rotate", rotate, role=role),
         site.post("/admin/tokens/{token}/deactivate", deactivate, role=role),
         site.post("/admin/tokens/{token}/delete", delete, role=role),
     ]
@@ -76,11 +77,21 @@ async def generate(visit: Visit) -> Response:
             name=form.text("name"),
             scopes=_scopes(form),
             expires_at=_expiry(form.text("lives")),
+            networks=form.text("networks").replace(",", " ").split(),
             created_by=visit.person.name,
         )
     except ServiceError as error:
-        form.blame(error, "name", "scopes", "lives")
+        form.blame(error, "name", "scopes", "lives", "networks")
         return await _list(visit, form, dialog="new", status=422)
+    return await _secret_page(visit, new)
+
+
+async def rotate(visit: Visit) -> Response:
+    """Another secret, shown once; the one before is good for a day more."""
+    return await _secret_page(visit, await visit.hub.tokens.rotate(visit.path("token")))
+
+
+async def _secret_page(visit: Visit, new: NewToken) -> Response:
     page = SecretPage(token=new.token, secret=new.secret, example=f"{visit.hub.server_url}/api/v1/runs")
     return await visit.page(
         "tokens/secret.html",
