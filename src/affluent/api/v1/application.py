@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.routing import BaseRoute
 
 from affluent.api.problems import Problem, explain_errors
 from affluent.api.routing import Bounded
@@ -62,20 +65,21 @@ def api(hub: Services) -> FastAPI:
     app.state.hub = hub
     for router in _ROUTERS:
         app.include_router(router)
-    document = _document(app)
-    app.openapi = lambda: document  # type: ignore[method-assign]  # FastAPI's own way to replace the description
+    operations = tuple(app.routes)
+    document = cache(lambda: _document(operations))  # not needed to start
+    app.openapi = document  # type: ignore[method-assign]  # FastAPI's own way to replace the description
     app.include_router(page_routes(document))
     explain_errors(app)
     app.add_middleware(Bounded, max_body_bytes=hub.settings.max_body_bytes)
     return app
 
 
-def _document(app: FastAPI) -> JSONObject:
+def _document(routes: Sequence[BaseRoute]) -> JSONObject:
     document: dict[str, Any] = get_openapi(
         title=_TITLE,
         version=version("affluent"),
         description=_ABOUT,
-        routes=app.routes,
+        routes=routes,
         servers=[{"url": "/api/v1"}],
     )
     schemas = Problem.model_json_schema(ref_template="#/components/schemas/{model}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 
 from fastapi import APIRouter
@@ -25,14 +26,15 @@ li p { margin: 2px 0 0; } b { display: inline-block; min-width: 4.5em; } code { 
 """
 
 
-def page_routes(document: JSONObject) -> APIRouter:
+def page_routes(document: Callable[[], JSONObject]) -> APIRouter:
     """The page and its style sheet."""
     routes = APIRouter(tags=["Page"], include_in_schema=False)
-    html = _page(document)
 
     @routes.get("/")
     async def page() -> Response:
-        return HTMLResponse(html, headers={"Content-Security-Policy": _CSP, "X-Content-Type-Options": "nosniff"})
+        return HTMLResponse(
+            _page(document()), headers={"Content-Security-Policy": _CSP, "X-Content-Type-Options": "nosniff"}
+        )
 
     @routes.get("/style.css")
     async def style() -> Response:
