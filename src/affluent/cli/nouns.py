@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from affluent.cli.apps_check import check_app
+from affluent.cli.apps_new import new_app
 from affluent.cli.backup import backup, restore
 from affluent.cli.connections import connections
 from affluent.cli.doctor import doctor
@@ -15,10 +17,13 @@ from affluent.cli.migrate import migrate
 from affluent.cli.move import move
 from affluent.cli.runs import runs
 from affluent.cli.settings import settings
+from affluent.cli.show import apps
 
 
 def register(app: typer.Typer) -> None:
     """Add them to the command."""
+    apps.command("new")(new_app)
+    apps.command("check")(check_app)
     groups = {"connections": connections, "flows": flows, "runs": runs, "events": events, "identities": identities}
     for name, group in groups.items():
         app.add_typer(group, name=name)

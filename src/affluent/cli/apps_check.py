@@ -1,0 +1,90 @@
+"""`affluent apps check KEY`: how good an app is, by rules that a program can judge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from affluent.catalog import load
+from affluent.cli.options import AsJson
+from affluent.cli.output import MISUSED, console, fail, say_json
+from affluent.sdk import App, Effect, TriggerKind
+
+LEVELS = ("bronze", "silver", "gold")
+_SHORTEST_README = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One thing that an app of a level does."""
+
+    level: str
+    says: str
+    holds: Callable[[App], bool]
+
+
+def check_app(
+    key: Annotated[str, typer.Argument(help="Key of the app; see: affluent apps list")], as_json: AsJson = False
+) -> None:
+    """Judge an app: bronze works, silver is safe and explained, gold can be rehearsed. Exit code 1: not even bronze."""
+    app = load().apps.get(key)
+    if app is None:
+        fail(f"There is no app {key!r}; see: affluent apps list", MISUSED)
+    judged, level = [(rule, rule.holds(app)) for rule in RULES], level_of(app)
+    if as_json:
+        rules = [{"level": rule.level, "rule": rule.says, "holds": holds} for rule, holds in judged]
+        say_json({"app": app.key, "level": level, "rules": rules})
+    else:
+        for rule, holds in judged:
+            console.print(f"{'yes' if holds else 'NO '} {rule.level:<6} {rule.says}", highlight=False)
+        console.print(f"{app.title} is {level or 'not bronze yet'}.", highlight=False)
+    if not level:
+        raise typer.Exit(1)
+
+
+def level_of(app: App) -> str:
+    """The highest level of which, and of all below, every rule holds; empty when there is none."""
+    reached = ""
+    for level in LEVELS:
+        if not all(rule.holds(app) for rule in RULES if rule.level == level):
+            break
+        reached = level
+    return reached
+
+
+def _sampled(app: App) -> bool:
+    names = [*(one.sample for one in app.triggers.values()), *(one.sample for one in app.actions.values())]
+    return all((app.folder / "samples" / name).exists() for name in names)
+
+
+def _sure(app: App) -> bool:
+    risky = [one for one in app.actions.values() if one.effect is Effect.WRITE]
+    return all(one.look_up is not None or one.answers for one in risky)
+
+
+def _fetched(app: App) -> bool:
+    hooks = [one for one in app.triggers.values() if one.kind is TriggerKind.WEBHOOK]
+    return not hooks or app.webhook is None or any(one.listing is not None for one in hooks)
+
+
+def _readme(app: App) -> bool:
+    file = app.folder / "README.md"
+    return file.exists() and len(file.read_text()) >= _SHORTEST_README
+
+
+RULES = (
+    Rule("bronze", "has a trigger or an action", lambda app: bool(app.triggers or app.actions)),
+    Rule("bronze", "has a sample of each", _sampled),
+    Rule("bronze", "has an icon", lambda app: (app.folder / "icon.svg").exists()),
+    Rule("bronze", "tries credentials before they are saved", lambda app: app.credentials is None or bool(app.tester)),
+    Rule("silver", "has a README that says how to connect", _readme),
+    Rule("silver", "says where the key is found", lambda app: app.credentials is None or bool(app.key_help)),
+    Rule("silver", "keeps the vendor's limit", lambda app: app.credentials is None or app.limit is not None),
+    Rule("silver", "looks up a write whose answer was lost, or says what then", _sure),
+    Rule("gold", "has a twin to rehearse with", lambda app: (app.folder / "twin.py").exists()),
+    Rule("gold", "ships a ready-made flow", lambda app: any((app.folder / "flows").glob("*.yaml"))),
+    Rule("gold", "finds what a webhook did not deliver", _fetched),
+)
