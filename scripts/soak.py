@@ -36,24 +36,27 @@ class Watched:
     files: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
-    def sample(self, pid: int, seconds: float) -> None:
+    def sample(self, pid: int) -> None:
         """Look at the process now."""
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         self.memory.append(pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
         self.files.append(len(list(Path(f"/proc/{pid}/fd").iterdir())))
-        self.seconds.append(seconds)
 
     def growth(self) -> list[str]:
         """What was not flat, comparing the end with what came after the warm-up."""
-        start = max(1, int(len(self.memory) * _WARM_UP))
-        part = max(1, (len(self.memory) - start) // 4)
         found = []
         for name, values in (("memory", self.memory), ("latency", self.seconds)):
+            start = int(len(values) * _WARM_UP)
+            part = max(1, (len(values) - start) // 4)
+            if len(values) - start < 2 * part:
+                found.append(f"{name}: too few samples, {len(values)}")
+                continue
             before, after = median(values[start : start + part]), median(values[-part:])
             if after > before * _MOST_GROWTH:
                 found.append(f"{name} grew from {before:.2f} to {after:.2f}")
-        if self.files[-1] - self.files[start] > _MOST_FILES:
-            found.append(f"open files grew from {self.files[start]} to {self.files[-1]}")
+        first = self.files[int(len(self.files) * _WARM_UP)]
+        if self.files[-1] - first > _MOST_FILES:
+            found.append(f"open files grew from {first} to {self.files[-1]}")
         return found
 
 
@@ -80,8 +83,10 @@ async def soak(database_url: str, seconds: float) -> tuple[Watched, int]:
                 sent, turn = sent + _PER_ROUND, turn + 1
                 await _settled(call, ends + 120)
                 process = server._process  # noqa: SLF001 - whose memory is watched
-                if process is not None and switch == "heal":
-                    watched.sample(process.pid, perf_counter() - begun)
+                if process is not None:
+                    watched.sample(process.pid)
+                if switch == "heal":  # the other rounds last as long as retries wait
+                    watched.seconds.append(perf_counter() - begun)
                 await asyncio.sleep(max(0.0, _ROUND_SECONDS - (perf_counter() - begun)))
             failed = await call("GET", "/api/v1/runs?states=failed&limit=200")
             return watched, len(failed["items"])

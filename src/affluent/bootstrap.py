@@ -20,6 +20,7 @@ from affluent.engine.limits import Limiter, shared_reserve
 from affluent.engine.plans import Plans
 from affluent.engine.queue import Queue, TableQueue
 from affluent.services.account import OwnAccount
+from affluent.services.alerts import Alerts, Wishes
 from affluent.services.audit import Audit
 from affluent.services.connections import Connections
 from affluent.services.deliveries import Retention
@@ -134,6 +135,7 @@ class Hub:
     audit: Audit
     pulse: Pulse
     metrics: Metrics
+    alerts: Alerts
     health: Health
     syncs: Syncs
     billing: Billing
@@ -292,6 +294,7 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         audit=Audit(database),
         pulse=Pulse(database),
         metrics=Metrics(database),
+        alerts=_alerts(settings, database, network, server_url),
         health=Health(database),
         syncs=Syncs(database),
         billing=Billing(database, intake.accept),
@@ -304,6 +307,18 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         ),
         server_url=server_url,
     )
+
+
+def _alerts(settings: Settings, database: Database, network: Network, server_url: str) -> Alerts:
+    targets = (target.strip() for target in settings.alerts_to.get_secret_value().split(","))
+    wishes = Wishes(
+        targets=tuple(target for target in targets if target),
+        smtp=settings.alerts_smtp.get_secret_value(),
+        sender=settings.alerts_from,
+        failures=settings.alerts_failures,
+        queue_age=timedelta(minutes=settings.alerts_queue_minutes),
+    )
+    return Alerts(database=database, network=network, wishes=wishes, server_url=server_url)
 
 
 def _sources(catalog: Catalog, vault: Vault, vendors: Vendors) -> Sources:

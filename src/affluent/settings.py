@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 class SecretFiles(PydanticBaseSettingsSource):
     """AFFLUENT_<NAME>_FILE: the file whose content is the value of a setting that may hold a secret."""
 
-    NAMES = ("database_url", "oidc_client_secret", "metrics_token")
+    NAMES = ("database_url", "oidc_client_secret", "metrics_token", "alerts_to", "alerts_smtp")
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[str | None, str, bool]:  # noqa: ARG002 - pydantic's signature
         """The content of the file, without the new line at its end."""
@@ -71,6 +71,17 @@ class Settings(BaseSettings):
     )
     metrics: bool = Field(True, description="Whether /metrics answers, for Prometheus.")
     metrics_token: SecretStr = Field(SecretStr(""), description="Bearer token that /metrics asks for; empty: none.")
+    alerts_to: SecretStr = Field(
+        SecretStr(""), description="Where alerts go, commas between: mailto:ops@example.com, slack:https://…, https://…"
+    )
+    alerts_smtp: SecretStr = Field(
+        SecretStr("smtp://localhost:25"), description="Mail server: smtp://user:password@host:587 or smtps://…:465."
+    )
+    alerts_from: str = Field("affluent@localhost", description="Sender of alerts by e-mail.")
+    alerts_failures: int = Field(
+        10, ge=1, le=100_000, description="Failed runs of one cause within an hour that alert."
+    )
+    alerts_queue_minutes: int = Field(15, ge=1, le=10_080, description="Age of the oldest due run that alerts.")
     reconciliation_zone: str = Field("UTC", description="Time zone of the nightly statement, e.g. Asia/Kolkata.")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest webhook or API body accepted.")
 

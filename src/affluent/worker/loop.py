@@ -66,11 +66,17 @@ async def reconcile(hub: Hub) -> None:
     await hub.nightly.sweep()
 
 
+async def alert(hub: Hub) -> None:
+    """Tell people outside what needs them."""
+    await hub.alerts.sweep()
+
+
 _SWEEPS: tuple[tuple[float, Sweep], ...] = (
     (60, settle_unknown),
     (30, requeue_lost),
     (1, attend),
     (2, reconcile),
+    (60, alert),
     (300, forget_deliveries),
     (3600, forget_attempts),
 )
