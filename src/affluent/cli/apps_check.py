@@ -70,6 +70,11 @@ def _fetched(app: App) -> bool:
     return not hooks or app.webhook is None or any(one.listing is not None for one in hooks)
 
 
+def _limited(app: App) -> bool:
+    file = app.folder / "README.md"
+    return app.credentials is None or app.limit is not None or (file.exists() and "limit" in file.read_text().lower())
+
+
 def _readme(app: App) -> bool:
     file = app.folder / "README.md"
     return file.exists() and len(file.read_text()) >= _SHORTEST_README
@@ -82,7 +87,7 @@ RULES = (
     Rule("bronze", "tries credentials before they are saved", lambda app: app.credentials is None or bool(app.tester)),
     Rule("silver", "has a README that says how to connect", _readme),
     Rule("silver", "says where the key is found", lambda app: app.credentials is None or bool(app.key_help)),
-    Rule("silver", "keeps the vendor's limit", lambda app: app.credentials is None or app.limit is not None),
+    Rule("silver", "keeps the vendor's limit, or says that none is known", _limited),
     Rule("silver", "looks up a write whose answer was lost, or says what then", _sure),
     Rule("gold", "has a twin to rehearse with", lambda app: (app.folder / "twin.py").exists()),
     Rule("gold", "ships a ready-made flow", lambda app: any((app.folder / "flows").glob("*.yaml"))),

@@ -25,12 +25,12 @@ from affluent.store import connections as connection_store
 from affluent.store.database import Database, on_commit
 
 _FRESH_SECONDS = 5.0
-_STANDING = text("SELECT state, count(*) FROM runs WHERE finished_at IS NULL GROUP BY state")
+_STANDING = text("SELECT state, count(*) AS number FROM runs WHERE finished_at IS NULL GROUP BY state")
 _OLDEST = text(
     "SELECT min(due_at) FROM runs WHERE finished_at IS NULL AND"
     " ((state = 'queued' AND ready) OR (state = 'waiting' AND due_at <= :now))"
 )
-_OPEN = text("SELECT fate, count(*) FROM effects WHERE fate IN ('intended', 'unknown') GROUP BY fate")
+_OPEN = text("SELECT fate, count(*) AS number FROM effects WHERE fate IN ('intended', 'unknown') GROUP BY fate")
 
 
 class CountingIntake(Intake):
@@ -131,13 +131,13 @@ class Metrics:
 
 
 def _look(connection: Connection) -> None:
-    standing: dict[str, int] = {state: number for state, number in connection.execute(_STANDING)}  # noqa: C416 - typed
+    standing = {row.state: row.number for row in connection.execute(_STANDING)}
     for state in (RunState.QUEUED, RunState.RUNNING, RunState.WAITING, RunState.PAUSED):
         metrics.runs_unfinished.labels(state.value).set(standing.get(state.value, 0))
     now = clock.to_micros(clock.now())
     oldest = connection.execute(_OLDEST, {"now": now}).scalar()
     metrics.queue_age.set(max(0, now - oldest) / 1_000_000 if oldest else 0)
-    unknown: dict[str, int] = {fate: number for fate, number in connection.execute(_OPEN)}  # noqa: C416 - typed
+    unknown = {row.fate: row.number for row in connection.execute(_OPEN)}
     for fate in ("intended", "unknown"):
         metrics.effects_open.labels(fate).set(unknown.get(fate, 0))
     metrics.connections.clear()
