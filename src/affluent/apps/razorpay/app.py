@@ -10,7 +10,7 @@ from affluent.apps.razorpay import actions, books, webhook
 from affluent.apps.razorpay.client import auth_failed, read
 from affluent.apps.razorpay.schemas import Credentials
 from affluent.apps.razorpay.triggers import TRIGGERS
-from affluent.sdk import App, Category, Context, Effect, Retry, WebhookScheme
+from affluent.sdk import App, Category, Context, Effect, Limit, Retry, WebhookScheme
 
 _EXISTS = "400 with an earlier one in place"
 
@@ -33,6 +33,7 @@ app = App(
     credentials=Credentials,
     base_url=_base_url,
     headers=_headers,
+    limit=Limit(requests=25, per_seconds=1),
     faults={401: auth_failed},
     glyph="credit-card",
     key_help="Razorpay dashboard > Account & Settings > API Keys. The webhook secret is the one you type when adding the webhook.",
