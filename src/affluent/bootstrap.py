@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -58,6 +59,7 @@ from affluent.services.scopes import ALL_SCOPES
 from affluent.services.syncs import Syncs
 from affluent.services.targets import Vendors
 from affluent.services.tokens import Tokens, TokenView
+from affluent.services.tracing import TracedExecutor, TracedSteps, Tracing
 from affluent.services.users import Users
 from affluent.services.webhook_registration import WebhookRegistration
 from affluent.services.why import Why
@@ -135,6 +137,7 @@ class Hub:
     audit: Audit
     pulse: Pulse
     metrics: Metrics
+    tracing: Tracing | None
     alerts: Alerts
     health: Health
     syncs: Syncs
@@ -173,6 +176,8 @@ class Hub:
         """Finish what was handed in, then disconnect."""
         await self.network.close()
         await self.database.close()
+        if self.tracing is not None:
+            await asyncio.to_thread(self.tracing.close)
 
     @property
     def files(self) -> FlowFiles:
@@ -232,14 +237,20 @@ def build(settings: Settings, *, own_url: str) -> Hub:
     limiter = CountingLimiter(shared_reserve(database) if is_shared else None)
     intake, journal = CountingIntake(queue, fair, bell.ring), CountingJournal(queue, bell.ring)
     plans = Plans(database, catalog.apps, vault)
-    steps = CountingSteps(
+    tracing = _tracing(settings)
+    steps = (TracedSteps if tracing else CountingSteps)(
         database=database,
         network=network,
         limiter=limiter,
         breaker=Breaker(),
         settle_seconds=settings.settle_seconds,
     )
-    executor = TimedExecutor(database=database, journal=journal, plans=plans, steps=steps)
+    executor = (TracedExecutor if tracing else TimedExecutor)(
+        database=database, journal=journal, plans=plans, steps=steps
+    )
+    for part in (steps, executor):
+        if tracing is not None and isinstance(part, (TracedSteps, TracedExecutor)):
+            part.tracing = tracing
     dispatcher = _dispatcher(settings, database, executor, fair)
     bell.listen(dispatcher)
     server_url = settings.public_url.rstrip("/") or own_url
@@ -294,6 +305,7 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         audit=Audit(database),
         pulse=Pulse(database),
         metrics=Metrics(database),
+        tracing=tracing,
         alerts=_alerts(settings, database, network, server_url),
         health=Health(database),
         syncs=Syncs(database),
@@ -319,6 +331,10 @@ def _alerts(settings: Settings, database: Database, network: Network, server_url
         queue_age=timedelta(minutes=settings.alerts_queue_minutes),
     )
     return Alerts(database=database, network=network, wishes=wishes, server_url=server_url)
+
+
+def _tracing(settings: Settings) -> Tracing | None:
+    return Tracing(settings.otlp_url) if settings.otlp_url else None
 
 
 def _sources(catalog: Catalog, vault: Vault, vendors: Vendors) -> Sources:

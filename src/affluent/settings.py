@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     )
     metrics: bool = Field(True, description="Whether /metrics answers, for Prometheus.")
     metrics_token: SecretStr = Field(SecretStr(""), description="Bearer token that /metrics asks for; empty: none.")
+    otlp_url: str = Field(
+        "", description="OpenTelemetry collector for traces, e.g. http://127.0.0.1:4318/v1/traces; empty: no traces."
+    )
     alerts_to: SecretStr = Field(
         SecretStr(""), description="Where alerts go, commas between: mailto:ops@example.com, slack:https://…, https://…"
     )
