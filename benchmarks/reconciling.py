@@ -10,7 +10,7 @@ import resource
 import sys
 import tempfile
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 from sqlalchemy import Connection
 
@@ -49,9 +49,9 @@ async def measure(count: int, folder: Path) -> dict[str, float]:
     await hub.database.write(lambda c: store.change(c, statement_id, phase="comparing", leased_until=clock.now()))
     lease = await hub.database.write(lambda c: store.take(c, statement_id)) or 0
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    started = perf_counter()
+    started, begun = perf_counter(), process_time()
     await hub.reconciliation.compare(statement_id, lease)
-    seconds = perf_counter() - started
+    seconds, cpu = perf_counter() - started, process_time() - begun
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     found = await hub.reconciliation.get(statement_id)
     await hub.close()
@@ -60,6 +60,7 @@ async def measure(count: int, folder: Path) -> dict[str, float]:
         "records": records + len(rows),
         "lines": sum(total.count for total in found.totals),
         "seconds": round(seconds, 2),
+        "cpu_seconds": round(cpu, 2),
         "peak_megabytes": round(peak / 1024, 1),
         "grown_megabytes": round((peak - before) / 1024, 1),
     }
