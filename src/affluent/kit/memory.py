@@ -13,9 +13,8 @@ def settle() -> None:
     """Call once when everything is imported and wired.
 
     What is there now stays until the end, so it need not be looked through again and again: a full collection takes tenths
-    of a second otherwise, in which nothing is answered. The young are looked through less often, since a burst of runs
-    holds many of them for a moment.
+    of a second otherwise, in which nothing is answered. (Nor is it worth one now: imports leave no rubbish.) The young are
+    looked through less often, since a burst of runs holds many of them for a moment.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG, _OLDER, _OLDEST)
