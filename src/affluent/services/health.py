@@ -19,6 +19,8 @@ _NEW_HOUR_FRESH_SECONDS = 2.0
 _OLD_HOUR_FRESH_SECONDS = 900.0
 _NEW_HOURS = 2
 _PERCENTILE = 95
+_PATIENCE_SECONDS = 0.1
+"""How long an answer waits for hours that were never counted; it comes without them then, and says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,8 @@ class ConnectionHealth:
     p95: int | None
     """Milliseconds."""
     last_call: datetime | None
+    is_complete: bool = True
+    """Whether all hours are counted; just after a start of the server they may not be."""
 
     @property
     def calls(self) -> int:
@@ -67,6 +71,8 @@ class ConnectionHealth:
     @property
     def words(self) -> str:
         """The strip in words."""
+        if not self.is_complete:
+            return "Still being counted; look again in a moment"
         if not self.calls:
             return "No calls in 24 hours"
         bad = sum(1 for slot in self.slots if slot.failed)
@@ -86,10 +92,10 @@ _Hour = dict[str, _Cell]
 
 
 class Health:
-    """The newest hours are counted when somebody looks.
+    """The newest hours are counted when somebody looks: a small range of ids, whatever the store holds.
 
     Those before change seldom (an old run is tried again), so they are counted anew every quarter of an hour, beside the
-    answer, which does not wait for it.
+    answer, which does not wait for it; only the first one waits a moment.
     """
 
     def __init__(self, database: Database) -> None:
@@ -101,17 +107,20 @@ class Health:
         """The last 24 hours by connection id; a connection without calls has empty hours."""
         current = clock.to_micros(clock.now()) // store.HOUR_MICROS
         wanted = range(current - HOURS + 1, current + 1)
-        new = [number for number in wanted if number not in self._hours or number > current - _NEW_HOURS]
-        if any(self._is_stale(number, current) for number in new):
-            await self._count(min(number for number in new if self._is_stale(number, current)), current)
+        newest = current - _NEW_HOURS + 1
+        if any(self._is_stale(number, current) for number in range(newest, current + 1)):
+            await self._count(newest, current)
         stale = [number for number in wanted if self._is_stale(number, current)]
         if stale and (self._recount is None or self._recount.done()):
             self._recount = asyncio.create_task(self._count(min(stale), current))
-        hours = {number: self._hours[number][0] for number in wanted}
-        nothing = _health(hours, "")
+        if self._recount is not None and any(number not in self._hours for number in wanted):
+            await asyncio.wait({self._recount}, timeout=_PATIENCE_SECONDS)
+        is_complete = all(number in self._hours for number in wanted)
+        hours = {number: self._hours[number][0] if number in self._hours else {} for number in wanted}
+        nothing = _health(hours, "", is_complete=is_complete)
         known: defaultdict[str, ConnectionHealth] = defaultdict(lambda: nothing)
         for connection_id in {one for hour in hours.values() for one in hour}:
-            known[connection_id] = _health(hours, connection_id)
+            known[connection_id] = _health(hours, connection_id, is_complete=is_complete)
         return known
 
     async def _count(self, first: int, current: int) -> None:
@@ -138,7 +147,7 @@ def _counted(connection: Connection, first: int, last: int) -> dict[int, _Hour]:
     return found
 
 
-def _health(hours: dict[int, _Hour], connection_id: str) -> ConnectionHealth:
+def _health(hours: dict[int, _Hour], connection_id: str, *, is_complete: bool) -> ConnectionHealth:
     nothing = _Cell()
     cells = {number: hour.get(connection_id, nothing) for number, hour in hours.items()}
     lasted: Counter[int] = sum((cell.lasted for cell in cells.values()), Counter())
@@ -148,7 +157,10 @@ def _health(hours: dict[int, _Hour], connection_id: str) -> ConnectionHealth:
         for number, cell in cells.items()
     )
     return ConnectionHealth(
-        slots=slots, p95=_percentile(lasted), last_call=clock.from_micros(latest) if latest else None
+        slots=slots,
+        p95=_percentile(lasted),
+        last_call=clock.from_micros(latest) if latest else None,
+        is_complete=is_complete,
     )
 
 

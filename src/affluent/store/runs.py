@@ -21,6 +21,7 @@ from sqlalchemy import (
     select,
     text,
     type_coerce,
+    union_all,
 )
 
 from affluent.store import tables
@@ -29,6 +30,12 @@ R, E, F, L = tables.runs, tables.events, tables.flows, tables.flow_connections
 _ATTENTION = ("failed", "unknown", "paused", "waiting")
 # Spelled out, as the partial index spells it: SQLite does not look into bound values when it chooses an index.
 _NEEDS_ATTENTION = text("runs.state IN ('failed', 'unknown', 'paused', 'waiting')")
+_ON_THE_WAY = ("queued", "running")
+_USUAL = (*_ON_THE_WAY, "succeeded")
+_IS_UNUSUAL = text("runs.state NOT IN ('queued', 'running', 'succeeded')")
+_IS_UNFINISHED = text("runs.finished_at IS NULL")
+READ_THROUGH = 5_000
+"""How many of the newest runs that match the other filters are looked through for a text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,16 +74,35 @@ def find(
     connection: Connection, wanted: RunFilter, *, limit: int, before: str = "", after: str = ""
 ) -> Sequence[Row[Any]]:
     """Runs, newest first; those older than the run `before`, or newer than the run `after` (then oldest first)."""
-    query = narrow(_listed(), wanted).limit(limit)
+    order = R.c.id if after else R.c.id.desc()
+    # First which, by an index alone; then what is shown of them: what is sorted stays small.
+    which = narrow(select(R.c.id), wanted).limit(limit)
     if after:
-        return connection.execute(query.where(R.c.id > after).order_by(R.c.id)).all()
-    if before:
-        query = query.where(R.c.id < before)
-    return connection.execute(query.order_by(R.c.id.desc())).all()
+        which = which.where(R.c.id > after)
+    elif before:
+        which = which.where(R.c.id < before)
+    if wanted.states and set(wanted.states) <= set(_ON_THE_WAY):
+        # Few are unfinished among many: an order that no index has keeps SQLite from walking through them all.
+        column = func.coalesce(R.c.id, "")
+        which = which.order_by(column if after else column.desc())
+    else:
+        which = which.order_by(order)
+    return connection.execute(_listed().where(R.c.id.in_(which)).order_by(order)).all()
 
 
 def narrow(query: Select[Any], wanted: RunFilter) -> Select[Any]:
-    """The query with the filter's conditions."""
+    """The query with the filter's conditions.
+
+    A text is the id of a run or an account, or a part of the title or the sentence of one of the newest runs (READ_THROUGH
+    of those that match the rest), so that it costs the same at any size.
+    """
+    conditions = _conditions(wanted)
+    if wanted.text:
+        conditions.append(R.c.id.in_(_with_text(wanted.text, conditions)))
+    return query.where(and_(*conditions)) if conditions else query
+
+
+def _conditions(wanted: RunFilter) -> list[ColumnElement[bool] | TextClause]:
     conditions: list[ColumnElement[bool] | TextClause] = []
     for column, value in (
         (R.c.flow_id, wanted.flow_id),
@@ -89,8 +115,12 @@ def narrow(query: Select[Any], wanted: RunFilter) -> Select[Any]:
             conditions.append(column == value)
     if wanted.states:
         conditions.append(R.c.state.in_(wanted.states))
+        if not set(wanted.states) & set(_USUAL):
+            conditions.append(_IS_UNUSUAL)
         if set(wanted.states) <= set(_ATTENTION):
             conditions.append(_NEEDS_ATTENTION)
+        if set(wanted.states) <= set(_ON_THE_WAY):
+            conditions.append(_IS_UNFINISHED)
     if wanted.ids:
         conditions.append(R.c.id.in_(wanted.ids))
     if wanted.since:
@@ -100,17 +130,18 @@ def narrow(query: Select[Any], wanted: RunFilter) -> Select[Any]:
     if wanted.connection_id:
         links = select(L.c.id).where(type_coerce(L.c.bindings, Text).like(f'%"{_plain(wanted.connection_id)}"%'))
         conditions.append(R.c.flow_connection_id.in_(links))
-    if wanted.text:
-        pattern = f"%{_plain(wanted.text)}%"
-        conditions.append(
-            or_(
-                R.c.id == wanted.text,
-                R.c.account_id == wanted.text,
-                R.c.title.ilike(pattern),
-                R.c.sentence.ilike(pattern),
-            )
-        )
-    return query.where(and_(*conditions)) if conditions else query
+    return conditions
+
+
+def _with_text(wanted: str, others: list[ColumnElement[bool] | TextClause]) -> Select[Any]:
+    newest = (
+        select(R.c.id, R.c.title, R.c.sentence).where(*others).order_by(R.c.id.desc()).limit(READ_THROUGH).subquery()
+    )
+    named = [select(R.c.id).where(column == wanted) for column in (R.c.id, R.c.account_id)]
+    told = select(newest.c.id).where(
+        or_(newest.c.title.icontains(wanted, autoescape=True), newest.c.sentence.icontains(wanted, autoescape=True))
+    )
+    return select(union_all(*named, told).subquery().c.id)
 
 
 def one(connection: Connection, run_id: str) -> Row[Any] | None:

@@ -41,7 +41,9 @@ async def calls(database: Database, *lasted: int, outcome: str = "applied", conn
 
 async def test_a_connection_without_calls_has_idle_hours(database_url: str) -> None:
     async with desk(database_url) as it:
-        health = (await Health(it.database).last_day())["con_1"]
+        counted = Health(it.database)
+        while not (health := (await counted.last_day())["con_1"]).is_complete:
+            await asyncio.sleep(0)
         assert health.kinds == ("idle",) * HOURS
         assert (health.p95, health.last_call, health.words) == (None, None, "No calls in 24 hours")
 
@@ -65,7 +67,9 @@ async def test_failures_colour_the_hour(database_url: str) -> None:
         await calls(it.database, 4, outcome="retry")
         await calls(it.database, 5, outcome="auth_failed", connection_id="con_2")
         await calls(it.database, 6, outcome="rejected", connection_id="con_3")
-        health = await Health(it.database).last_day()
+        counted = Health(it.database)
+        while not (health := await counted.last_day())["con_1"].is_complete:
+            await asyncio.sleep(0)
         assert [health[one].kinds[-1] for one in ("con_1", "con_2", "con_3")] == ["slow", "down", "up"]
         assert health["con_1"].words == "4 calls in 24 hours, 1 failed, in 1 of 24 hours"
 
@@ -84,9 +88,25 @@ async def test_hours_long_past_are_counted_anew_beside_the_answer(
 ) -> None:
     async with desk(database_url) as it:
         health = Health(it.database)
-        await health.last_day()
+        while not (await health.last_day())["con_1"].is_complete:
+            await asyncio.sleep(0)
         await calls(it.database, 1)
         monkeypatch.setattr("affluent.services.health._OLD_HOUR_FRESH_SECONDS", 0.0)
         assert (await health.last_day())["con_1"].calls == 0
         while not (await health.last_day())["con_1"].calls:
             await asyncio.sleep(0)
+
+
+async def test_an_answer_does_not_wait_for_hours_that_take_long_to_count(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk(database_url) as it:
+        monkeypatch.setattr("affluent.services.health._PATIENCE_SECONDS", 0.0)
+        await calls(it.database, 1)
+        counted = Health(it.database)
+        first = (await counted.last_day())["con_1"]
+        assert (first.calls, first.is_complete) == (1, False)
+        assert first.words == "Still being counted; look again in a moment"
+        while not (health := (await counted.last_day())["con_1"]).is_complete:
+            await asyncio.sleep(0)
+        assert health.words == "1 call in 24 hours, none failed"

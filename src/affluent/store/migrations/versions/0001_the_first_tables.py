@@ -566,6 +566,13 @@ def upgrade() -> None:
             postgresql_where=sa.text("finished_at IS NULL"),
         )
         batch_op.create_index(
+            "ix_runs_unusual",
+            ["state", "id"],
+            unique=False,
+            sqlite_where=sa.text("state NOT IN ('queued', 'running', 'succeeded')"),
+            postgresql_where=sa.text("state NOT IN ('queued', 'running', 'succeeded')"),
+        )
+        batch_op.create_index(
             "ix_runs_waiting",
             ["due_at"],
             unique=False,
@@ -785,6 +792,11 @@ def downgrade() -> None:
     with op.batch_alter_table("runs", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_runs_waiting", sqlite_where=sa.text("state = 'waiting'"), postgresql_where=sa.text("state = 'waiting'")
+        )
+        batch_op.drop_index(
+            "ix_runs_unusual",
+            sqlite_where=sa.text("state NOT IN ('queued', 'running', 'succeeded')"),
+            postgresql_where=sa.text("state NOT IN ('queued', 'running', 'succeeded')"),
         )
         batch_op.drop_index(
             "ix_runs_unfinished",
