@@ -10,7 +10,7 @@ _offset = timedelta(seconds=float(os.environ.get("AFFLUENT_CLOCK_OFFSET_SECONDS"
 
 def now() -> datetime:
     """Aware UTC time. `AFFLUENT_CLOCK_OFFSET_SECONDS` shifts it, so that tests can start a process in another hour."""
-    return datetime.now(UTC) + _offset
+    return datetime.now(UTC) + _offset if _offset else datetime.now(UTC)
 
 
 def shift(by: timedelta) -> None:

@@ -8,6 +8,8 @@ import time
 from datetime import datetime
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_SHIFTS = range(120, -10, -10)
 _lock = threading.Lock()
 _last = 0
 
@@ -27,7 +29,7 @@ def new_id(prefix: str) -> str:
 
 
 def _encode(value: int) -> str:
-    return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(125, -5, -5))
+    return "".join([_PAIRS[(value >> shift) & 1023] for shift in _SHIFTS])
 
 
 def first_id(prefix: str, at: datetime) -> str:

@@ -43,13 +43,16 @@ def _is_sensitive(name: str) -> bool:
 
 
 def _walk(value: JSONValue, secrets: list[str]) -> JSONValue:
-    if isinstance(value, dict):
-        return {
-            key: HIDDEN if isinstance(item, str) and item and is_sensitive(str(key)) else _walk(item, secrets)
-            for key, item in value.items()
-        }
-    if isinstance(value, list):
-        return [_walk(item, secrets) for item in value]
     if isinstance(value, str):
         return redact_text(value, secrets) if secrets else value
+    if isinstance(value, dict):
+        return {
+            key: _walk(item, secrets) if not isinstance(item, str) or not item
+            else HIDDEN if is_sensitive(str(key))
+            else redact_text(item, secrets) if secrets
+            else item
+            for key, item in value.items()
+        }  # fmt: skip
+    if isinstance(value, list):
+        return [_walk(item, secrets) for item in value]
     return value
