@@ -100,11 +100,11 @@ def operation(rule: Rule) -> JSONObject:
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("with_token", [True, False], ids=["with a token", "without one"])
-async def test_every_answer_is_as_described(tmp_path: Path, with_token: bool) -> None:  # noqa: FBT001 - a case
+async def test_every_answer_is_as_described(tmp_path: Path, with_token: bool) -> None:  # noqa: FBT001 - a case of the test
     await everything(tmp_path, examples=2, with_token=with_token)
 
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize("with_token", [True, False], ids=["with a token", "without one"])
-async def test_every_answer_is_as_described_at_length(tmp_path: Path, with_token: bool) -> None:  # noqa: FBT001 - a case
+async def test_every_answer_is_as_described_at_length(tmp_path: Path, with_token: bool) -> None:  # noqa: FBT001 - a case of the test
     await everything(tmp_path, examples=200, with_token=with_token)

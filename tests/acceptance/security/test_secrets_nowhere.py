@@ -167,7 +167,7 @@ async def make_mistakes(stage: Stage, session: aiohttp.ClientSession, url: str, 
     for path, headers in (("/", {}), ("/api/v1/runs", bearer)):
         async with session.get(url + path, headers=headers) as answer:
             haul.add(f"error report {path} {answer.status}", await answer.read())
-    stage.hub.runs.counts = kept  # type: ignore[method-assign]  # mended
+    stage.hub.runs.counts = kept  # type: ignore[method-assign]  # mended again
 
 
 async def commands(data_dir: Path, haul: Haul) -> None:

@@ -53,6 +53,8 @@ WEB: dict[str, str] = {
     "POST /accounts/{account}/settings/{setting}/delete": "settings:write",
     "GET /apps": "connections:read",
     "GET /apps/{app}": "connections:read",
+    "GET /apps/{app}/readme": "connections:read",
+    "GET /apps/{app}/{kind}/{operation}": "connections:read",
     "POST /apps/{app}/connections": "connections:write",
     "GET /connections/{connection}": "connections:read",
     "POST /connections/{connection}/test": "connections:write",

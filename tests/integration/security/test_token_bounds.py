@@ -31,7 +31,7 @@ async def tokens(database_url: str, tmp_path: Path) -> AsyncIterator[Tokens]:
     ("address", "is_in"),
     [("192.0.2.7", True), ("192.0.3.7", False), ("::ffff:192.0.2.9", True), ("2001:db8::1", True), ("", False)],
 )
-async def test_a_token_is_good_in_its_networks_only(tokens: Tokens, address: str, is_in: bool) -> None:  # noqa: FBT001 - a case
+async def test_a_token_is_good_in_its_networks_only(tokens: Tokens, address: str, is_in: bool) -> None:  # noqa: FBT001 - a case of the test
     made = await tokens.generate(name="Office", scopes=["runs:read"], networks=["192.0.2.0/24", "2001:db8::/32"])
     with acting(Actor(kind="visitor", address=address)):
         if is_in:
