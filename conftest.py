@@ -20,6 +20,22 @@ settings.register_profile("fuzz", deadline=None, max_examples=5_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests measured or counted (`line`), and the sum of the chaos, whichever process ran it."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    told = [told for report in reports for told in report.user_properties]
+    lines = [line for name, line in told if name == "line"]
+    if not lines:
+        return
+    terminalreporter.section("counts")
+    for line in sorted(lines):
+        terminalreporter.line(line)
+    chaos = [figures for name, figures in told if name == "chaos"]
+    if chaos:
+        sums = ", ".join(f"{sum(each[name] for each in chaos)} {name}" for name in chaos[0])
+        terminalreporter.line(f"Chaos in all: {sums}")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that meet servers and twins reach the loopback and nothing else; the others have no sockets."""
     for item in items:

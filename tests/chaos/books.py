@@ -30,10 +30,10 @@ class Counts:
     runs: dict[str, int]
     in_doubt: int
 
-    def show(self, title: str) -> None:
-        """Print them."""
-        print(
-            f"\n{title}: {self.deaths} deaths, {self.accepted} events accepted, {self.applied} applied, {self.lost} lost,"
+    def sentence(self, title: str) -> str:
+        """In one line."""
+        return (
+            f"{title}: {self.deaths} deaths, {self.accepted} events accepted, {self.applied} applied, {self.lost} lost,"
             f" {self.doubled} doubled, {self.recognised} repeats recognised by the vendor, {self.disordered} out of order,"
             f" runs {self.runs}, {self.in_doubt} effects in doubt"
         )

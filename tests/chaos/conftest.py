@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+
+from tests.chaos.books import Counts
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -16,8 +20,34 @@ def store_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def kills() -> int:
-    """How many processes to kill: half of CHAOS_KILLS on each store (`make chaos` says 200)."""
-    return max(int(os.environ.get("CHAOS_KILLS", "40")) // 2, 1)
+    """How many processes to kill at random moments: half of CHAOS_KILLS on each store."""
+    return max(int(os.environ.get("CHAOS_KILLS", "200")) // 2, 1)
+
+
+@pytest.fixture
+def tell_line(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Show a line at the end of all tests."""
+    return lambda line: request.node.user_properties.append(("line", line))
+
+
+@pytest.fixture
+def tell(request: pytest.FixtureRequest) -> Callable[[Counts, str], None]:
+    """Show counts at the end of all tests, also from another process (see the conftest.py of the whole)."""
+
+    def told(counts: Counts, title: str) -> None:
+        store = request.node.name.partition("[")[2].rstrip("]")
+        line = counts.sentence(f"{title}{f' on {store}' if store else ''}")
+        figures = {"deaths": counts.deaths, "accepted": counts.accepted, "lost": counts.lost, "doubled": counts.doubled}
+        request.node.user_properties += [("line", line), ("chaos", figures)]
+
+    return told
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All that is here kills processes; a pass of its own runs it."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.chaos)
 
 
 @pytest.fixture

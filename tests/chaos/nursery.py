@@ -7,6 +7,7 @@ The apps are those of the flows of these tests; the commands are the product's o
 from __future__ import annotations
 
 import ctypes
+import importlib
 import json
 import os
 import signal
@@ -21,12 +22,16 @@ from affluent.kit import crash
 from tests.chaos.ledger import app as ledger
 
 _DIE_WITH_PARENT = 1
+_LATE = ("alembic.command", "asyncpg", "mako.template", "uvicorn.protocols.http.httptools_impl", "affluent.web.routes")
+"""What a server imports only when it starts."""
 
 APPS = catalog.Catalog({"ledger": ledger, "webhook": webhook})
 
 
 def nurse() -> None:
     """Serve until the input ends; then everything that was started is killed."""
+    for name in _LATE:
+        importlib.import_module(name)
     catalog.load = lambda: APPS  # type: ignore[assignment]  # fewer apps are loaded faster
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for line in sys.stdin:

@@ -83,6 +83,8 @@ class Plant:
     workers: int
     hook: str = ""
     secret: str = ""
+    other_hook: str = ""
+    other_secret: str = ""
     token: str = ""
     pids: dict[str, int] = field(default_factory=dict)
     accepted: dict[str, list[str]] = field(default_factory=dict)
@@ -110,20 +112,28 @@ class Plant:
             data_dir=self.folder, database_url=self.database_url, port=self.port, allow_private_addresses=True
         )
 
-    async def connect(self) -> None:
-        """A connection, a flow, and the flow switched on."""
+    async def connect(self, *, neighbour: Sink | None = None) -> None:
+        """A connection, a flow, and the flow switched on; the same once more for a neighbour, whose hook is `other_hook`."""
         bootstrap.catalogs.load = lambda: APPS  # type: ignore[assignment]  # as the nursery does
         hub = bootstrap.build(self.settings(), own_url=self.url)
         await hub.open()
         self.token = await hub.first_token()
-        connection = await hub.connections.create(
-            app="ledger", name="Ledger", fields={"base_url": self.sink.url}, skip_test=True
-        )
         flow = await hub.flows.create(FLOW, publish=True)
-        bindings = {"line": connection.id, "entry": connection.id}
-        link = await hub.flow_connections.create(flow_id=flow.flow.id, name="Chaos", bindings=bindings)
+
+        async def link(name: str, sink: Sink) -> tuple[str, str]:
+            connection = await hub.connections.create(
+                app="ledger", name=name, fields={"base_url": sink.url}, skip_test=True
+            )
+            if sink.limit:
+                await hub.connections.set_limit(connection.id, requests=sink.limit, seconds=round(sink.window))
+            bindings = {"line": connection.id, "entry": connection.id}
+            made = await hub.flow_connections.create(flow_id=flow.flow.id, name=name, bindings=bindings)
+            return made.flow_connection.webhook_url, made.hook_secret
+
+        self.hook, self.secret = await link("Chaos", self.sink)
+        if neighbour is not None:
+            self.other_hook, self.other_secret = await link("Neighbour", neighbour)
         await hub.close()
-        self.hook, self.secret = link.flow_connection.webhook_url, link.hook_secret
 
     async def start(self, role: str, *, crash_at: str = "", **environment: str) -> None:
         """Start one process; it is not waited for."""
@@ -169,7 +179,7 @@ class Plant:
             return False
         return True
 
-    async def ready(self, seconds: float = 20) -> None:
+    async def ready(self, seconds: float = 60) -> None:
         """Wait until the server answers."""
         async with asyncio.timeout(seconds):
             while await self.status("GET", "/readyz") != 200:
@@ -185,11 +195,12 @@ class Plant:
         except (aiohttp.ClientError, OSError, TimeoutError):
             return 0
 
-    async def post(self, account: str, event_id: str) -> bool:
+    async def post(self, account: str, event_id: str, *, to_neighbour: bool = False) -> bool:
         """Post one signed webhook once; whether it was acknowledged."""
+        hook, secret = (self.other_hook, self.other_secret) if to_neighbour else (self.hook, self.secret)
         body = json.dumps({"id": event_id, "type": "sold", "account_id": account}).encode()
-        headers = {"X-Signature": signature.plain(body, self.secret), "Content-Type": "application/json"}
-        return await self.status("POST", self.hook, data=body, headers=headers) == 200
+        headers = {"X-Signature": signature.plain(body, secret), "Content-Type": "application/json"}
+        return await self.status("POST", hook, data=body, headers=headers) == 200
 
     async def deliver(self, account: str, event_id: str) -> None:
         """Post until it is acknowledged, as a vendor does, and note it."""
@@ -223,11 +234,13 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def plant(folder: Path, database_url: str, sink: Sink, *, workers: int = 2) -> AsyncIterator[Plant]:
+async def plant(
+    folder: Path, database_url: str, sink: Sink, *, workers: int = 2, neighbour: Sink | None = None
+) -> AsyncIterator[Plant]:
     """An installation, set up and not yet started: an empty URL is SQLite in one process."""
     async with nursery() as parent, aiohttp.ClientSession() as session:
         made = Plant(parent, folder, database_url, sink, session, free_port(), workers if database_url else 0)
-        await made.connect()
+        await made.connect(neighbour=neighbour)
         try:
             yield made
         finally:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+import time
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -38,10 +39,30 @@ class Sink:
     manner: Callable[[str, str], Manner] = lambda _method, _path: ""
     manners: Counter[str] = field(default_factory=Counter)
     url: str = ""
+    limit: int = 0
+    """At most so many requests in any `window` seconds; what comes beyond is refused with 429. 0: as many as one likes."""
+    window: float = 60.0
+    arrivals: list[float] = field(default_factory=list)
+    """When the requests came, in seconds."""
+    taken: deque[float] = field(default_factory=deque)
+    refused: int = 0
+
+    def _is_too_much(self) -> bool:
+        now = time.monotonic()
+        self.arrivals.append(now)
+        while self.taken and self.taken[0] <= now - self.window:
+            self.taken.popleft()
+        if self.limit and len(self.taken) >= self.limit:
+            self.refused += 1
+            return True
+        self.taken.append(now)
+        return False
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Behave as asked, and keep the books."""
         self.requests += 1
+        if self._is_too_much():
+            return web.json_response({"message": "too many requests"}, status=429, headers={"Retry-After": "1"})
         manner = self.manner(request.method, request.path)
         self.manners[manner] += 1
         body = await request.json() if request.method == "POST" else {}
@@ -99,9 +120,9 @@ async def _garbled(manner: str, request: web.Request) -> web.StreamResponse:
 
 
 @asynccontextmanager
-async def sink() -> AsyncIterator[Sink]:
+async def sink(*, limit: int = 0, window: float = 60.0) -> AsyncIterator[Sink]:
     """A vendor on a free port."""
-    made = Sink()
+    made = Sink(limit=limit, window=window)
     application = web.Application()
     application.router.add_post("/lines", made.handle)
     application.router.add_get("/lines/{id}", made.handle)

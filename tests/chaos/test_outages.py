@@ -16,9 +16,8 @@ ACCOUNTS = ("acme", "globex", "initech", "umbrella")
 HOUR = 3_600
 
 
-@pytest.mark.serial
 @pytest.mark.timeout(0)
-async def test_postgresql_restarted_under_load_is_waited_for(tmp_path, postgres_server, postgresql_url):
+async def test_postgresql_restarted_under_load_is_waited_for(tmp_path, postgres_server, postgresql_url, tell):
     async with sink() as vendor, plant(tmp_path, postgresql_url, vendor) as it:
         await it.start_all()
         await it.ready()
@@ -35,13 +34,12 @@ async def test_postgresql_restarted_under_load_is_waited_for(tmp_path, postgres_
         assert all(it.lives(role) for role in it.roles)
         await settled(it)
         counts = await count(it)
-    counts.show("PostgreSQL restarted three times")
+    tell(counts, "PostgreSQL restarted three times")
     counts.agree()
 
 
-@pytest.mark.serial
 @pytest.mark.timeout(0)
-async def test_a_full_disk_refuses_webhooks_and_forgets_nothing(tmp_path):
+async def test_a_full_disk_refuses_webhooks_and_forgets_nothing(tmp_path, tell):
     async with sink() as vendor, plant(tmp_path, "", vendor) as it:
         await it.start_all()
         await it.ready()
@@ -62,14 +60,13 @@ async def test_a_full_disk_refuses_webhooks_and_forgets_nothing(tmp_path):
         assert it.lives("server")
         await settled(it)
         counts = await count(it)
-    counts.show(f"Disk full three times, {refused} of 3 webhooks refused meanwhile")
+    tell(counts, f"Disk full three times, {refused} of 3 webhooks refused meanwhile")
     assert refused == 3
     counts.agree(ordered=False)
 
 
-@pytest.mark.serial
 @pytest.mark.timeout(0)
-async def test_a_clock_that_jumps_an_hour_forward_and_back_stops_nothing(tmp_path, store_url, chance):
+async def test_a_clock_that_jumps_an_hour_forward_and_back_stops_nothing(tmp_path, store_url, chance, tell):
     async with sink() as vendor, plant(tmp_path, store_url, vendor) as it:
         vendor.manner = lambda _method, _path: chance.choice(("503", "drop", "", ""))
         await it.start_all()
@@ -80,7 +77,7 @@ async def test_a_clock_that_jumps_an_hour_forward_and_back_stops_nothing(tmp_pat
             for role in it.roles:
                 await it.kill(role)
                 await it.start(role, AFFLUENT_CLOCK_OFFSET_SECONDS=str(offset))
-            await asyncio.sleep(2)
+            await asyncio.sleep(1.5)
         for role in it.roles:
             await it.kill(role)
             await it.start(role)
@@ -89,13 +86,13 @@ async def test_a_clock_that_jumps_an_hour_forward_and_back_stops_nothing(tmp_pat
         await asyncio.gather(*load)
         await settled(it, hurry=True)
         counts = await count(it)
-    counts.show("Clock an hour forward and back")
+    tell(counts, "Clock an hour forward and back")
     counts.agree(ordered=False)
 
 
 @pytest.mark.serial
 @pytest.mark.timeout(0)
-async def test_told_to_stop_under_load_it_ends_in_time_and_the_next_start_goes_on(tmp_path, store_url):
+async def test_told_to_stop_under_load_it_ends_in_time_and_the_next_start_goes_on(tmp_path, store_url, tell):
     async with sink() as vendor, plant(tmp_path, store_url, vendor) as it:
         vendor.manner = lambda _method, _path: "slow"
         await it.start_all()
@@ -113,7 +110,7 @@ async def test_told_to_stop_under_load_it_ends_in_time_and_the_next_start_goes_o
         await asyncio.gather(*load)
         await settled(it)
         counts = await count(it)
-    counts.show(f"Stopped three times, {longest:.1f} s at most")
+    tell(counts, f"Stopped three times, {longest:.1f} s at most")
     assert longest <= 10
     assert counts.recognised == 0  # what was being sent was finished, not cut off
     counts.agree()

@@ -14,9 +14,8 @@ EVENTS = 150
 COPIES = 3
 
 
-@pytest.mark.serial
 @pytest.mark.timeout(0)
-async def test_duplicated_reordered_and_late_webhooks_have_one_effect_each(tmp_path, store_url, chance):
+async def test_duplicated_reordered_and_late_webhooks_have_one_effect_each(tmp_path, store_url, chance, tell):
     async with sink() as vendor, plant(tmp_path, store_url, vendor) as it:
         await it.start_all()
         await it.ready()
@@ -37,5 +36,5 @@ async def test_duplicated_reordered_and_late_webhooks_have_one_effect_each(tmp_p
         it.accepted[""] = sorted(set(copies))
         await settled(it)
         counts = await count(it)
-    counts.show(f"{COPIES} copies of each webhook in any order")
+    tell(counts, f"{COPIES} copies of each webhook in any order")
     counts.agree(ordered=False)
