@@ -23,6 +23,7 @@ from affluent.engine.queue import Queue, TableQueue
 from affluent.services.account import OwnAccount
 from affluent.services.alerts import Alerts, Wishes
 from affluent.services.audit import Audit
+from affluent.services.case_files import CaseFiles
 from affluent.services.connections import Connections
 from affluent.services.deliveries import Retention
 from affluent.services.duties import Duties, Work
@@ -53,6 +54,7 @@ from affluent.services.reconciliation import Reconciliation
 from affluent.services.reconciliation_nightly import Nightly
 from affluent.services.reconciliation_sources import Sources
 from affluent.services.repair import Repair
+from affluent.services.run_failures import RunFailures
 from affluent.services.runs import Runs
 from affluent.services.schedules import Schedules
 from affluent.services.scopes import ALL_SCOPES
@@ -155,6 +157,11 @@ class Hub:
         return IdentityMap(self.database, self.catalog)
 
     @property
+    def case_files(self) -> CaseFiles:
+        """Use cases of single invoices of a statement."""
+        return CaseFiles(self.database, self.catalog.apps)
+
+    @property
     def repair(self) -> Repair:
         """Use cases of repair."""
         return Repair(
@@ -235,7 +242,10 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         own_url=own_url,
     )
     limiter = CountingLimiter(shared_reserve(database) if is_shared else None)
-    intake, journal = CountingIntake(queue, fair, bell.ring), CountingJournal(queue, bell.ring)
+    server_url = settings.public_url.rstrip("/") or own_url
+    intake = CountingIntake(queue, fair, bell.ring)
+    failures = RunFailures(intake, lambda run_id: f"{server_url}/activity/{run_id}")
+    journal = CountingJournal(queue, bell.ring, failures.tell)
     plans = Plans(database, catalog.apps, vault)
     tracing = _tracing(settings)
     steps = (TracedSteps if tracing else CountingSteps)(
@@ -253,7 +263,6 @@ def build(settings: Settings, *, own_url: str) -> Hub:
             part.tracing = tracing
     dispatcher = _dispatcher(settings, database, executor, fair)
     bell.listen(dispatcher)
-    server_url = settings.public_url.rstrip("/") or own_url
     vendors = Vendors(catalog=catalog, vault=vault, network=network, limiter=limiter, server_url=own_url)
     reconciliation = Reconciliation(database=database, sources=_sources(catalog, vault, vendors))
     why = Why(database=database, apps=catalog.apps)

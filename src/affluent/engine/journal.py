@@ -80,11 +80,14 @@ class Verdict:
 
 
 class Journal:
-    """Writes entries. `wake` is called after a commit that made runs ready."""
+    """Writes entries. `wake` is called after a commit that made runs ready, `failed` in one with runs that ended badly."""
 
-    def __init__(self, queue: Queue, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, queue: Queue, wake: Callable[[], None], failed: Callable[[Connection, Sequence[str]], None] | None = None
+    ) -> None:
         self._queue = queue
         self._wake = wake
+        self._failed = failed
 
     def record(self, connection: Connection, entries: Sequence[Entry]) -> list[Verdict]:
         """Write entries; a processor of the grouped writer."""
@@ -140,6 +143,9 @@ class Journal:
             ],
         )
         self.release(connection, finished)
+        bad = [entry.run_id for entry in held if entry.state in (RunState.FAILED, RunState.UNKNOWN)]
+        if bad and self._failed is not None:
+            self._failed(connection, bad)
         if again:
             on_commit(connection, self._wake)
         cancelled = _cancelled(connection, held)
