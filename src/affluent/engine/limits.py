@@ -26,6 +26,7 @@ _LONGEST_RESERVE_SECONDS = 1.0
 _LONGEST_HOLD_SECONDS = 5.0
 _LONGEST_LINE_SECONDS = 1.0
 """Calls whose slots are further away than this may be asked to come back, so that a backlog does not stand in all places."""
+_SLACK_SECONDS = 0.005
 _OVERBOOKED = 0.9
 """Those who were sent away come back a little faster than slots come free: the line never runs dry."""
 _STORE_PAUSE_SECONDS = 0.25
@@ -61,6 +62,8 @@ class _Lane:
     pump: asyncio.Task[None] | None = None
     free_at: float = 0.0
     held_until: float = 0.0
+    patience: float = 0.0
+    """Slots that are later than this are given up."""
     promised: dict[int, float] = field(default_factory=dict)
     """Priority → the time for which the last call was sent away."""
 
@@ -90,7 +93,8 @@ class Limiter:
             return
         if lane is None:
             lane = self._lanes[connection_id] = _Lane(limit)
-        lane.limit = limit
+        gap, burst = spacing(limit)
+        lane.limit, lane.patience = limit, max(burst, 0.5) * gap + _SLACK_SECONDS
         if may_come_back:
             _check_line(lane, priority, loop.time())
         future: asyncio.Future[None] = loop.create_future()
@@ -127,6 +131,8 @@ class Limiter:
                 due = max(first + slot * gap, lane.held_until)
                 if due > loop.time():
                     await asyncio.sleep(due - loop.time())
+                elif loop.time() - due > lane.patience:  # this process stood still: making up for it would be a burst
+                    continue
                 if not _let_one_go(lane):
                     break
 

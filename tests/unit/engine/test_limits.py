@@ -153,6 +153,20 @@ def test_a_vendor_that_wants_a_long_rest_keeps_no_call_waiting_here():
 
 
 @pytest.mark.enable_socket
+def test_slots_that_passed_while_the_process_stood_still_are_not_made_up_for_in_a_burst():
+    async def reserve(_connection_id, _limit, _wanted):
+        return asyncio.get_running_loop().time() - 1, 20, 0.1  # a second late
+
+    async def scenario():
+        await asyncio.sleep(5)
+        return await _times(Limiter(reserve), Limit(requests=100, per_seconds=10), 10)
+
+    times = in_virtual_time(scenario())
+    assert sum(at < 5.05 for at in times) <= 2
+    assert len(times) == 10
+
+
+@pytest.mark.enable_socket
 def test_calls_wait_for_a_database_that_is_away_and_then_go():
     async def reserve(_connection_id, _limit, _wanted):
         if away:
