@@ -157,7 +157,7 @@ def step_row(claimed: Claimed, planned: PlannedStep, position: int, started: dat
         "outcome": this.outcome.value,
         "sentence": this.sentence,
         "condition": planned.step.condition or None,
-        "input": redact(this.input),
+        "input": redact(this.input) if this.effect is None else this.effect["input"],
         "output": this.output,
         "effect": planned.action.effect.value,
         "effect_key": this.effect_key,

@@ -119,7 +119,7 @@ class Executor:
         """Write an entry; a database that is away for a while is waited for, because what happened must not be forgotten."""
         crash.point("journal.before")
         verdict = await self._patiently(
-            entry.run_id, lambda: _to_its_end(self._database.group(self._journal.record, entry))
+            entry.run_id, lambda: _to_its_end(self._database.hand_in(self._journal.record, entry))
         )
         if not verdict.is_mine:
             raise LeaseLost
@@ -150,13 +150,12 @@ class Executor:
             _log.warning("run not handed back; it continues after the next start", run=claimed.id)
 
 
-async def _to_its_end(work: Awaitable[T]) -> T:
+async def _to_its_end(written: asyncio.Future[T]) -> T:
     """What is being written is written, also when the process is told to stop meanwhile: then the stop comes after it."""
-    task = asyncio.ensure_future(work)
     try:
-        return await asyncio.shield(task)
+        return await asyncio.shield(written)
     except asyncio.CancelledError:
-        await asyncio.wait([task], timeout=_LONGEST_GOODBYE)
+        await asyncio.wait([written], timeout=_LONGEST_GOODBYE)
         raise
 
 

@@ -5,6 +5,7 @@ A unit of work is a plain function of a SQLAlchemy connection. It cannot await, 
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -43,8 +44,12 @@ class Database(ABC):
         """
 
     @abstractmethod
+    def hand_in(self, processor: Processor[I, R], item: I) -> asyncio.Future[R]:
+        """Hand one item to the grouped writer, which writes it also when nobody waits any more. See `group`."""
+
     async def group(self, processor: Processor[I, R], item: I) -> R:
         """Hand one item to the grouped writer and return its result when the commit that holds it is durable."""
+        return await self.hand_in(processor, item)
 
     @abstractmethod
     async def open(self) -> None:

@@ -64,10 +64,10 @@ class PostgresDatabase(Database):
             callback()
         return result
 
-    async def group(self, processor: Processor[I, R], item: I) -> R:
+    def hand_in(self, processor: Processor[I, R], item: I) -> asyncio.Future[R]:
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        await self._jobs.put((processor, item, future))
-        return await future
+        self._jobs.put_nowait((processor, item, future))
+        return future
 
     async def _transact(self, unit: Unit[T]) -> tuple[T, list[Callable[[], None]]]:
         def run(connection: Connection) -> tuple[T, list[Callable[[], None]]]:

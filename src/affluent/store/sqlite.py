@@ -82,14 +82,15 @@ class SqliteDatabase(Database):
         result: T = await self._submit(None, None, recorded(unit))
         return result
 
-    async def group(self, processor: Processor[I, R], item: I) -> R:
-        result: R = await self._submit(processor, item, None)
-        return result
+    def hand_in(self, processor: Processor[I, R], item: I) -> asyncio.Future[R]:
+        return self._submit(processor, item, None)
 
-    async def _submit(self, processor: Processor[Any, Any] | None, item: object, unit: Unit[Any] | None) -> Any:  # noqa: ANN401 - the job's own type
+    def _submit(
+        self, processor: Processor[Any, Any] | None, item: object, unit: Unit[Any] | None
+    ) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._jobs.put(_Job(processor, item, unit, future))
-        return await future
+        return future
 
     def _write_forever(self) -> None:
         with self.engine.connect() as connection:
