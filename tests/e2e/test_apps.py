@@ -89,7 +89,25 @@ def test_the_pages_of_apps_are_clean_in_both_themes(tab: Tab, theme: str, name: 
     if name.startswith("app-a"):
         for summary in page.locator("details.more > summary").all()[:4]:
             summary.click()
+        expect(page.get_by_role("region", name=re.compile("^Fields of")).first).to_be_visible()
     tab.check(name)
+
+
+def test_what_an_operation_takes_is_fetched_when_it_is_unfolded(tab: Tab, server: Served) -> None:
+    page = tab.open("/apps/firstpromoter?tab=actions")
+    card = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name="Track a sale", exact=True))
+    card.get_by_text("Fields").first.click()
+    fields = card.get_by_role("region", name="Fields of Track a sale")
+    expect(fields).to_contain_text("amount")
+    card.get_by_text("Action payload").click()
+    expect(card.get_by_role("region", name="Sample of Track a sale")).to_be_visible()
+    expect(fields).to_be_visible()
+    page.get_by_text("How it works").click()
+    expect(page.get_by_role("heading", level=3).first).to_be_visible()
+    tab.check("app-unfolded")
+    page.goto(f"{server.url}/apps/firstpromoter/actions/track_sale")
+    expect(page.get_by_role("region", name="Fields of Track a sale")).to_be_visible()
+    tab.check("app-operation")
 
 
 def test_a_refused_connection_is_repaired_and_lets_its_runs_go(tab: Tab, server: Served) -> None:

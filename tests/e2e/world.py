@@ -85,7 +85,7 @@ class World:
         return self.server.call(call())
 
     def twin(self, switch: str, **options: JSONValue) -> None:
-        """Throw a switch of FirstPromoter's twin: fail, drop, slow, revoke, heal."""
+        """Throw a switch of FirstPromoter's twin: fail, drop, slow; revoke and restore a key; heal forgets fail, drop and slow only."""
 
         async def call() -> None:
             async with self._outside() as outside:

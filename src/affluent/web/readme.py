@@ -57,10 +57,14 @@ def _table(lines: list[str]) -> Markup:
         Markup("<tr>{}</tr>").format(Markup("").join(Markup("<td>{}</td>").format(_inline(cell)) for cell in row))
         for row in rows[1:]
     )
+    # Named by its heads and its first row, which no other table shares.
+    label = re.sub(
+        r"[`*]", "", f"{', '.join(filter(None, rows[0]))}: {', '.join(rows[1][:2]) if rows[1:] else 'empty'}"
+    )
     return Markup(
-        '<div class="tbl-wrap" tabindex="0" role="region" aria-label="Table"><table class="tbl">'
+        '<div class="tbl-wrap" tabindex="0" role="region" aria-label="{}"><table class="tbl">'
         "<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
-    ).format(head, body)
+    ).format(label[:120], head, body)
 
 
 def _inline(text: str) -> Markup:

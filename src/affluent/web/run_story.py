@@ -78,7 +78,7 @@ def told(detail: RunDetail, plan: tuple[Planned, ...], connection_names: Mapping
     step = by_position.get(run.position)
     done = [one for one in plan if (found := by_position.get(one.position)) and found.outcome == "applied"]
     lead, todo = _told(detail, at, step, done, connection_names)
-    return Story(kind=_KINDS.get(run.state, "info"), lead=lead, rest=_rest(detail, done), todo=todo)
+    return Story(kind=_KINDS.get(run.state, "info"), lead=lead.strip(), rest=_rest(detail, done), todo=todo)
 
 
 def _told(
@@ -95,7 +95,9 @@ def _told(
         sentence = step.sentence if step and step.sentence else run.sentence
         before = f"{_joined(done)}, but step" if done else "Step"
         lead = (
-            f"{before} {at.number}, {_lower(at.title)}, did not succeed. {_stop(sentence)}" if at else _stop(sentence)
+            f"{before} {at.number}, {_lower(at.title)}, did not succeed. {_stop(sentence)}"
+            if at
+            else _stop(sentence) or "It did not succeed."
         )
         number = f"step {at.number}" if at else "the step that failed"
         return lead, f"Put right what {app} complains of, then resume: it goes on at {number} and repeats nothing."

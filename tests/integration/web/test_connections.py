@@ -51,6 +51,25 @@ async def test_an_app_shows_triggers_actions_and_its_connections(owner: Browser)
     assert (await owner.get("/apps/nothing")).status == 404
 
 
+async def test_an_action_has_a_page_with_all_that_its_card_unfolds(owner: Browser) -> None:
+    card = (await owner.get("/apps/shop?tab=actions")).text
+    address = re.search(r'href="(/apps/shop/actions/(\w+))#', card)
+    assert address is not None
+    page = await owner.get(address[1])
+    for part in re.findall(rf'hx-get="{address[1]}"[^>]*hx-select="#([^"]+)"', card):
+        assert f'id="{part}"' in page.text
+    for missing in ("/apps/shop/actions/none", "/apps/shop/deeds/order", "/apps/none/actions/order"):
+        assert (await owner.get(missing)).status == 404, missing
+
+
+async def test_a_secret_that_was_refused_is_still_required(owner: Browser) -> None:
+    answer = await add(owner, **{"fields.key": "wrong-shop-key"})
+    field = re.search(r'<label class="label" for="f-fields-key">.*?</label>\s*<input[^>]*>', answer.text, re.DOTALL)
+    assert field is not None
+    assert "optional" not in field[0]
+    assert " required" in field[0]
+
+
 async def test_the_dialog_opens_without_script(owner: Browser) -> None:
     assert re.search(r'<dialog[^>]*id="add"[^>]* open', (await owner.get("/apps/shop?dialog=add")).text)
 

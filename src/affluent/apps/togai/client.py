@@ -21,7 +21,7 @@ _NOT_TOGAI = "This address does not answer like Togai's API. Check the base URL;
 
 def refused(response: Response) -> AppError:
     """401 and 403: the key is wrong, or its token may not do this; Togai's message then names the missing scope."""
-    said = message_of(response)
+    said = message_of(response).rstrip(" .")
     return AuthFailed(
         f"Togai refused the secret key ({response.status}): {said}. Take a key of an active API token that may do this.",
         field="secret_key",

@@ -14,13 +14,15 @@ from affluent.services.errors import Invalid
 from affluent.services.events import DeliveryView
 from affluent.services.roles import may
 from affluent.services.run_views import Cause, RunView
-from affluent.services.runs import BulkAction, Forecast
+from affluent.services.runs import BulkAction, Forecast, RunFilter
 from affluent.web import times
 from affluent.web.activity_filter import RANGES, ActivityFilter, from_query
 from affluent.web.site import Site
 from affluent.web.visit import Visit
 
 _PAGE = 50
+_MOST = 200
+"""Rows of a page that arriving ones have made longer."""
 _CAUSES = 6
 _ACTIONS = {"resume": "Resume", "replay": "Replay", "cancel": "Cancel"}
 _DONE = {"resume": "resumed", "replay": "replayed", "cancel": "cancelled"}
@@ -66,6 +68,8 @@ class ActivityPage:
     groups: tuple[Group, ...]
     older: str
     newer: str
+    oldest: str
+    """The last row of a full page: what arrives later does not push it off."""
     is_live: bool
     dialog: str
     forecast: Forecast | None
@@ -111,10 +115,10 @@ async def index(visit: Visit) -> Response:
 
 async def events(visit: Visit) -> Response:
     """The stream of the first page: its rows and the failures by cause."""
-    chosen = _chosen(visit)
+    chosen, oldest = _chosen(visit), visit.query("oldest")
 
     async def probe() -> Hashable:
-        found = await visit.hub.runs.find(chosen.runs(), limit=_PAGE)
+        found = await _rows(visit, chosen.runs(), oldest=oldest)
         return tuple((run.id, run.state, run.sentence) for run in found)
 
     async def render() -> str:
@@ -122,7 +126,7 @@ async def events(visit: Visit) -> Response:
         parts = ("causes", "rows")
         return "".join(visit.partial(f"#{part}", f"activity/{part}.html", page=page) for part in parts)
 
-    key = ("activity", chosen, may(visit.person.role, "runs:write"))
+    key = ("activity", chosen, oldest, may(visit.person.role, "runs:write"))
     return visit.stream(key, probe=probe, render=render)
 
 
@@ -179,31 +183,44 @@ def _chosen(visit: Visit) -> ActivityFilter:
 
 
 async def _page(visit: Visit) -> ActivityPage:
-    hub, chosen, before = visit.hub, _chosen(visit), visit.query("before")
+    chosen, before = _chosen(visit), visit.query("before")
     may_act = may(visit.person.role, "runs:write")
     dialog = visit.query("dialog") if may_act and not chosen.is_empty and visit.query("dialog") in _ACTIONS else ""
     token = times.zone_name.set(visit.zone)
     wanted = chosen.runs()
     times.zone_name.reset(token)
     runs, causes, forecast, choices = await asyncio.gather(
-        hub.runs.find(wanted, limit=_PAGE + 1, before=before),
+        _rows(visit, wanted, before=before, oldest=visit.query("oldest")),
         _causes(visit, before),
         _forecast(visit, chosen, dialog),
         _choices(visit),
     )
+    shown = _shown(runs, visit.query("oldest"))
     return ActivityPage(
         filter=chosen,
         choices=choices,
-        runs=tuple(runs[:_PAGE]),
+        runs=tuple(shown),
         groups=tuple(_group(cause) for cause in causes[:_CAUSES]),
-        older=chosen.address(before=runs[_PAGE - 1].id) if len(runs) > _PAGE else "",
+        older=chosen.address(before=shown[-1].id) if len(runs) > len(shown) else "",
         newer=chosen.address() if before else "",
+        oldest=shown[-1].id if len(runs) > len(shown) else "",
         is_live=not before,
         dialog=dialog,
         forecast=forecast,
         may_act=may_act,
         tabs=_TABS,
     )
+
+
+async def _rows(visit: Visit, wanted: RunFilter, *, before: str = "", oldest: str = "") -> list[RunView]:
+    """The rows of a page and one more, if there is one; from the newest to the `oldest` of a page that has grown."""
+    limit = _MOST if oldest else _PAGE + 1
+    found = await visit.hub.runs.find(wanted, limit=limit, before=before)
+    return found[: sum(run.id >= oldest for run in found) + 1] if oldest else found
+
+
+def _shown(runs: list[RunView], oldest: str) -> list[RunView]:
+    return runs[: min(max(sum(run.id >= oldest for run in runs), 1), _MOST - 1)] if oldest else runs[:_PAGE]
 
 
 async def _causes(visit: Visit, before: str) -> list[Cause]:

@@ -13,14 +13,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from affluent.sdk import App, Category
-from affluent.services.apps import ActionView, AppDetail, AppView, TriggerView, app_detail, apps
+from affluent.services.apps import AppDetail, AppView, apps
 from affluent.services.connection_views import ConnectionView
+from affluent.services.errors import NotFound
 from affluent.services.health import ConnectionHealth
 from affluent.services.people import PersonView
 from affluent.services.roles import may
 from affluent.web import readme
 from affluent.web.charts import spark
 from affluent.web.forms import Form
+from affluent.web.operations import KINDS, Operation, drawn, operations_of
 from affluent.web.schema_fields import SchemaField, fields_of
 from affluent.web.site import Site
 from affluent.web.visit import Visit
@@ -87,26 +89,47 @@ class AppPage:
 
     detail: AppDetail
     tab: str
-    triggers: tuple[tuple[TriggerView, tuple[SchemaField, ...], tuple[SchemaField, ...]], ...]
-    """With options and payload."""
-    actions: tuple[tuple[ActionView, tuple[SchemaField, ...], tuple[SchemaField, ...]], ...]
-    """With inputs and outputs."""
+    triggers: int
+    actions: int
+    operations: Markup
+    """The list of what the tab is about."""
     lines: tuple[Line, ...]
     older: str
     fields: tuple[SchemaField, ...]
     """Of a connection."""
-    readme: Markup
+    has_readme: bool
     limit: str
     flows: int
-    has_webhooks: bool
     form: Form
     dialog: str
     may_edit: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationPage:
+    """One trigger or action with all its parts."""
+
+    app: AppView
+    kind: str
+    operation: Operation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadmePage:
+    """What an app says of itself."""
+
+    app: AppView
+    readme: Markup
+
+
 def routes(site: Site) -> list[Route]:
     """Everybody may look."""
-    return [site.get("/apps", index), site.get("/apps/{app}", show)]
+    return [
+        site.get("/apps", index),
+        site.get("/apps/{app}", show),
+        site.get("/apps/{app}/readme", readme_page),
+        site.get("/apps/{app}/{kind}/{operation}", operation),
+    ]
 
 
 async def index(visit: Visit) -> Response:
@@ -144,9 +167,31 @@ async def show(visit: Visit) -> Response:
     return await app_page(visit, visit.path("app"), Form(), dialog=visit.query("dialog"))
 
 
+async def operation(visit: Visit) -> Response:
+    """A trigger or an action; the list of them takes the parts out of it that are unfolded."""
+    kind = visit.path("kind")
+    found = operations_of(visit.site, visit.path("app"))
+    one = next((one for one in found.by_kind.get(kind, ()) if one.key == visit.path("operation")), None)
+    if one is None:
+        raise NotFound(f"{found.detail.app.title} has no {KINDS.get(kind, 'page')} {visit.path('operation')!r}.")
+    page = OperationPage(app=found.detail.app, kind=kind, operation=one)
+    address = f"/apps/{page.app.key}" + ("?tab=actions" if kind == "actions" else "")
+    crumbs = [("Apps", "/apps"), (page.app.title, address), (one.title, "")]
+    return await visit.page("apps/operation.html", page, section="Apps", crumbs=crumbs)
+
+
+async def readme_page(visit: Visit) -> Response:
+    """How an app works."""
+    detail = operations_of(visit.site, visit.path("app")).detail
+    page = ReadmePage(app=detail.app, readme=_readme(visit.hub.catalog.apps[detail.app.key].folder))
+    crumbs = [("Apps", "/apps"), (page.app.title, f"/apps/{page.app.key}"), ("How it works", "")]
+    return await visit.page("apps/readme.html", page, section="Apps", crumbs=crumbs)
+
+
 async def app_page(visit: Visit, key: str, form: Form, *, dialog: str, status: int = 200) -> Response:
     """The page of an app with a form in its dialog; raises NotFound."""
-    detail = app_detail(visit.hub.catalog, key)
+    operations = operations_of(visit.site, key)
+    detail = operations.detail
     app = visit.hub.catalog.apps[key]
     found, flows = await asyncio.gather(
         visit.hub.connections.list(app=key, limit=_PAGE, after=visit.query("after")), _flows(visit)
@@ -155,15 +200,15 @@ async def app_page(visit: Visit, key: str, form: Form, *, dialog: str, status: i
     page = AppPage(
         detail=detail,
         tab=tab,
-        triggers=tuple((one, fields_of(one.options), fields_of(one.output)) for one in detail.triggers),
-        actions=tuple((one, fields_of(one.input), fields_of(one.output)) for one in detail.actions),
+        triggers=len(detail.triggers),
+        actions=len(detail.actions),
+        operations=drawn(visit.site, key, tab),
         lines=await lines(visit, found.items),
         older=f"/apps/{key}?after={found.next}" if found.next else "",
-        fields=fields_of(detail.credentials),
-        readme=_readme(app.folder),
+        fields=operations.credentials,
+        has_readme=bool(_readme(app.folder)),
         limit=limit_of(app),
         flows=flows.get(key, 0),
-        has_webhooks=app.webhook is not None,
         form=form,
         dialog=dialog,
         may_edit=may_edit(visit.person),
