@@ -90,6 +90,7 @@ WEB: dict[str, str] = {
     "POST /flows/{flow}/connections/{link}/remove": "flows:write",
     "GET /activity": "runs:read",
     "GET /activity/events": "runs:read",
+    "GET /activity/deliveries": "runs:read",
     "GET /activity/{run}": "runs:read",
     "GET /activity/{run}/events": "runs:read",
     "POST /activity/bulk": "runs:write",
@@ -119,6 +120,7 @@ WEB: dict[str, str] = {
 SERVER: dict[str, str] = {
     "GET /healthz": PUBLIC,
     "GET /readyz": PUBLIC,
+    "GET /metrics": PUBLIC,  # a token of its own decides, see the setting metrics_token
     "POST /hooks/{flow_connection}/{token}": PUBLIC,  # its token and the vendor's signature decide
     "GET /api/v1/openapi.json": PUBLIC,
     "GET /api/v1/": PUBLIC,

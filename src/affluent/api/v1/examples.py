@@ -19,6 +19,8 @@ TOKEN: JSONObject = {
     "created_by": "First token",
     "expires_at": None,
     "last_used_at": None,
+    "networks": [],
+    "former_until": None,
 }
 CONNECTION: JSONObject = {
     "id": _CON,
