@@ -226,7 +226,7 @@ def _effect(effect: EffectView, plan: Sequence[Planned], run_id: str) -> list[Li
             Lineage(
                 app=effect.app,
                 title=f"Commission · {who}" if who else "Commission",
-                text=f"{output.get('commission_status') or 'created'} · in minor units",
+                text=f"{output.get('commission_status') or 'created'} · minor units of the account's currency",
                 money=None,
                 amount=f"{output['commission_amount']:,}",
             )

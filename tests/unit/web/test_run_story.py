@@ -13,6 +13,7 @@ from affluent.kit import clock
 from affluent.kit.money import Money
 from affluent.sdk import App, Category
 from affluent.services.run_views import EffectView, RunDetail, RunView, StepView
+from affluent.web.run_page import lineage
 from affluent.web.run_story import Planned, Story, planned, told
 
 NOW = clock.now()
@@ -167,3 +168,16 @@ def test_the_plan_names_steps_by_their_apps_and_survives_apps_that_are_gone(tmp_
     assert (first.app_title, first.title, first.number, first.action) == ("Shop", "gone", 1, None)
     assert (second.app_title, second.title) == ("none", "Own title")
     assert planned(replace(detail, definition=None), Catalog({})) == ()
+
+
+def test_a_commission_is_never_given_a_currency_that_the_vendor_did_not_tell() -> None:
+    output = {"sale_id": 9, "commission_amount": 37485, "commission_status": "approved", "promoter_name": "Ben"}
+    done = replace(effect("applied", Money(249900, "EUR")), output=output)
+    detail = RunDetail(
+        run=run("succeeded", money=Money(249900, "EUR")), occurred_at=NOW, received_at=NOW, external_id="", payload={},
+        definition={}, steps=(), effects=(done,), siblings=(),
+    )  # fmt: skip
+    invoice, sale, commission = lineage(detail, PLAN)
+    assert invoice.money == sale.money == Money(249900, "EUR")
+    assert (commission.title, commission.amount, commission.money) == ("Commission · Ben", "37,485", None)
+    assert commission.text == "approved · minor units of the account's currency"
