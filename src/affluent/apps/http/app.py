@@ -7,7 +7,7 @@ from pathlib import Path
 
 from affluent.apps.http.schemas import Answer, Api, Request
 from affluent.kit.jsons import InvalidJSON, loads
-from affluent.sdk import App, Category, Context, Effect, Limit, Rejected, Response
+from affluent.sdk import App, Category, Context, Effect, Rejected, Response
 
 _KEPT_HEADERS = 50
 
@@ -26,7 +26,6 @@ app = App(
     needs_connection=False,
     base_url=lambda api, _server_url: str(api.base_url),
     headers=_headers,
-    limit=Limit(requests=50, per_seconds=1),
     glyph="globe",
     key_help="Take the secret from the API's own documentation. Requests without a secret need no connection.",
 )

@@ -15,7 +15,6 @@ from affluent.sdk import (
     Context,
     Effect,
     Incoming,
-    Limit,
     Rejected,
     Response,
     Subject,
@@ -47,7 +46,6 @@ app = App(
     credentials=Endpoint,
     needs_connection=False,
     webhook=WebhookScheme(verify=signature.verify, parse=parse, secret_field=""),
-    limit=Limit(requests=50, per_seconds=1),
     glyph="webhook",
     key_help="Agree on a signing secret with the receiver. For received webhooks no connection is needed.",
 )
