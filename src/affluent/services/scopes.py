@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from affluent.services.errors import Invalid
 
 BILLING_RESOURCES = ("customers", "accounts", "settings", "price_plans", "invoices", "payments", "credits")
-HUB_RESOURCES = ("apps", "connections", "flows", "events", "runs", "identities", "reconciliation", "tokens")
+HUB_RESOURCES = (
+    "apps", "connections", "flows", "events", "runs", "identities", "reconciliation", "tokens", "audit",
+)  # fmt: skip
 RESOURCES = (*BILLING_RESOURCES, *HUB_RESOURCES)
 
 SCOPES: tuple[str, ...] = tuple(

@@ -15,6 +15,7 @@ from affluent.api.problems import Problem, explain_errors
 from affluent.api.routing import Bounded
 from affluent.api.v1 import (
     apps,
+    audit,
     connections,
     duties,
     events,
@@ -43,6 +44,7 @@ _ROUTERS = (
     reconciliation.routes,
     evidence.routes,
     tokens.routes,
+    audit.routes,
 )
 _TITLE = "Affluent API"
 _ABOUT = (
