@@ -9,9 +9,9 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row
 
-from affluent.domain.reconciliation import Class, Leg, Line, Period, Rules, Totals
+from affluent.domain.reconciliation import Class, Leg, Line, Totals
 from affluent.domain.reconciliation_legs import lines as lines_of
 from affluent.kit import clock
 from affluent.kit.jsons import JSONObject, canonical
@@ -19,17 +19,16 @@ from affluent.kit.logs import logger
 from affluent.sdk import AppError, Retry, Window
 from affluent.services.errors import Conflict, Invalid, NotFound, ServiceError
 from affluent.services.reconciliation_claims import Claims
+from affluent.services.reconciliation_rules import rules_of
 from affluent.services.reconciliation_sources import JOURNAL_APP, WORKSPACE_APP, Sources, rows_of
 from affluent.services.reconciliation_views import LineView, StatementView, line, line_of, statement
-from affluent.store import bulk, ledger, tables, tables_billing
+from affluent.store import bulk, ledger
 from affluent.store import snapshots as store
 from affluent.store.configuration import alone
 from affluent.store.database import Database
 
 _log = logger("reconciliation")
 _MARGIN = timedelta(days=3)
-REFERRAL = "referral"
-"""Kind of the identity that an affiliate tracker gives an account it knows."""
 _LONGEST = timedelta(days=400)
 _EXPORTED = 5_000
 _WAITING = frozenset({Class.WAITING})
@@ -100,18 +99,28 @@ class Reconciliation:
         return len(waiting)
 
     async def lines(
-        self, statement_id: str, *, names: Sequence[str] = (), leg: str = "", limit: int = 50, after: str = ""
+        self,
+        statement_id: str,
+        *,
+        names: Sequence[str] = (),
+        leg: str = "",
+        currency: str = "",
+        limit: int = 50,
+        after: str = "",
     ) -> tuple[list[LineView], str]:
         """Lines of a class, and where the next page begins. Matched ones are compared anew from the snapshots."""
         _known(names, leg)
         if list(names) == [Class.MATCHED.value]:
-            return await self._compared_anew(statement_id, leg, limit, after, only_matched=True)
+            return await self._compared_anew(statement_id, leg, limit, after, currency=currency, only_matched=True)
         number = int(after) if after.isdigit() else 0
 
         def unit(connection: Connection) -> list[Row[Any]]:
             _one(connection, statement_id)
-            found = store.lines(connection, statement_id, names=names, leg=leg, limit=limit, after=number)
-            return list(found)
+            return list(
+                store.lines(
+                    connection, statement_id, names=names, leg=leg, currency=currency, limit=limit, after=number
+                )
+            )
 
         rows = await self._database.read(unit)
         following = str(rows[-1].number) if len(rows) == limit else ""
@@ -255,7 +264,7 @@ class Reconciliation:
         made = _Compared(lines=[], sums=Totals(), days=[])
         zone, days = ZoneInfo(row.zone), dict[str, list[int]]()
         day_of: dict[int, str] = {}
-        for found in lines_of(store.records(connection, statement_id), self._rules(connection, row)):
+        for found in lines_of(store.records(connection, statement_id), rules_of(connection, row, self._sources.apps)):
             made.sums.add(found)
             if found.name is not Class.MATCHED:
                 made.lines.append(found)
@@ -278,43 +287,20 @@ class Reconciliation:
                 return
 
     async def _compared_anew(
-        self, statement_id: str, leg: str, limit: int, after: str, *, only_matched: bool
+        self, statement_id: str, leg: str, limit: int, after: str, *, currency: str = "", only_matched: bool
     ) -> tuple[list[LineView], str]:
         def unit(connection: Connection) -> tuple[list[LineView], str]:
-            rules = self._rules(connection, _one(connection, statement_id))
+            rules = rules_of(connection, _one(connection, statement_id), self._sources.apps)
             found: list[LineView] = []
             for item in lines_of(store.records(connection, statement_id, after=after), rules):
                 if len(found) >= limit and found[-1].invoice_id != item.case_id:
                     return found, found[-1].invoice_id
-                if leg in ("", item.leg) and (item.name is Class.MATCHED or not only_matched):
+                wanted = leg in ("", item.leg) and currency in ("", item.currency)
+                if wanted and (item.name is Class.MATCHED or not only_matched):
                     found.append(line(item))
             return found, ""
 
         return await self._database.read(unit)
-
-    def _rules(self, connection: Connection, row: Row[Any]) -> Rules:
-        period = Period(start=clock.to_micros(row.period_start), end=clock.to_micros(row.period_end))
-        trackers = [app.books for app in self._sources.apps.values() if app.books and app.books.shelf == "commissions"]
-        identities, accounts, aliases = tables.identities, tables_billing.accounts, tables_billing.account_aliases
-
-        referred = set(
-            connection.execute(select(identities.c.account_id).where(identities.c.kind == REFERRAL)).scalars()
-        )
-
-        def same_account(ours: str, theirs: str) -> bool:
-            known = (
-                select(accounts.c.id).where(accounts.c.id == ours, accounts.c.customer_id == theirs),
-                select(aliases.c.id).where(aliases.c.account_id == ours, aliases.c.value == theirs),
-                select(identities.c.kind).where(identities.c.account_id == ours, identities.c.external_id == theirs),
-            )
-            return any(connection.execute(query).first() is not None for query in known)
-
-        return Rules(
-            period=period,
-            minimum=lambda currency: min((books.minimum(currency) for books in trackers), default=1),
-            is_referred=referred.__contains__,
-            same_account=same_account,
-        )
 
 
 @dataclass(slots=True, kw_only=True)

@@ -191,16 +191,16 @@ def home_currency(connection: Connection, statement_id: str) -> str:
     return str(connection.execute(sql, {"id": statement_id}).scalar() or "")
 
 
-def records(connection: Connection, statement_id: str, *, after: str = "") -> Iterator[Record]:
-    """Every record, case by case, streamed."""
+def records(connection: Connection, statement_id: str, *, after: str = "", only: str = "") -> Iterator[Record]:
+    """Every record, or those of one case; case by case, streamed."""
     home = home_currency(connection, statement_id)
     sql = text(
         "SELECT kind, id, case_id, account_id, amount, currency, at, status, facts FROM snapshot_records"
-        " WHERE statement_id = :id AND case_id > :after ORDER BY case_id"
+        f" WHERE statement_id = :id AND case_id {'= :case' if only else '> :after'} ORDER BY case_id"
     )
     kinds = {kind.value: kind for kind in Kind}
     for kind, id_, case_id, account_id, amount, currency, at, status, packed in _streamed(
-        connection, sql, {"id": statement_id, "after": after}
+        connection, sql, {"id": statement_id, **({"case": only} if only else {"after": after})}
     ):
         facts = loads(packed)
         if kind == "commission" and not currency:
@@ -234,7 +234,14 @@ def write_lines(connection: Connection, statement_id: str, lines: Sequence[Line]
 
 
 def lines(
-    connection: Connection, statement_id: str, *, names: Sequence[str] = (), leg: str = "", limit: int, after: int = 0
+    connection: Connection,
+    statement_id: str,
+    *,
+    names: Sequence[str] = (),
+    leg: str = "",
+    currency: str = "",
+    limit: int,
+    after: int = 0,
 ) -> Sequence[Row[Any]]:
     """Lines of a statement, those that are matched aside."""
     query = select(L).where(L.c.statement_id == statement_id, L.c.number > after).order_by(L.c.number).limit(limit)
@@ -242,6 +249,8 @@ def lines(
         query = query.where(L.c.name.in_(names))
     if leg:
         query = query.where(L.c.leg == leg)
+    if currency:
+        query = query.where(L.c.currency == currency)
     return connection.execute(query).all()
 
 
