@@ -10,9 +10,7 @@ from hypothesis import settings
 
 HERE = Path(__file__).parent
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
-LOCAL_FOLDERS = tuple(
-    HERE / "tests" / name for name in ("integration", "acceptance", "contract", "chaos", "e2e")
-)
+LOCAL_FOLDERS = tuple(HERE / "tests" / name for name in ("integration", "acceptance", "contract", "chaos", "e2e"))
 APPS_FOLDER = HERE / "src" / "affluent" / "apps"
 
 settings.register_profile("default", deadline=None)

@@ -93,9 +93,7 @@ class PostgresServer:
             if time.monotonic() > deadline:
                 self.stop("kill")
                 raise PostgresUnavailable(self.log.read_text(errors="replace")[-2_000:])
-            if (
-                self.process.poll() is not None
-            ):  # after a kill, the orphans of the old server hold the data a moment
+            if self.process.poll() is not None:  # after a kill, the orphans of the old server hold the data a moment
                 self.process = self._launch()
             time.sleep(0.05)
 
@@ -147,9 +145,7 @@ class PostgresServer:
 
     def _command(self, program: str, *arguments: str) -> list[str]:
         """The command line: as the ordinary user, and ending with this process even when it is killed."""
-        as_user = (
-            [f"--reuid={self.user}", f"--regid={_group(self.user)}", "--init-groups"] if self.user else []
-        )
+        as_user = [f"--reuid={self.user}", f"--regid={_group(self.user)}", "--init-groups"] if self.user else []
         setpriv = ["setpriv", "--pdeathsig", "INT", *as_user] if shutil.which("setpriv") else []
         return [*setpriv, str(self.binaries / program), *arguments]
 

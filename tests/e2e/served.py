@@ -72,7 +72,9 @@ def served(folder: Path, database_url: str = "") -> Iterator[Served]:
 @asynccontextmanager
 async def _server(folder: Path, database_url: str) -> AsyncIterator[Served]:
     own, vendors = bind("127.0.0.1", 0), bind("127.0.0.1", 0)
-    hub = build(Settings(data_dir=folder, allow_private_addresses=True, database_url=database_url), own_url=address(own))
+    hub = build(
+        Settings(data_dir=folder, allow_private_addresses=True, database_url=database_url), own_url=address(own)
+    )
     twins = hub.catalog.twins()
     async with serving(twins_application(twins), [vendors]), running(hub, own):
         yield Served(hub, address(own), address(vendors), {twin.key: twin for twin in twins})

@@ -74,9 +74,7 @@ def test_a_silenced_rule_with_a_reason_is_accepted() -> None:
 
 
 def test_the_locks_name_no_host_and_no_path() -> None:
-    requirement = re.compile(
-        r"[a-z0-9][a-z0-9._\[\],-]*==\S+( ; .*)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?|    #.*"
-    )
+    requirement = re.compile(r"[a-z0-9][a-z0-9._\[\],-]*==\S+( ; .*)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?|    #.*")
     locks = [HERE / "requirements.lock", HERE / "requirements-dev.lock"]
     written = [line for lock in locks for line in lock.read_text().splitlines()]
     assert [line for line in written if not requirement.fullmatch(line) or "://" in line] == []

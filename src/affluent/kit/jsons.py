@@ -34,7 +34,7 @@ def dumps(value: JSONValue) -> str:
 
 
 def number(value: Decimal | str) -> JSONValue:
-    """An exact JSON number for `dumps`: number("2499.00") is printed as 2499.00 and never was a float."""
+    """An exact JSON number for `dumps`: "2499.00" is printed as 2499.00 and never was a float."""
     return orjson.Fragment(format(Decimal(value), "f").encode())
 
 
