@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_START_SECONDS = 30.0
+_START_SECONDS = 120.0
 _NOT_OURS = ("AFFLUENT_", "PYTHONDONTWRITEBYTECODE")
 ROOT = Path(__file__).parents[1]
 

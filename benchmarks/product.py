@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from benchmarks import processes
 from benchmarks.processes import Process
 from benchmarks.questions import Refused, ask
 
-_READY_SECONDS = 30.0
+_READY_SECONDS = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,7 @@ class Product:
     server: Process | None = None
     others: list[Process] = field(default_factory=list)
     start_seconds: float = 0.0
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def processes(self) -> list[Process]:
@@ -113,7 +115,8 @@ class Product:
         return sum(process.transactions for process in self.processes)
 
     def _process(self, command: str, *options: str) -> Process:
-        environment = {"AFFLUENT_ALLOW_PRIVATE_ADDRESSES": "true", "AFFLUENT_LOG_LEVEL": "warning"}
+        given = {"AFFLUENT_ALLOW_PRIVATE_ADDRESSES": "true", "AFFLUENT_LOG_LEVEL": "warning"}
+        environment = {**given, **self.environment}
         return processes.start(self.folder, "benchmarks.launch", command, *options, environment=environment)
 
     def _ask(self, method: str, path: str, body: object) -> Any:  # noqa: ANN401 - whatever the JSON says
