@@ -179,9 +179,27 @@ RETURNING next_at, {now}
 """
 
 
+class _Clocks:
+    """The loop's clock against the database's: an answer that came quickly tells best, one that was delayed only adds its delay."""
+
+    _DRIFT_SECONDS = 0.001
+    _STEP_SECONDS = 2.0
+
+    def __init__(self) -> None:
+        self._best: float | None = None
+
+    def offset(self, sample: float) -> float:
+        """What to add to a time of the database, after one more answer."""
+        if self._best is None or sample - self._best > self._STEP_SECONDS:
+            self._best = sample
+        self._best = min(sample, self._best + self._DRIFT_SECONDS)
+        return self._best
+
+
 def shared_reserve(database: Database) -> Reserve:
     """Reservations through the database, so that all processes together keep the limit."""
     statement = text(_RESERVE.format(now=_NOW[database.dialect]))
+    clocks = _Clocks()
 
     async def reserve(connection_id: str, limit: Limit, wanted: int) -> tuple[float, int, float]:
         gap, burst = spacing(limit)
@@ -200,7 +218,7 @@ def shared_reserve(database: Database) -> Reserve:
             return row[0], row[1]
 
         ends, now = await database.write(take)
-        wait = (ends - stretch - now) / 1_000_000
-        return asyncio.get_running_loop().time() + wait, granted, gap
+        offset = clocks.offset(asyncio.get_running_loop().time() - now / 1_000_000)
+        return (ends - stretch) / 1_000_000 + offset, granted, gap
 
     return reserve
