@@ -193,7 +193,7 @@ class Hooks:
             enabled=row.enabled,
             app=app,
             scheme=app.webhook,
-            source=row.trigger_source,
+            source=row.trigger_source if app.webhook.secret_field else row.id,
             secrets=self._secrets(connection, app.webhook, row.bindings.get("trigger", ""), row),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from affluent.apps.togai import books, directory, ledger, plans, raw
+from affluent.apps.togai import books, directory, ledger, plans, raw, webhook
 from affluent.apps.togai.client import FAULTS, document, misplaced
 from affluent.apps.togai.schemas import Credentials
 from affluent.apps.togai.triggers import TRIGGERS
@@ -26,6 +26,7 @@ app = App(
     faults=FAULTS,
     glyph="receipt",
     key_help="Admin Center, API tokens, Generate new token: copy the secret key, it is shown only once.",
+    webhook=webhook.SCHEME,
     books=books.BOOKS,
 )
 app.triggers_are(TRIGGERS)

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from affluent.apps.togai import events, polls, wholes
+from affluent.apps.togai import events, polls, webhook, wholes
 from affluent.sdk import Incoming, Subject, Trigger, TriggerKind
 from affluent.sdk.inbound import Poll
 
@@ -166,6 +166,15 @@ TRIGGERS = (
         subject=_money("credit", "credit.purpose"),
         poll=polls.credits_granted,
         detail=wholes.whole_credit,
+    ),
+    Trigger(
+        key="webhook_received",
+        title="Togai webhook",
+        description="A flow made in Togai's own No-Code Center posted to this flow connection's address; its body is mapped here.",
+        kind=TriggerKind.WEBHOOK,
+        event=webhook.RECEIVED,
+        sample="webhook.json",
+        output=webhook.Received,
     ),
     Trigger(
         key="existing_account",
