@@ -24,6 +24,7 @@ from affluent.apps.razorpay.twin import RazorpayTwin
 from affluent.bootstrap import Hub, build
 from affluent.kit import clock
 from affluent.kit.jsons import JSONObject, JSONValue, dumps, loads, number
+from affluent.sdk.twin import Twin, _Misbehaving
 from affluent.settings import Settings
 from affluent.store import tables, tables_billing, tables_inbound
 from affluent.webhooks.receive import hook_routes
@@ -68,6 +69,8 @@ class Market:
     twins_url: str
     http: aiohttp.ClientSession
     connections: dict[str, str] = field(default_factory=dict)
+    togai: Twin = field(default_factory=Twin)
+    """The workspace as a vendor: it keeps its own books, but misbehaves like a twin."""
 
     async def connect(self, **credentials: JSONValue) -> None:
         """Connections to the workspace and to both twins."""
@@ -89,7 +92,8 @@ class Market:
         definition = next(item for item in self.hub.catalog.public_flows() if item.key == key)
         flow = await self.hub.flows.by_key(key)
         bindings = {step.id: self.connections[step.app] for step in definition.steps}
-        bindings["trigger"] = self.connections[definition.trigger.app]
+        if definition.trigger.app in self.connections:
+            bindings["trigger"] = self.connections[definition.trigger.app]
         made = await self.hub.flow_connections.create(flow_id=flow.id, name=key, bindings=bindings, inputs=inputs)
         link = made.flow_connection
         if link.webhook_url and not self.razorpay.webhooks.hooks:
@@ -199,7 +203,7 @@ class Market:
 @asynccontextmanager
 async def market(data_dir: Path, database_url: str = "") -> AsyncIterator[Market]:
     """A hub with an empty store, and fresh twins."""
-    razorpay, promoter = RazorpayTwin(), FirstPromoterTwin()
+    razorpay, promoter, togai = RazorpayTwin(), FirstPromoterTwin(), Twin()
     twins = Starlette(routes=[Mount(f"/{twin.key}", twin.application()) for twin in (razorpay, promoter)])
     sock = bound()
     settings = Settings(data_dir=data_dir, allow_private_addresses=True, database_url=database_url, settle_seconds=0)
@@ -207,14 +211,14 @@ async def market(data_dir: Path, database_url: str = "") -> AsyncIterator[Market
     own = Starlette(
         routes=[
             *hook_routes(hub.hooks, max_body_bytes=settings.max_body_bytes),
-            Mount("/togai", togai_routes(hub.billing, hub.authorise)),
+            Mount("/togai", _Misbehaving(togai_routes(hub.billing, hub.authorise), togai)),
         ]
     )
     await hub.open()
     await hub.dispatcher.start()
     try:
         async with served(own, sock), served(twins, bound()) as url, aiohttp.ClientSession() as http:
-            yield Market(hub, razorpay, promoter, url, http)
+            yield Market(hub, razorpay, promoter, url, http, togai=togai)
     finally:
         await hub.dispatcher.stop()
         await hub.close()

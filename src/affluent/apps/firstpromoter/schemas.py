@@ -59,6 +59,11 @@ class Credentials(CredentialsModel):
         title="Webhook secret",
         description="Secret key of the webhook, or any text of your own that the webhook sends in a header X-Webhook-Secret.",
     )
+    previous_webhook_secret: SecretStr = Field(
+        SecretStr(""),
+        title="Previous webhook secret",
+        description="While you change the secret: webhooks that still come with the old one are accepted too. Empty it afterwards.",
+    )
 
     @field_validator("base_url")
     @classmethod
