@@ -48,6 +48,11 @@ def test_a_refused_step_is_explained_and_resumed(tab: Tab, server: Served, world
     expect(said).to_contain_text("Nothing was applied twice.")
     expect(page.get_by_text("We sent").first).to_be_visible()
     expect(page.get_by_role("region", name="We sent").first).not_to_contain_text("fp_demo_key")
+    card = page.get_by_role("region", name=re.compile("sign-up|sign up", re.IGNORECASE)).last.bounding_box()
+    call = page.get_by_role("button", name="Copy as curl").last.bounding_box()
+    assert card is not None
+    assert call is not None
+    assert call["x"] + call["width"] <= card["x"] + card["width"]
     tab.check("run-failed")
     page.get_by_role("button", name="Resume from step 1").click()
     expect(page.get_by_text("Succeeded").first).to_be_visible()
