@@ -29,7 +29,13 @@ States = Annotated[list[str] | None, typer.Option("--state", help="Only in this 
 FlowId = Annotated[str, typer.Option("--flow", help="Only of this flow (id).")]
 Account = Annotated[str, typer.Option(help="Only of this account.")]
 Cause = Annotated[str, typer.Option(help="Only with this cause, e.g. auth_failed.")]
-Text = Annotated[str, typer.Option(help="Only those that mention this.")]
+Text = Annotated[
+    str,
+    typer.Option(
+        help="Only those whose title or sentence holds this, of the newest 5,000 that match the rest; or the id of a run"
+        " or an account."
+    ),
+]
 Since = Annotated[str, typer.Option(help="Only since then: 30m, 6h, 7d, or 2026-01-31.")]
 
 

@@ -223,7 +223,11 @@ class RunSelection(Sent):
     account_id: Text = Field("", description="About this account.")
     event_id: Text = Field("", description="Of this event.")
     cause: Text = Field("", description="Stopped for this cause.")
-    text: Text = Field("", description="Title or sentence contains this.")
+    text: Text = Field(
+        "",
+        description="Title or sentence contains this, of the newest 5,000 runs that match the rest; or the id of a run or an"
+        " account.",
+    )
     since: AwareDatetime | None = Field(None, description="Created at or after.")
     until: AwareDatetime | None = Field(None, description="Created before.")
     ids: list[Text] = Field(default_factory=list, max_length=1000, description="One of these.")
