@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from affluent.apps.firstpromoter.app import app
+from affluent.kit import clock
 from affluent.kit.jsons import JSONObject, dumps
 from affluent.store import tables
 from tests.contract.razorpay.market import Market, market
@@ -170,3 +172,18 @@ async def test_a_promoter_without_an_account_is_told_of(seller: Market) -> None:
     ((state, sentence),) = await seller.ends()
     assert (state, "cust_id" in sentence) == ("skipped", True)
     assert [item["is_fulfilled"] for item in seller.promoter.books()["commissions"]] == [False]
+
+
+async def test_an_approval_whose_webhook_never_came_is_fetched_and_a_late_webhook_rewards_nobody_twice(
+    seller: Market,
+) -> None:
+    url, event = await rewarded(seller)
+    commission = seller.promoter.ledger.commissions[event["data"]["id"]]
+    commission.status_updated_at = (clock.now() - timedelta(hours=1)).isoformat()
+    for _ in range(2):
+        await seller.sweep()
+    assert await deliver(seller, url, {**event, "event_id": "another-id-of-the-same-approval"}) == 200
+    await seller.settle()
+    assert [state for state, _ in await seller.ends()] == ["succeeded"]
+    granted = await seller.bill("GET", "/credits?account_id=ACC-77")
+    assert [item["creditAmount"] for item in granted["data"]] == [50]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from affluent.apps.firstpromoter.lists import listing_of
 from affluent.apps.firstpromoter.webhooks import V1_TYPES
 from affluent.sdk import OutputModel, Subject, Trigger, TriggerKind
 
@@ -156,6 +157,7 @@ def _trigger(event: str, title: str, description: str) -> Trigger:
         sample=f"{key}.json",
         output=_OUTPUTS[entity],
         subject=_SUBJECTS[entity],
+        listing=listing_of(event),
         aliases=tuple(legacy for legacy, modern in V1_TYPES.items() if modern == event),
     )
 

@@ -108,6 +108,7 @@ class Commission:
     unit: str = "cash"
     plan_id: str | None = None
     is_fulfilled: bool = False
+    status_updated_at: str | None = None
     internal_note: str | None = None
     external_note: str | None = None
 

@@ -209,7 +209,7 @@ def _decide(status: str) -> Change:
     def change(ledger: Ledger, identifier: int, _fields: JSONObject) -> bool:
         found = ledger.commissions.get(identifier)
         if found is not None:
-            found.status = status
+            found.status, found.status_updated_at = status, time_now()
         return found is not None
 
     return change

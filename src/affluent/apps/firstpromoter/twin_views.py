@@ -76,7 +76,7 @@ def commission_v2(commission: Commission) -> JSONObject:
         "is_paid": False,
         "is_split": False,
         "created_at": commission.created_at,
-        "status_updated_at": None,
+        "status_updated_at": commission.status_updated_at,
         "promoter_campaign": membership_v2(commission.membership),
         "referral": _brief(referral) if referral else None,
         "reward": {

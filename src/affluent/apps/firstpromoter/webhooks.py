@@ -30,6 +30,10 @@ V1_TYPES = {
     "reward_created": "commission.created",
 }
 """v1's event types and what v2 calls them; `promoter_signs_up` is another spelling seen in the wild."""
+ONCE = frozenset(
+    {"referral.created", "referral.converted", "commission.created", "commission.approved", "commission.denied"}
+)
+"""Events that a record has once. They are named after it, so that one found in a list and its late webhook are the same."""
 _SECRET_FIELDS = frozenset({"auth_token", "temp_password", "password_setup_url"})
 
 
@@ -63,9 +67,9 @@ def _parse_v2(document: JSONObject, headers: Mapping[str, str]) -> Incoming:
     names = ("event_id", "event_type", "action", "entity_type", "entity_id", "changes", "timestamp")
     return Incoming(
         type=TEST if is_test else document["event_type"],
-        external_id=external_id,
+        external_id=named(document["event_type"], data.get("id"), external_id),
         payload={**{name: document.get(name) for name in names}, "data": without_secrets(data)},
-        occurred_at=_time(document.get("timestamp")),
+        occurred_at=instant(document.get("timestamp")),
     )
 
 
@@ -78,8 +82,8 @@ def _parse_v1(event: JSONObject, data: JSONObject) -> Incoming:
     kind: str = V1_TYPES.get(event["type"]) or event["type"]
     entity = kind.split(".", maxsplit=1)[0]
     number = data.get("id")
-    # A lead becomes a customer once, but v1 tells it twice: as lead_becomes_referral and as new_customer.
-    external_id = f"referral.converted/{number}" if kind == "referral.converted" else str(event.get("id") or "")
+    # v1 tells twice that a lead becomes a customer: as lead_becomes_referral and as new_customer.
+    external_id = named(kind, number, str(event.get("id") or ""))
     if not external_id:
         raise ValueError("it has no event.id.")
     payload: JSONObject = {
@@ -90,9 +94,21 @@ def _parse_v1(event: JSONObject, data: JSONObject) -> Incoming:
         "entity_id": number,
         "changes": {},
         "timestamp": event.get("created_at"),
-        "data": _READ_V1.get(entity, without_secrets)(without_secrets(data)),
+        "data": as_v2(entity, data),
     }
-    return Incoming(type=kind, external_id=external_id, payload=payload, occurred_at=_time(event.get("created_at")))
+    return Incoming(type=kind, external_id=external_id, payload=payload, occurred_at=instant(event.get("created_at")))
+
+
+def named(kind: str, number: JSONValue, event_id: str) -> str:
+    """What an event is known by: the vendor's own id of it, or the record of an event that happens once."""
+    return f"{kind}/{number}" if kind in ONCE and number else event_id
+
+
+def as_v2(entity: str, data: JSONObject) -> JSONObject:
+    """A record of v1 as v2 has it, without its secrets."""
+    read = _READ_V1.get(entity)
+    kept: JSONObject = without_secrets(data)
+    return read(kept) if read else kept
 
 
 def without_secrets(value: JSONValue) -> JSONValue:
@@ -170,7 +186,8 @@ def _same(left: str, right: str) -> bool:
     return hmac.compare_digest(left.encode(), right.encode())
 
 
-def _time(value: JSONValue) -> datetime | None:
+def instant(value: JSONValue) -> datetime | None:
+    """A time with its zone, UTC where none is given; None when it is no time."""
     if not isinstance(value, str):
         return None
     try:

@@ -81,11 +81,18 @@ def test_what_is_not_v1_is_not_believed_without_a_secret(body: bytes) -> None:
 
 
 def test_v2_is_read_with_its_own_id_and_time() -> None:
-    incoming = parse(app.sample("commission_approved.json"), {})
-    assert incoming.type == "commission.approved"
-    assert incoming.external_id == app.sample("commission_approved.json")["event_id"]
+    incoming = parse(app.sample("commission_updated.json"), {})
+    assert incoming.type == "commission.updated"
+    assert incoming.external_id == app.sample("commission_updated.json")["event_id"]
     assert incoming.occurred_at is not None
     assert incoming.occurred_at.isoformat() == "2026-02-03T14:21:10+00:00"
+
+
+def test_an_event_that_a_record_has_once_is_known_by_the_record() -> None:
+    approved = app.sample("commission_approved.json")
+    incoming = parse({**approved, "event_id": "sent-again-under-another-id"}, {})
+    assert incoming.external_id == f"commission.approved/{approved['data']['id']}"
+    assert incoming.payload["event_id"] == "sent-again-under-another-id"
 
 
 def test_the_dashboards_test_starts_no_flow() -> None:
