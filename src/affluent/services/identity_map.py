@@ -6,19 +6,21 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, select, tuple_
+from sqlalchemy import Connection, and_, delete, func, literal, or_, select, tuple_
 
 from affluent.catalog import Catalog
 from affluent.kit import clock
 from affluent.services.errors import Invalid, NotFound
 from affluent.services.reconciliation_csv import safe
-from affluent.store import bulk, tables
+from affluent.store import bulk, tables, tables_billing
 from affluent.store.configuration import alone
 from affluent.store.database import Database
 
 I = tables.identities  # noqa: E741 - the table of this module
+A = tables_billing.accounts
 COLUMNS = ("account_id", "app", "connection_id", "kind", "external_id", "how")
 _ROW = [column.name for column in I.columns]
 _MOST = 100_000
@@ -33,6 +35,23 @@ class IdentityConflict:
     kind: str
     external_id: str
     account_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityRow:
+    """One system's id of an account, with what people call both."""
+
+    account_id: str
+    account_name: str
+    app: str
+    connection_id: str
+    connection_name: str
+    kind: str
+    external_id: str
+    how: str
+    link: str
+    """Deep link into the vendor's dashboard; empty when there is none."""
+    updated_at: datetime
 
 
 class IdentityMap:
@@ -56,6 +75,36 @@ class IdentityMap:
             return [_conflict(connection, row) for row in connection.execute(query.limit(limit)).all()]
 
         return await self._database.read(unit)
+
+    async def page(
+        self, *, q: str = "", app: str = "", limit: int = 50, after: Sequence[str] = ()
+    ) -> tuple[list[IdentityRow], tuple[str, ...]]:
+        """Identities by account, whose account, vendor's id or customer is `q`, and the keys to go on after."""
+        key = (I.c.account_id, I.c.connection_id, I.c.kind)
+        query = (
+            select(I, A.c.name.label("account_name"), tables.connections.c.name.label("connection_name"))
+            .join_from(I, A, A.c.id == I.c.account_id, isouter=True)
+            .join(tables.connections, tables.connections.c.id == I.c.connection_id, isouter=True)
+            .order_by(*key)
+            .limit(limit + 1)
+        )
+        if q:
+            query = query.where(or_(I.c.account_id == q, I.c.external_id == q, A.c.customer_id == q))
+        if app:
+            query = query.where(I.c.app == app)
+        if len(after) == len(key):
+            query = query.where(tuple_(*key) > tuple_(*(literal(value) for value in after)))
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        found = [self._row(row) for row in rows[:limit]]
+        last = found[-1] if len(rows) > limit else None
+        return found, (last.account_id, last.connection_id, last.kind) if last else ()
+
+    def _row(self, row: Any) -> IdentityRow:  # noqa: ANN401 - a row of the map with its names
+        app = self._catalog.apps.get(row.app)
+        link = app.deep_links.get(row.kind, "").replace("{id}", row.external_id) if app else ""
+        own = ("account_id", "app", "connection_id", "kind", "external_id", "how", "updated_at")
+        names = {"account_name": row.account_name or "", "connection_name": row.connection_name or "", "link": link}
+        return IdentityRow(**names, **{name: getattr(row, name) for name in own})
 
     async def merge(self, *, app: str, kind: str, external_id: str, account_id: str, author: str) -> IdentityConflict:
         """Say whose id it is: the other accounts lose it. Raises NotFound when this account never had it."""

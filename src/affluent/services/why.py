@@ -76,6 +76,15 @@ class Why:
         """The chain behind a commission, sale, invoice, payment, refund, account, run, event or effect. Raises NotFound."""
         return await self._database.read(lambda connection: self._ask(connection, asked_for.strip()))
 
+    async def knows(self, asked_for: str) -> str:
+        """What an id is known as, e.g. "commission in the books"; "" when no index has it. Cheap: only look-ups."""
+
+        def unit(connection: Connection) -> str:
+            found = self._look_up(connection, asked_for.strip())
+            return found.by if found else ""
+
+        return await self._database.read(unit)
+
     def _ask(self, connection: Connection, asked_for: str) -> Chain:
         found = self._find(connection, asked_for)
         if found is None:
@@ -102,7 +111,15 @@ class Why:
         )
 
     def _find(self, connection: Connection, asked_for: str) -> _Found | None:
-        """By the cheapest index that knows the id; every way is one look-up."""
+        """By the cheapest index that knows the id, else among the newest answers."""
+        found = self._look_up(connection, asked_for)
+        if found is not None:
+            return found
+        recent = _recently_answered(connection, asked_for)
+        return _Found("answer of a vendor", "", recent) if recent else None
+
+    def _look_up(self, connection: Connection, asked_for: str) -> _Found | None:
+        """Every way is one look-up."""
         direct = _direct(connection, asked_for)
         if direct is not None:
             return direct
@@ -116,10 +133,7 @@ class Why:
             by = f"{record.kind} in the books" if record is not None else "its id at a vendor"
             return _Found(by, case_id, tuple(dict.fromkeys(event_ids)))
         account = _of_account(connection, asked_for)
-        if account:
-            return _Found("account", "", account)
-        recent = _recently_answered(connection, asked_for)
-        return _Found("answer of a vendor", "", recent) if recent else None
+        return _Found("account", "", account) if account else None
 
     def _told(self, connection: Connection, case_id: str) -> Sequence[str]:
         """The events that tell of an invoice."""

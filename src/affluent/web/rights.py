@@ -22,6 +22,9 @@ _RESOURCES = {
     "credits": "credits",
     "settings": "settings",
     "reconciliation": "reconciliation",
+    "why": "reconciliation",
+    "evidence": "reconciliation",
+    "identities": "identities",
 }
 _NESTED = ("customers", "accounts")
 """Below these the part that is named last counts: /accounts/ACC-1/invoices is about invoices."""

@@ -21,11 +21,14 @@ from affluent.services.audit import Audit
 from affluent.services.events import Events
 from affluent.services.health import Health
 from affluent.services.identities import Identities
+from affluent.services.identity_map import IdentityMap
 from affluent.services.people import People
 from affluent.services.pulse import Pulse
+from affluent.services.reconciliation import Reconciliation
 from affluent.services.runs import Runs
 from affluent.services.syncs import Syncs
 from affluent.services.users import Users
+from affluent.services.why import Why
 from affluent.settings import Settings
 from affluent.web import web
 from tests.integration.services.desk import Desk, desk
@@ -152,6 +155,9 @@ async def browser(database_url: str) -> AsyncIterator[Browser]:
             syncs=Syncs(it.database),
             events=Events(it.database),
             identities=Identities(it.database, it.catalog),
+            identity_map=IdentityMap(it.database, it.catalog),
+            why=Why(database=it.database, apps=it.catalog.apps),
+            reconciliation=Reconciliation(database=it.database, sources=SimpleNamespace(apps={})),  # type: ignore[arg-type]  # statements are only listed here
             billing=Billing(it.database, intake.accept),
             runs=Runs(
                 database=it.database,

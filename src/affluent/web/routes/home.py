@@ -13,15 +13,18 @@ from starlette.routing import Route
 from affluent.kit import clock
 from affluent.services.connection_views import ConnectionView
 from affluent.services.pulse import Hour
+from affluent.services.reconciliation_views import StatementView
 from affluent.services.run_views import Cause, RunView
 from affluent.store.runs import RunFilter
 from affluent.web import times
 from affluent.web.charts import Bar, stacked
+from affluent.web.reconciliation_page import amount, days_of
 from affluent.web.site import Site
 from affluent.web.visit import Visit
 
 _LATEST = 8
 _CAUSES = 5
+_STATEMENTS = 3
 _PARTS = ("figures", "attention", "pulse", "latest", "first_steps")
 
 
@@ -54,6 +57,19 @@ class HomePage:
     """Connections that need attention."""
     latest: tuple[RunView, ...]
     first_steps: tuple[FirstStep, ...]
+    statement: StatementView | None
+    """The newest statement that is done."""
+
+    @property
+    def unreconciled(self) -> tuple[str, ...]:
+        """The remainders of the newest statement, the currencies in which nothing is left aside."""
+        found = self.statement.figures if self.statement else ()
+        return tuple(amount(one.unexplained, one.currency) for one in found if one.unexplained)
+
+    @property
+    def days(self) -> str:
+        """The days of that statement."""
+        return days_of(self.statement) if self.statement else ""
 
     @property
     def steps_left(self) -> int:
@@ -116,6 +132,7 @@ async def _home(visit: Visit) -> HomePage:
         hub.runs.find(RunFilter(), limit=_LATEST),
         _first_steps(visit),
     )
+    statements = await hub.reconciliation.find(limit=_STATEMENTS)
     return HomePage(
         applied=sum(hour.applied for hour in hours),
         events=sum(hour.events for hour in hours),
@@ -128,6 +145,7 @@ async def _home(visit: Visit) -> HomePage:
         broken=broken.items,
         latest=tuple(latest),
         first_steps=steps,
+        statement=next((one for one in statements if one.phase == "done"), None),
     )
 
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from starlette.responses import Response
 from starlette.routing import Route
 
+from affluent.services.roles import may
 from affluent.services.run_search import RunSearch
 from affluent.web.navigation import ADMIN, MAIN
 from affluent.web.site import Site
@@ -16,6 +17,8 @@ from affluent.web.visit import Visit
 
 _EACH = 5
 _LONGEST = 200
+_GROUPS = ("Customers", "Flows", "Connections", "Runs", "Money")
+_SHORTEST_ID = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +47,12 @@ def routes(site: Site) -> list[Route]:
 async def index(visit: Visit) -> Response:
     """The page; the dialog takes the hits out of it."""
     q = visit.query("q")[:_LONGEST]
-    found = await asyncio.gather(*(group(visit, q) for group in (_customers, _flows, _connections, _runs))) if q else []
-    groups = (("Pages", _pages(q)), *zip(("Customers", "Flows", "Connections", "Runs"), found, strict=False))
+    found = (
+        await asyncio.gather(*(group(visit, q) for group in (_customers, _flows, _connections, _runs, _amounts)))
+        if q
+        else []
+    )
+    groups = (("Pages", _pages(q)), *zip(_GROUPS, found, strict=False))
     page = SearchPage(q=q, groups=tuple((title, hits) for title, hits in groups if hits))
     return await visit.page("search/index.html", page, section="", crumbs=[("Search", "")])
 
@@ -88,4 +95,22 @@ async def _runs(visit: Visit, q: str) -> tuple[Hit, ...]:
     return tuple(
         Hit(title=r.title or r.event_type, text=f"{r.flow_name} · {r.state}", href=f"/activity/{r.id}", icon="activity")
         for r in found
+    )
+
+
+async def _amounts(visit: Visit, q: str) -> tuple[Hit, ...]:
+    """An id of any system that has money behind it."""
+    is_id = len(q) >= _SHORTEST_ID and " " not in q and any(letter.isdigit() for letter in q)
+    if not is_id or not may(visit.person.role, "reconciliation:read"):
+        return ()
+    known, identities = await asyncio.gather(visit.hub.why.knows(q), visit.hub.identity_map.page(q=q, limit=_EACH))
+    why = (Hit(title=f"Why? {q}", text=known, href=f"/why/{quote(q, safe='')}", icon="circle-help"),) if known else ()
+    return why + tuple(
+        Hit(
+            title=one.account_name or one.account_id,
+            text=f"{one.connection_name or one.app} {one.external_id}",
+            href=f"/accounts/{quote(one.account_id)}/settings",
+            icon="fingerprint",
+        )
+        for one in identities[0]
     )
