@@ -19,7 +19,7 @@ the client has given up) or "" (well-behaved)."""
 BEFORE = ("429", "500", "503", "reset")
 AFTER = ("drop", "502", "html", "truncated", "empty", "cut")
 SLOW_SECONDS = 0.3
-LATE_SECONDS = 2.3
+LATE_SECONDS = 2.2
 
 
 @dataclass

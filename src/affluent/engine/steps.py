@@ -81,9 +81,8 @@ class StepRunner:
         self._breaker = breaker
         # After a look-up said "not there", a write is sent again only when the lost request is this old: it may be on its way.
         self._settle = timedelta(seconds=settle_seconds)
-        # Where workers share a queue, the sender of a lost request may still be alive somewhere and wait for its answer.
-        waits = network.timeout_seconds if database.dialect == "postgresql" else 0
-        self._settle_lost = self._settle + timedelta(seconds=waits)
+        # A request whose sender died may be worked on for as long as the sender would have waited; it may even live elsewhere.
+        self._settle_lost = self._settle + timedelta(seconds=network.timeout_seconds)
 
     async def attempt(
         self, claimed: Claimed, planned: PlannedStep, position: int, data: Mapping[str, JSONValue]

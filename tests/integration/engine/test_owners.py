@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 
 from affluent.domain.run import Fate
-from affluent.engine import effects
+from affluent.engine import claims, effects
 from affluent.kit import clock
 from affluent.sdk import OutcomeUnknown, Rejected, Retry
 from affluent.services.runs import BulkAction, RunFilter
@@ -111,6 +111,52 @@ async def test_an_answer_that_cannot_be_read_leaves_a_write_in_doubt_until_it_is
         await it.settle_all()
         (effect,) = await it.rows(tables.effects)
         assert (effect.fate, bool(effect.sent)) == (Fate.ALREADY_APPLIED.value, False)
+        assert it.vendor.books == {"write:a": 1}
+
+
+async def test_a_write_whose_sender_died_is_sent_again_only_when_the_vendor_must_have_finished(tmp_path):
+    asked = asyncio.Event()
+
+    async def behave(_action, _sale_id):
+        if not asked.is_set():
+            asked.set()
+            await asyncio.Event().wait()  # on its way when the process dies
+
+    async def nothing(_claimed):
+        return None
+
+    def take(connection):
+        claims.wake_waiting(connection)
+        return claims.due(connection, count=1, lowest_priority=10)
+
+    shifts = []
+
+    async def later(seconds):
+        shifts.append(timedelta(seconds=seconds))
+        clock.shift(shifts[-1])
+        (run,) = await it.database.write(take)
+        await it.executor.execute(run)
+
+    async with engine(f"sqlite:///{tmp_path / 'affluent.db'}", Vendor(behave=behave), started=False) as it:
+        await it.flow(WRITE)
+        (run_id,) = await it.accept("a")
+        (run,) = await it.database.write(take)
+        dying = asyncio.ensure_future(it.executor.execute(run))
+        await asked.wait()
+        it.executor._hand_back = nothing
+        dying.cancel()
+        await asyncio.gather(dying, return_exceptions=True)
+        del it.executor._hand_back
+        await it.database.write(claims.take_over)
+        try:
+            await later(11)  # settled, but the vendor may still be at it
+            early = list(it.vendor.calls), (await it.run(run_id)).state
+            await later(30)
+        finally:
+            for shift in shifts:
+                clock.shift(-shift)
+        assert early == ([("write", "a")], "waiting")
+        assert it.vendor.calls == [("write", "a")] * 2
         assert it.vendor.books == {"write:a": 1}
 
 
