@@ -25,6 +25,8 @@ COLUMNS = ("account_id", "app", "connection_id", "kind", "external_id", "how")
 _ROW = [column.name for column in I.columns]
 _MOST = 100_000
 _LONGEST = 300
+_OWNED = 50
+"""Accounts of one customer that are looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,20 +83,25 @@ class IdentityMap:
     ) -> tuple[list[IdentityRow], tuple[str, ...]]:
         """Identities by account, whose account, vendor's id or customer is `q`, and the keys to go on after."""
         key = (I.c.account_id, I.c.connection_id, I.c.kind)
-        query = (
-            select(I, A.c.name.label("account_name"), tables.connections.c.name.label("connection_name"))
-            .join_from(I, A, A.c.id == I.c.account_id, isouter=True)
-            .join(tables.connections, tables.connections.c.id == I.c.connection_id, isouter=True)
-            .order_by(*key)
-            .limit(limit + 1)
-        )
-        if q:
-            query = query.where(or_(I.c.account_id == q, I.c.external_id == q, A.c.customer_id == q))
-        if app:
-            query = query.where(I.c.app == app)
-        if len(after) == len(key):
-            query = query.where(tuple_(*key) > tuple_(*(literal(value) for value in after)))
-        rows = await self._database.read(lambda connection: connection.execute(query).all())
+
+        def unit(connection: Connection) -> Sequence[Any]:
+            query = (
+                select(I, A.c.name.label("account_name"), tables.connections.c.name.label("connection_name"))
+                .join_from(I, A, A.c.id == I.c.account_id, isouter=True)
+                .join(tables.connections, tables.connections.c.id == I.c.connection_id, isouter=True)
+                .order_by(*key)
+                .limit(limit + 1)
+            )
+            if q:
+                owned = connection.execute(select(A.c.id).where(A.c.customer_id == q).limit(_OWNED)).scalars()
+                query = query.where(or_(I.c.account_id.in_([q, *owned]), I.c.external_id == q))
+            if app:
+                query = query.where(I.c.app == app)
+            if len(after) == len(key):
+                query = query.where(tuple_(*key) > tuple_(*(literal(value) for value in after)))
+            return connection.execute(query).all()
+
+        rows = await self._database.read(unit)
         found = [self._row(row) for row in rows[:limit]]
         last = found[-1] if len(rows) > limit else None
         return found, (last.account_id, last.connection_id, last.kind) if last else ()
@@ -102,9 +109,18 @@ class IdentityMap:
     def _row(self, row: Any) -> IdentityRow:  # noqa: ANN401 - a row of the map with its names
         app = self._catalog.apps.get(row.app)
         link = app.deep_links.get(row.kind, "").replace("{id}", row.external_id) if app else ""
-        own = ("account_id", "app", "connection_id", "kind", "external_id", "how", "updated_at")
-        names = {"account_name": row.account_name or "", "connection_name": row.connection_name or "", "link": link}
-        return IdentityRow(**names, **{name: getattr(row, name) for name in own})
+        return IdentityRow(
+            account_id=row.account_id,
+            account_name=row.account_name or "",
+            app=row.app,
+            connection_id=row.connection_id,
+            connection_name=row.connection_name or "",
+            kind=row.kind,
+            external_id=row.external_id,
+            how=row.how,
+            link=link,
+            updated_at=row.updated_at,
+        )
 
     async def merge(self, *, app: str, kind: str, external_id: str, account_id: str, author: str) -> IdentityConflict:
         """Say whose id it is: the other accounts lose it. Raises NotFound when this account never had it."""

@@ -305,6 +305,7 @@ identities = Table(
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Index("ix_identities_external", "app", "kind", "external_id"),
+    Index("ix_identities_external_id", "external_id"),
 )
 
 limits = Table(

@@ -334,6 +334,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("identities", schema=None) as batch_op:
         batch_op.create_index("ix_identities_external", ["app", "kind", "external_id"], unique=False)
+        batch_op.create_index("ix_identities_external_id", ["external_id"], unique=False)
 
     op.create_table(
         "invoices",
@@ -851,6 +852,7 @@ def downgrade() -> None:
 
     op.drop_table("invoices")
     with op.batch_alter_table("identities", schema=None) as batch_op:
+        batch_op.drop_index("ix_identities_external_id")
         batch_op.drop_index("ix_identities_external")
 
     op.drop_table("identities")
