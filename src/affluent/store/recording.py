@@ -46,12 +46,13 @@ def recorded(unit: Unit[T]) -> Unit[T]:
 @contextmanager
 def recording(connection: Connection, actor: Actor = SYSTEM) -> Iterator[None]:
     """Note what is changed meanwhile; written at the end, so that the log is held only for a moment."""
-    recorder = connection.info[_RECORDER] = _Recorder(actor)
+    info = connection.info  # a connection that broke meanwhile has none to ask for any more
+    recorder = info[_RECORDER] = _Recorder(actor)
     try:
         yield
         audit.append(connection, recorder.actor, recorder.noted)
     finally:
-        connection.info.pop(_RECORDER, None)
+        info.pop(_RECORDER, None)
 
 
 def note(connection: Connection, action: str, noun: str, *, subject: str, name: str = "", **told: JSONValue) -> None:
