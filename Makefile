@@ -59,7 +59,9 @@ bench-full: $(READY_DEV) system-postgres ## measure everything, with a million r
 	@exec $(BIN)/python -m benchmarks --full $(ARGS)
 
 chaos: $(READY_DEV) system-postgres ## kill it on purpose (N=1000 kills)
-	@CHAOS_KILLS=$(or $(N),200) exec $(BIN)/pytest tests/chaos -n $(WORKERS) -m "not fuzz" --timeout 0 $(ARGS)
+	@export CHAOS_KILLS=$(or $(N),200)
+	$(BIN)/pytest tests/chaos -n $(WORKERS) -m "not serial and not fuzz" --timeout 0 $(ARGS)
+	$(BIN)/pytest tests/chaos -m "serial and not fuzz" --timeout 0 $(ARGS)
 
 fuzz: $(READY_DEV) system-postgres ## property and API tests with many more examples
 	@HYPOTHESIS_PROFILE=fuzz exec $(BIN)/pytest -m fuzz --timeout 0 $(ARGS)

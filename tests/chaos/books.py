@@ -56,8 +56,20 @@ async def settled(plant: Plant, seconds: float = 90, *, hurry: bool = False) -> 
                 if hurry:
                     await plant.hurry()
                 await asyncio.sleep(1 if hurry else 0.1)
+    except TimeoutError:
+        stuck = await database.read(lambda connection: connection.execute(_STUCK).all())
+        raise AssertionError(f"stuck after {seconds} s: {[tuple(row) for row in stuck]}") from None
     finally:
         await database.close()
+
+
+_STUCK = (
+    select(
+        *(tables.runs.c[name] for name in ("id", "state", "ready", "position", "tries", "lease", "due_at", "sentence"))
+    )
+    .where(tables.runs.c.finished_at.is_(None))
+    .limit(10)
+)
 
 
 async def _unfinished(database) -> bool:
