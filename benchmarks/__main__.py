@@ -14,7 +14,7 @@ from benchmarks import byhand, machine, report
 from benchmarks.product import Product
 from benchmarks.scenarios import FULL, QUICK, Bench, Figures, Size
 from benchmarks.vendor import Sink
-from tests.postgres import PostgresServer, PostgresUnavailable, running_server
+from tests.postgres import DURABLE, PostgresServer, PostgresUnavailable, running_server
 
 _WORKERS = 2
 
@@ -72,7 +72,7 @@ def _servers(store: str) -> Iterator[PostgresServer | None]:
     if store == "sqlite":
         yield None
         return
-    with running_server() as server:
+    with running_server(DURABLE) as server:
         yield server
 
 

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,9 +25,11 @@ OPTIONS = {
     "max_connections": "200",
     "shared_buffers": "64MB",
     "log_min_messages": "warning",
-    "fsync": "on",
     "synchronous_commit": "on",
 }
+DURABLE = {"fsync": "on"}
+QUICK = {"fsync": "off", "full_page_writes": "off"}
+"""Tests kill processes, never the machine: what a killed server had written is still with the kernel."""
 
 
 class PostgresUnavailable(Exception):
@@ -54,6 +56,7 @@ class PostgresServer:
     folder: Path
     user: str | None
     password: str
+    durability: Mapping[str, str]
     port: int = 0
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
@@ -113,7 +116,7 @@ class PostgresServer:
     def create_database(self) -> str:
         """A fresh empty database; gives its name."""
         name = f"t_{secrets.token_hex(6)}"
-        self._client("createdb", "--template=template0", name)
+        self._client("createdb", "--template=template0", "--strategy=file_copy", name)
         return name
 
     def drop_database(self, name: str) -> None:
@@ -130,7 +133,7 @@ class PostgresServer:
             self.drop_database(name)
 
     def _launch(self) -> subprocess.Popen[bytes]:
-        options = {**OPTIONS, "unix_socket_directories": str(self.folder)}
+        options = {**OPTIONS, **self.durability, "unix_socket_directories": str(self.folder)}
         settings = [f"-c{name}={value}" for name, value in options.items()]
         command = self._command("postgres", "-D", str(self.data), "-p", str(self.port), *settings)
         with self.log.open("ab") as log:
@@ -161,12 +164,16 @@ class PostgresServer:
 
 
 @contextmanager
-def running_server() -> Iterator[PostgresServer]:
-    """A server of its own: made, started and removed."""
+def running_server(durability: Mapping[str, str] = QUICK) -> Iterator[PostgresServer]:
+    """A server of its own: made, started and removed. A benchmark asks for DURABLE."""
     binaries = find_binaries()
     with tempfile.TemporaryDirectory(prefix="affluent-pg-", ignore_cleanup_errors=True) as folder:
         server = PostgresServer(
-            binaries=binaries, folder=Path(folder), user=_ordinary_user(), password=secrets.token_hex(16)
+            binaries=binaries,
+            folder=Path(folder),
+            user=_ordinary_user(),
+            password=secrets.token_hex(16),
+            durability=durability,
         )
         server.initialise()
         server.start()
