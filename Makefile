@@ -53,10 +53,12 @@ format: $(READY_DEV) ## let ruff put things in order
 	$(BIN)/ruff format
 
 bench: $(READY_DEV) system-postgres ## measure, about three minutes; writes docs/benchmarks.md
-	@exec $(BIN)/python -m benchmarks $(ARGS)
+	@$(BIN)/python -m benchmarks $(ARGS)
+	$(BIN)/python -m benchmarks.sealing
 
 bench-full: $(READY_DEV) system-postgres ## measure everything, with a million runs in the store
-	@exec $(BIN)/python -m benchmarks --full $(ARGS)
+	@$(BIN)/python -m benchmarks --full $(ARGS)
+	for part in sealing reconciling explaining pages; do $(BIN)/python -m benchmarks.$$part; done
 
 chaos: $(READY_DEV) system-postgres ## kill it on purpose (N=1000 kills)
 	@export CHAOS_KILLS=$(or $(N),200)
