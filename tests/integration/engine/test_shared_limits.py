@@ -6,6 +6,8 @@ import asyncio
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
+import pytest
+
 from affluent.engine.limits import Limiter, shared_reserve
 from affluent.kit import clock
 from affluent.sdk import Limit
@@ -39,6 +41,7 @@ async def _pass(limiters, calls):
     return sorted(times)
 
 
+@pytest.mark.serial  # it measures time
 async def test_four_processes_together_use_a_limit_to_its_edge_and_do_not_cross_it(postgresql_url):
     async with AsyncExitStack() as stack:
         times = await _pass(await _limiters(postgresql_url, stack), CALLS)
