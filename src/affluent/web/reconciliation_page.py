@@ -237,7 +237,7 @@ def chart(statement: StatementView, width: int) -> Markup:
     first, last = first_and_last(statement)
     counts = {day.day: day for day in statement.days}
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-    every = max(1, round(len(days) / (6 if width > 500 else 3)))
+    every = max(1, len(days) // (6 if width > 500 else 3))
     bars = [_bar(day, counts.get(day.isoformat()), is_marked=index % every == 0) for index, day in enumerate(days)]
     invoices = sum(day.matched + day.pending + day.different for day in statement.days)
     different = sum(day.different for day in statement.days)
