@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 ARGS ?=
-WORKERS ?= 2
+WORKERS ?= 4
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
@@ -38,8 +38,8 @@ test: $(READY_DEV) system-postgres system-browser ## all tests, on SQLite and Po
 		$(BIN)/pytest "$$@" $(ARGS) || status=$$?
 		if [ $$status != 0 ] && [ $$status != 5 ]; then exit $$status; fi  # 5: nothing matched
 	}
-	pass -n $(WORKERS) -m "not serial and not chaos and not fuzz"
-	pass -n $(WORKERS) -m "not serial and chaos and not fuzz"
+	pass -n $(WORKERS) --dist worksteal -m "not serial and not chaos and not fuzz"
+	pass -n 2 -m "not serial and chaos and not fuzz"
 	pass -m "serial and not fuzz"
 
 lint: $(READY_DEV) ## ruff, mypy and the import rules

@@ -85,7 +85,9 @@ class Market:
             },
         }  # fmt: skip
         for app, given in fields.items():
-            self.connections[app] = (await self.hub.connections.create(app=app, name=app, fields=given)).id
+            made = await self.hub.connections.create(app=app, name=app, fields=given)
+            await self.hub.connections.set_limit(made.id, requests=1_000, seconds=1)  # nobody waits for a slot here
+            self.connections[app] = made.id
 
     async def enable(self, key: str, **inputs: JSONValue) -> str:
         """Enable a ready-made flow; its webhook is set at Razorpay when it has one. Returns the flow connection's id."""
