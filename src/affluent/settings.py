@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 class SecretFiles(PydanticBaseSettingsSource):
     """AFFLUENT_<NAME>_FILE: the file whose content is the value of a setting that may hold a secret."""
 
-    NAMES = ("database_url", "oidc_client_secret", "metrics_token", "alerts_to", "alerts_smtp")
+    NAMES = ("database_url", "metrics_token", "alerts_to", "alerts_smtp")
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[str | None, str, bool]:  # noqa: ARG002 - pydantic's signature
         """The content of the file, without the new line at its end."""

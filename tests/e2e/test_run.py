@@ -156,7 +156,7 @@ def test_a_waiting_run_says_when_it_is_tried_again_and_can_be_cancelled(tab: Tab
 @pytest.mark.timeout(180)  # a retry may be a minute away
 def test_a_run_changes_before_ones_eyes(tab: Tab, server: Served, world: World) -> None:
     world.twin("fail", status=503, times=60, path="/track/signup")
-    party = world.sign_up(5)
+    party = world.sign_up(6)
     page = tab.open(f"/activity/{newest(server, account_id=party.account_id).id}")
     expect(page.get_by_text("Waiting to retry").first).to_be_visible()
     page.evaluate("window.stayed = true")
