@@ -154,7 +154,8 @@ def main() -> int:
 
 _SETTINGS = """\
 Every setting has a working default. A value is taken from the command line's option, else from the variable, else from the
-file named by `<variable>_FILE`. `affluent settings` shows what holds here and where each value comes from."""
+file named by `<variable>_FILE`, else from the configuration file (TOML) that `--config` or `AFFLUENT_CONFIG` names. `affluent
+settings` shows what holds here and where each value comes from; [how to write the file](../operations/install.md#settings)."""
 _COMMANDS = """\
 Every list and every single thing speaks JSON with `--json`. Tables lose their colours when they are piped or `NO_COLOR` is set.
 `affluent --install-completion` completes commands in your shell.

@@ -1,15 +1,21 @@
-"""Every setting of the product in one typed class: variables `AFFLUENT_*`, or `AFFLUENT_*_FILE` for secrets."""
+"""Every setting of the product in one typed class: variables `AFFLUENT_*`, `AFFLUENT_*_FILE`, or a configuration file."""
 
 from __future__ import annotations
 
 import os
+import tomllib
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import platformdirs
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+
+class BadSettings(ValueError):
+    """A file with settings cannot be used; the message names it, what is wrong in it, and what to do."""
 
 
 class SecretFiles(PydanticBaseSettingsSource):
@@ -20,7 +26,7 @@ class SecretFiles(PydanticBaseSettingsSource):
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[str | None, str, bool]:  # noqa: ARG002 - pydantic's signature
         """The content of the file, without the new line at its end."""
         path = os.environ.get(f"AFFLUENT_{field_name.upper()}_FILE", "") if field_name in self.NAMES else ""
-        return (Path(path).read_text(encoding="utf-8").strip() if path else None), field_name, False
+        return (_read(Path(path), f"AFFLUENT_{field_name.upper()}_FILE") if path else None), field_name, False
 
     def __call__(self) -> dict[str, str]:
         """All that are named."""
@@ -28,11 +34,64 @@ class SecretFiles(PydanticBaseSettingsSource):
         return {name: value for name, value in found.items() if value is not None}
 
 
+class ConfigFile(PydanticBaseSettingsSource):
+    """The configuration file (TOML) that `--config` or AFFLUENT_CONFIG names: a setting's name in small letters, its value."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - pydantic's signature
+        """A value of the file."""
+        return self().get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """All that it says. A key of the master given elsewhere by file or command goes before one that is written in it."""
+        path = self.current_state.get("config")
+        found = configured(Path(path)) if path else {}
+        if "master_key_file" in self.current_state or "master_key_command" in self.current_state:
+            found.pop("master_key", None)
+        return found
+
+
+def configured(path: Path) -> dict[str, Any]:
+    """What a configuration file says, each value examined; raises BadSettings."""
+    try:
+        found = tomllib.loads(_read(path, "--config or AFFLUENT_CONFIG"))
+    except tomllib.TOMLDecodeError as error:
+        raise BadSettings(f"{path} is not TOML: {error}. Write name = value, text in quotation marks.") from error
+    for name, value in found.items():
+        field = Settings.model_fields.get(name) if name != "config" else None
+        if field is None:
+            raise BadSettings(f"{path}: {name}: {_unknown(name, value)}")
+        try:
+            TypeAdapter[Any](field.rebuild_annotation()).validate_python(value)
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            raise BadSettings(f"{path}: {name}: {reason}. It is: {field.description} Correct it there.") from error
+    return found
+
+
+def _unknown(name: str, value: object) -> str:
+    if isinstance(value, dict):
+        return "there are no sections. Write every setting at the top, as name = value."
+    near = get_close_matches(name.lower().removeprefix("affluent_"), Settings.model_fields, n=1)
+    hint = f"Did you mean {near[0]}?" if near else "Remove it."
+    return f"there is no such setting. {hint} `affluent settings` lists all."
+
+
+def _read(path: Path, named_by: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise BadSettings(f"{path} cannot be read: {reason}. It is named by {named_by}: correct that.") from error
+
+
 class Settings(BaseSettings):
     """What an operator may set. Everything has a working default: `affluent serve` needs no configuration."""
 
     model_config = SettingsConfigDict(env_prefix="AFFLUENT_", extra="ignore")
 
+    config: Path | None = Field(
+        None, description="Configuration file (TOML) with these settings, their names in small letters: port = 8080."
+    )
     data_dir: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("affluent", appauthor=False)),
         description="Folder of the database, the key file and the lock file.",
@@ -97,8 +156,9 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Options, variables, then files named by AFFLUENT_*_FILE."""
-        return init_settings, env_settings, SecretFiles(settings_cls), dotenv_settings, file_secret_settings
+        """Options, variables, files named by AFFLUENT_*_FILE, then the configuration file."""
+        files = (SecretFiles(settings_cls), ConfigFile(settings_cls))
+        return init_settings, env_settings, *files, dotenv_settings, file_secret_settings
 
     def sqlite_path(self) -> Path:
         """The database file used when no database_url is set."""

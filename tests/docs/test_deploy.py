@@ -16,7 +16,7 @@ from typer.main import get_command
 from affluent.cli.main import app
 from affluent.cli.settings import variable
 from affluent.kit.metrics import registry
-from affluent.settings import SecretFiles, Settings
+from affluent.settings import SecretFiles, Settings, configured
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -102,6 +102,29 @@ def test_every_variable_is_a_setting(path: Path) -> None:
         f"{variable(name)}_FILE" for name in SecretFiles.NAMES
     }
     assert set(re.findall(r"\bAFFLUENT_[A-Z_]+", path.read_text())) - known == set()
+
+
+def test_the_configuration_file_that_is_shipped_is_accepted_whole_with_what_it_leaves_to_be_filled_in(
+    tmp_path: Path,
+) -> None:
+    text = (DEPLOY / "affluent.toml").read_text()
+    filled = tmp_path / "filled.toml"
+    filled.write_text(re.sub(r"^# (\w+ = )", r"\1", text, flags=re.MULTILINE))
+    assert configured(DEPLOY / "affluent.toml").keys() < configured(filled).keys()
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
+def test_a_unit_hands_the_configuration_file_over_that_it_names(path: Path) -> None:
+    text = path.read_text()
+    assert "AFFLUENT_CONFIG=%d/affluent.toml" in text
+    assert "LoadCredential=affluent.toml:/etc/affluent/affluent.toml" in text
+
+
+def test_the_containers_are_given_the_configuration_file_that_they_name() -> None:
+    assert (ROOT / COMPOSE["configs"]["affluent"]["file"]).exists()
+    for name in ("server", "worker"):
+        (mounted,) = COMPOSE["services"][name]["configs"]
+        assert COMPOSE["services"][name]["environment"]["AFFLUENT_CONFIG"] == mounted["target"]
 
 
 def test_compose_runs_a_server_two_workers_and_a_database_on_the_loopback_only() -> None:

@@ -15,6 +15,7 @@ import typer
 from affluent.bootstrap import Hub, build
 from affluent.catalog import load
 from affluent.cli.books import Books, compare
+from affluent.cli.options import settings_with
 from affluent.cli.output import console, say_json, table
 from affluent.cli.outside import Outside
 from affluent.cli.run import run
@@ -24,7 +25,6 @@ from affluent.cli.story import WEBHOOK_SECRET, Story
 from affluent.cli.twins import hush, twins_application
 from affluent.cli.wiring import Wiring
 from affluent.kit.jsons import JSONObject
-from affluent.settings import Settings
 
 _OUTAGE_SECONDS = 5.0
 FLOWS: dict[str, JSONObject] = {
@@ -55,7 +55,7 @@ def demo(
     """Start everything with the vendors' twins, play a story, show what came of it."""
     ports = (0, 0) if once else (port, twins_port)
     work = _demo(ports=ports, data_dir=data_dir, once=once, as_json=as_json)
-    if not run(work, Settings(), log_level="error"):
+    if not run(work, settings_with(), log_level="error"):
         raise typer.Exit(1)
 
 
@@ -90,7 +90,7 @@ async def _demo(*, ports: tuple[int, int], data_dir: Path | None, once: bool, as
 @asynccontextmanager
 async def _stage(data_dir: Path, ports: tuple[int, int]) -> AsyncIterator[Stage]:
     server, vendors = bind("127.0.0.1", ports[0]), bind("127.0.0.1", ports[1])
-    settings = Settings(data_dir=data_dir, allow_private_addresses=True, database_url="")
+    settings = settings_with(data_dir=data_dir, allow_private_addresses=True, database_url="")
     hub = build(settings, own_url=address(server))
     twins_url = address(vendors)
     async with serving(twins_application(load().twins()), [vendors]), running(hub, server):

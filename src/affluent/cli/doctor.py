@@ -9,7 +9,7 @@ import typer
 
 from affluent.cli.doctor_checks import FINE, TROUBLE, Finding, machine
 from affluent.cli.doctor_store import store
-from affluent.cli.options import AsJson, DatabaseUrl, DataDir, settings_with
+from affluent.cli.options import AsJson, Config, DatabaseUrl, DataDir, settings_with
 from affluent.cli.output import console, say_json
 from affluent.cli.run import run
 from affluent.settings import Settings
@@ -22,9 +22,10 @@ def doctor(
     as_json: AsJson = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
+    config: Config = None,
 ) -> None:
     """Check database, keys, clock, disk, limits and outgoing access. Exit code 1: something is bad."""
-    settings = settings_with(data_dir=data_dir, database_url=database_url)
+    settings = settings_with(data_dir=data_dir, database_url=database_url, config=config)
     found = run(_examine(settings, offline=offline), settings, log_level="error")
     if as_json:
         say_json([asdict(finding) for finding in found])

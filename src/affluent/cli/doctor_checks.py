@@ -7,8 +7,9 @@ import shutil
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from affluent.settings import Settings
+from affluent.settings import SecretFiles, Settings, configured
 from affluent.vault.keys import BadMasterKey, load
 
 FINE, NOTE, TROUBLE = "fine", "note", "trouble"
@@ -31,6 +32,8 @@ class Finding:
 def machine(settings: Settings) -> Iterator[Finding]:
     """Everything that needs no database."""
     yield _key(settings)
+    if settings.config:
+        yield _config(settings.config)
     yield _disk(settings)
     yield _files()
     yield _address(settings)
@@ -50,6 +53,14 @@ def _key(settings: Settings) -> Finding:
         sentence = f"Others on this machine may read {path}."
         return Finding(about="Master key", state=TROUBLE, sentence=sentence, remedy=f"chmod 600 {path}")
     return Finding(about="Master key", state=FINE, sentence=f"{vault.current} is at hand. Is it in your backup?")
+
+
+def _config(path: Path) -> Finding:
+    secret = [name for name in configured(path) if name in SecretFiles.NAMES or name == "master_key"]
+    if secret and stat.S_IMODE(path.stat().st_mode) & 0o077:
+        sentence = f"Others on this machine may read {path}, which holds {', '.join(secret)}."
+        return Finding(about="Configuration", state=TROUBLE, sentence=sentence, remedy=f"chmod 600 {path}")
+    return Finding(about="Configuration", state=FINE, sentence=f"{path} is used.")
 
 
 def _disk(settings: Settings) -> Finding:

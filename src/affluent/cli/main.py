@@ -12,7 +12,7 @@ from affluent.cli import audit, keys, nouns, show, users
 from affluent.cli.demo import demo
 from affluent.cli.evidence import evidence
 from affluent.cli.ledger import ledger
-from affluent.cli.options import DatabaseUrl, DataDir, settings_with
+from affluent.cli.options import Config, DatabaseUrl, DataDir, settings_with
 from affluent.cli.output import console, fail
 from affluent.cli.reconcile import reconcile, repair
 from affluent.cli.run import run
@@ -53,9 +53,10 @@ def serve(
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
     execute: Annotated[bool, typer.Option(help="Also execute runs here; off when separate workers do.")] = True,
+    config: Config = None,
 ) -> None:
     """Start the server. Needs no configuration: everything has a working default."""
-    settings = settings_with(host=host, port=port, data_dir=data_dir, database_url=database_url)
+    settings = settings_with(host=host, port=port, data_dir=data_dir, database_url=database_url, config=config)
     run(_serve(settings, execute=execute), settings)
 
 
@@ -69,9 +70,10 @@ def worker(
     metrics_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Answer /metrics of this process on the same host; 0: not at all.")
     ] = 0,
+    config: Config = None,
 ) -> None:
     """Execute runs beside a server, over PostgreSQL. Start as many as you like."""
-    settings = settings_with(data_dir=data_dir, database_url=database_url, public_url=public_url)
+    settings = settings_with(data_dir=data_dir, database_url=database_url, public_url=public_url, config=config)
     if not settings.database_url.startswith(("postgresql://", "postgres://")):
         fail("worker needs --database-url postgresql://…; with SQLite the server executes runs itself.", 2)
     if metrics_port:
@@ -85,7 +87,7 @@ def twins(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8090,
 ) -> None:
     """Serve the vendors' stand-ins: stateful, documented answers, misbehaving on demand."""
-    run(_twins(host, port), Settings())
+    run(_twins(host, port), settings_with())
 
 
 async def _serve(settings: Settings, *, execute: bool) -> None:

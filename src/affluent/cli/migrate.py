@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from affluent.cli.options import AsJson, DatabaseUrl, DataDir, settings_with
+from affluent.cli.options import AsJson, Config, DatabaseUrl, DataDir, settings_with
 from affluent.cli.output import console, say_json
 from affluent.cli.run import run
 from affluent.settings import Settings
@@ -20,9 +20,10 @@ def migrate(
     as_json: AsJson = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
+    config: Config = None,
 ) -> None:
     """Bring the database to this release. Safe beside running servers and workers, and to repeat."""
-    settings = settings_with(data_dir=data_dir, database_url=database_url)
+    settings = settings_with(data_dir=data_dir, database_url=database_url, config=config)
     before, after = run(_migrate(settings, check=check), settings, log_level="warning")
     is_current = after == schema.head()
     if as_json:

@@ -4,32 +4,38 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydantic import SecretStr
 
-from affluent.cli.options import AsJson, settings_with
+from affluent.cli.options import AsJson, Config, settings_with
 from affluent.cli.output import say_json, table
-from affluent.settings import SecretFiles, Settings
+from affluent.settings import SecretFiles, Settings, configured
 
 _PASSWORD = re.compile(r"(?<=://)([^:/@]*):[^@]*@")
 
 
 def settings(
-    markdown: Annotated[bool, typer.Option(help="As the table of the documentation.")] = False, as_json: AsJson = False
+    markdown: Annotated[bool, typer.Option(help="As the table of the documentation.")] = False,
+    as_json: AsJson = False,
+    config: Config = None,
 ) -> None:
     """Every setting: its value here, where that came from, and what it is for."""
     if markdown:
         typer.echo(reference(), nl=False)
         return
-    known = settings_with()
+    known = settings_with(config=config)
+    in_file = configured(known.config) if known.config else {}
     rows = [
         {
             "setting": name,
             "variable": variable(name),
             "value": shown(getattr(known, name)),
-            "from": source(name),
+            "from": "option"
+            if name == "config" and config
+            else source(name, known.config if name in in_file else None),
             "help": field.description or "",
         }
         for name, field in Settings.model_fields.items()
@@ -45,12 +51,14 @@ def variable(name: str) -> str:
     return f"AFFLUENT_{name.upper()}"
 
 
-def source(name: str) -> str:
-    """Where a setting's value comes from."""
+def source(name: str, config: Path | None = None) -> str:
+    """Where a setting's value comes from; `config` is the configuration file that names it, too."""
     if os.environ.get(variable(name)) is not None:
         return "variable"
     has_file = name in SecretFiles.NAMES and os.environ.get(f"{variable(name)}_FILE")
-    return f"file {os.environ[f'{variable(name)}_FILE']}" if has_file else "default"
+    if has_file:
+        return f"file {os.environ[f'{variable(name)}_FILE']}"
+    return f"config {config}" if config else "default"
 
 
 def shown(value: Any) -> str:  # noqa: ANN401 - a setting of any type
@@ -62,9 +70,11 @@ def shown(value: Any) -> str:  # noqa: ANN401 - a setting of any type
 
 def reference() -> str:
     """The settings as the page of the documentation lists them."""
-    lines = ["| Variable | Default | What it is |", "|---|---|---|"]
+    lines = ["| Variable | In the file | Default | What it is |", "|---|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = "the user's data folder" if name == "data_dir" else shown(field.get_default())
         also = f" Also `{variable(name)}_FILE`: a file with the value." if name in SecretFiles.NAMES else ""
-        lines.append(f"| `{variable(name)}` | {f'`{default}`' if default else 'empty'} | {field.description}{also} |")
+        key = "" if name == "config" else f"`{name}`"
+        told = f"`{default}`" if default else "empty"
+        lines.append(f"| `{variable(name)}` | {key} | {told} | {field.description}{also} |")
     return "\n".join(lines) + "\n"
