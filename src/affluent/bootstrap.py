@@ -175,9 +175,10 @@ class Hub:
 
     async def open(self) -> None:
         """Migrate, connect, and publish the ready-made flows."""
-        await schema.upgrade(self.database)
+        is_ours = await schema.upgrade(self.database, migrate=self.settings.migrate)
         await self.database.open()
-        await self.flows.sync_public(self.catalog.public_flows())
+        if is_ours:  # else a newer release is here already, and its ready-made flows are the newer ones
+            await self.flows.sync_public(self.catalog.public_flows())
 
     async def close(self) -> None:
         """Finish what was handed in, then disconnect."""

@@ -97,6 +97,9 @@ class Settings(BaseSettings):
         description="Folder of the database, the key file and the lock file.",
     )
     database_url: str = Field("", description="Empty: SQLite in the data folder. Or postgresql://user@host/name.")
+    migrate: bool = Field(
+        True, description="Whether a start brings the database to this release; off: only `affluent migrate` does."
+    )
     host: str = Field("127.0.0.1", description="Address the server listens on.")
     port: int = Field(8080, ge=0, le=65535, description="Port the server listens on; 0 picks a free one.")
     public_url: str = Field("", description="How vendors and people reach this server, e.g. https://sync.example.com.")

@@ -42,17 +42,37 @@ def test_a_migrated_installation_is_fine(tmp_path: Path) -> None:
     assert found["Database"]["state"] == "fine"
 
 
-def test_a_database_of_another_release_is_told_with_its_remedy(tmp_path: Path) -> None:
-    affluent("migrate", "--data-dir", str(tmp_path))
-    with sqlite3.connect(tmp_path / "affluent.db") as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '0000'")
-    connection.close()
+def test_a_database_that_is_behind_is_told_with_its_remedy(tmp_path: Path) -> None:
+    (tmp_path / "affluent.db").touch()
     code, found = examined(tmp_path)
     assert code == 1
     assert found["Database"]["remedy"] == "affluent migrate"
     behind = affluent("migrate", "--check", "--data-dir", str(tmp_path))
     assert behind.exit_code == 1
-    assert "at 0000" in behind.output
+    assert "at nothing" in behind.output
+
+
+def test_a_database_of_a_newer_release_is_told_by_every_command_with_its_remedy(tmp_path: Path) -> None:
+    affluent("migrate", "--data-dir", str(tmp_path))
+    with sqlite3.connect(tmp_path / "affluent.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    code, found = examined(tmp_path)
+    assert code == 1
+    assert found["Database"]["remedy"] == "Install the newer release."
+    for command in (("migrate",), ("migrate", "--check"), ("serve", "--port", "0"), ("tokens", "list")):
+        refused = affluent(*command, "--data-dir", str(tmp_path))
+        assert refused.exit_code == 1
+        assert "The database is at 9999, which a newer release made" in refused.output
+
+
+def test_a_start_that_may_not_migrate_says_what_to_do(tmp_path: Path) -> None:
+    env = {"AFFLUENT_MIGRATE": "false"}
+    refused = affluent("serve", "--port", "0", "--data-dir", str(tmp_path), env=env)
+    assert refused.exit_code == 1
+    assert "Run `affluent migrate`, then start again." in refused.output
+    assert affluent("migrate", "--data-dir", str(tmp_path), env=env).exit_code == 0
+    assert affluent("tokens", "list", "--data-dir", str(tmp_path), env=env).exit_code == 0
 
 
 def test_secrets_of_another_master_key_are_found(tmp_path: Path) -> None:

@@ -32,11 +32,16 @@ async def store(settings: Settings, *, offline: bool) -> list[Finding]:
     try:
         await hub.database.open()
         revision = await hub.database.read(schema.revision)
+        is_newer = await hub.database.read(schema.is_newer)
+    except schema.SchemaMismatch as error:
+        await hub.network.close()
+        await hub.database.close()
+        return [Finding(about="Database", state=TROUBLE, sentence=str(error), remedy="Install the newer release.")]
     except (StoreUnavailable, OSError) as error:
         remedy = "Is the server running, and are address, name and password in AFFLUENT_DATABASE_URL right?"
         return [Finding(about="Database", state=TROUBLE, sentence=f"{where}: {error}", remedy=remedy)]
     try:
-        if revision != schema.head():
+        if revision != schema.head() and not is_newer:
             sentence = f"{where} is at {revision or 'nothing'}; this release needs {schema.head()}."
             return [Finding(about="Database", state=TROUBLE, sentence=sentence, remedy="affluent migrate")]
         found = [Finding(about="Database", state=FINE, sentence=f"{where} answers and is at {revision}.")]

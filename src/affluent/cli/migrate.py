@@ -24,10 +24,12 @@ def migrate(
 ) -> None:
     """Bring the database to this release. Safe beside running servers and workers, and to repeat."""
     settings = settings_with(data_dir=data_dir, database_url=database_url, config=config)
-    before, after = run(_migrate(settings, check=check), settings, log_level="warning")
-    is_current = after == schema.head()
+    before, after, is_newer = run(_migrate(settings, check=check), settings, log_level="warning")
+    is_current = after == schema.head() or is_newer
     if as_json:
         say_json({"before": before, "after": after, "release": schema.head(), "is_current": is_current})
+    elif is_newer:
+        console.print(f"The database is at {after}, of a newer release; this one ({schema.head()}) may work beside it.")
     elif is_current:
         was = "" if before == after else f"; it was at {before or 'nothing'}"
         console.print(f"The database is at {after}{was}.")
@@ -37,21 +39,22 @@ def migrate(
         raise typer.Exit(1)
 
 
-async def _migrate(settings: Settings, *, check: bool) -> tuple[str, str]:
+async def _migrate(settings: Settings, *, check: bool) -> tuple[str, str, bool]:
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     if check and not settings.database_url and not settings.sqlite_path().exists():
-        return "", ""
+        return "", "", False
     database = open_database(settings.database_url, settings.sqlite_path())
-    before = await revision_of(database)
-    if not check:
-        await schema.upgrade(database)
-    return before, await revision_of(open_database(settings.database_url, settings.sqlite_path()))
+    before, is_newer = await standing(database)
+    if check:
+        return before, before, is_newer
+    await schema.upgrade(database)
+    return before, *(await standing(open_database(settings.database_url, settings.sqlite_path())))
 
 
-async def revision_of(database: Database) -> str:
-    """The revision that a database is at; empty when it has no tables."""
+async def standing(database: Database) -> tuple[str, bool]:
+    """The revision that a database is at, empty when it has no tables; and whether a newer release brought it there."""
     await database.open()
     try:
-        return await database.read(schema.revision) or ""
+        return await database.read(schema.revision) or "", await database.read(schema.is_newer)
     finally:
         await database.close()

@@ -56,8 +56,9 @@ async def _move(settings: Settings) -> Moved:
     source = SqliteDatabase(settings.sqlite_path())
     target = PostgresDatabase("postgresql://" + settings.database_url.split("://", 1)[1])
     with hold(settings.data_dir):
-        await schema.upgrade(source)
-        await schema.upgrade(target)
+        for database in (source, target):
+            if not await schema.upgrade(database):
+                raise CannotStart("A newer release has been at this database: move it with that release.")
         try:
             async with target.engine.begin() as connection:
                 return await connection.run_sync(lambda theirs: _copy(source, theirs))
@@ -71,6 +72,7 @@ def _copy(source: SqliteDatabase, target: Connection) -> Moved:
     from affluent.engine.dispatch.postgres import requeue_all  # noqa: PLC0415 - as above
 
     known = moving.every_table()
+    schema.unmark(target)
     taken = moving.filled(target)
     if taken:
         raise CannotStart(f"The database is not empty: {', '.join(taken[:3])} have rows. Move into an empty one.")

@@ -16,6 +16,7 @@ from affluent.services.errors import ServiceError
 from affluent.settings import Settings
 from affluent.store.database import StoreUnavailable
 from affluent.store.open import BadDatabaseUrl
+from affluent.store.schema import SchemaMismatch
 from affluent.vault.keys import BadMasterKey
 
 T = TypeVar("T")
@@ -28,7 +29,7 @@ def run(work: Coroutine[Any, Any, T], settings: Settings, *, log_level: str = ""
         return uvloop.run(work)
     except (BadDatabaseUrl, BadMasterKey) as error:
         fail(str(error), MISUSED)
-    except (CannotStart, StoreUnavailable) as error:
+    except (CannotStart, SchemaMismatch, StoreUnavailable) as error:
         fail(str(error))
     except ServiceError as error:
         fail(error.message)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 
@@ -16,8 +17,14 @@ def config() -> Config:
     return made
 
 
-def to_head(connection: Connection) -> None:
-    """Run the migrations that are missing."""
+def to_head(connection: Connection) -> list[str]:
+    """Run the migrations that are missing; returns the revisions whose releases may work on what comes of it."""
     settings = config()
     settings.attributes["connection"] = connection
     command.upgrade(settings, "head")
+    readers = []
+    for script in ScriptDirectory.from_config(settings).walk_revisions():  # the newest first
+        readers.append(script.revision)
+        if not script.module.expands:
+            break
+    return readers

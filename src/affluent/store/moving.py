@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Connection, Table, TableClause, Text, column,
 from sqlalchemy.types import TypeEngine
 
 from affluent.kit.jsons import dumps
-from affluent.store import schema, tables, tables_audit, tables_billing, tables_inbound, tables_money, tables_people
+from affluent.store import tables, tables_audit, tables_billing, tables_inbound, tables_money, tables_people
 from affluent.store.types import Instant, Json
 
 _AT_ONCE = 500
@@ -64,11 +64,6 @@ def finish(connection: Connection) -> int:
             )
         )
     return int(connection.execute(text("SELECT count(*) FROM runs WHERE finished_at IS NULL")).scalar() or 0)
-
-
-def is_current(connection: Connection) -> bool:
-    """Whether a database is at this release."""
-    return schema.revision(connection) == schema.head()
 
 
 def _raw(of: Table) -> TableClause:

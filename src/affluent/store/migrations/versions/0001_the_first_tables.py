@@ -9,6 +9,7 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+expands = False
 
 
 def upgrade() -> None:
@@ -400,6 +401,40 @@ def upgrade() -> None:
         sa.Column("next_at", store_types.Instant(), nullable=False),
         sa.PrimaryKeyConstraint("connection_id", name=op.f("pk_limits")),
     )
+    op.create_table(
+        "mirrored_accounts",
+        sa.Column("connection_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("customer_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("search", sa.Text(), nullable=False),
+        sa.Column("seen_at", store_types.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("connection_id", "id", name=op.f("pk_mirrored_accounts")),
+    )
+    with op.batch_alter_table("mirrored_accounts", schema=None) as batch_op:
+        batch_op.create_index("ix_mirrored_accounts_customer", ["connection_id", "customer_id", "key"], unique=False)
+        batch_op.create_index("ix_mirrored_accounts_id", ["id"], unique=False)
+
+    op.create_table(
+        "mirrored_customers",
+        sa.Column("connection_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("search", sa.Text(), nullable=False),
+        sa.Column("seen_at", store_types.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("connection_id", "id", name=op.f("pk_mirrored_customers")),
+        sa.UniqueConstraint("key", name=op.f("uq_mirrored_customers_key")),
+    )
+    with op.batch_alter_table("mirrored_customers", schema=None) as batch_op:
+        batch_op.create_index("ix_mirrored_customers_id", ["id"], unique=False)
+
     op.create_table(
         "notes",
         sa.Column("key", sa.Text(), nullable=False),
@@ -838,6 +873,15 @@ def downgrade() -> None:
     op.drop_table("payments")
     op.drop_table("one_time_links")
     op.drop_table("notes")
+    with op.batch_alter_table("mirrored_customers", schema=None) as batch_op:
+        batch_op.drop_index("ix_mirrored_customers_id")
+
+    op.drop_table("mirrored_customers")
+    with op.batch_alter_table("mirrored_accounts", schema=None) as batch_op:
+        batch_op.drop_index("ix_mirrored_accounts_id")
+        batch_op.drop_index("ix_mirrored_accounts_customer")
+
+    op.drop_table("mirrored_accounts")
     op.drop_table("limits")
     with op.batch_alter_table("ledger", schema=None) as batch_op:
         batch_op.drop_index("ix_ledger_chain")
