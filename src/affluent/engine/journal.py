@@ -95,9 +95,15 @@ class Journal:
         finished = sorted({entry.ordering_key for entry in ended if entry.ordering_key != entry.run_id})
         self._queue.lock(connection, finished)
         changed = bulk.update(
-            connection, tables.runs, [_run_change(entry) for entry in entries], by=("id", "lease"), columns=_RUN_CHANGE
+            connection,
+            tables.runs,
+            [_run_change(entry) for entry in entries],
+            by=("id", "lease"),
+            columns=_RUN_CHANGE,
+            returning=("cancel",),
         )
-        mine = {(row[0], row[1]) for row in changed}
+        mine = {(run_id, lease) for run_id, lease, _ in changed}
+        cancelled = {run_id for run_id, _, cancel in changed if cancel}
         held = [entry for entry in entries if (entry.run_id, entry.lease) in mine]
         bulk.insert(
             connection,
@@ -148,9 +154,12 @@ class Journal:
             self._failed(connection, bad)
         if again:
             on_commit(connection, self._wake)
-        cancelled = _cancelled(connection, held)
         return [
-            Verdict(is_mine=(entry.run_id, entry.lease) in mine, cancel=entry.run_id in cancelled) for entry in entries
+            Verdict(
+                is_mine=(entry.run_id, entry.lease) in mine,
+                cancel=entry.state is RunState.RUNNING and entry.run_id in cancelled,
+            )
+            for entry in entries
         ]
 
     def _not_paused_after_all(self, connection: Connection, run_ids: Sequence[str]) -> None:
@@ -251,11 +260,3 @@ def _last_of(entries: Sequence[Entry], name: str, unique: tuple[str, ...]) -> li
         for row in getattr(entry, name):
             rows[tuple(row[column] for column in unique)] = row
     return list(rows.values())
-
-
-def _cancelled(connection: Connection, entries: Sequence[Entry]) -> set[str]:
-    running = [entry.run_id for entry in entries if entry.state is RunState.RUNNING]
-    if not running:
-        return set()
-    sql = text(f"SELECT id FROM runs WHERE cancel AND id IN {bulk.each(connection.dialect.name)}")
-    return {row[0] for row in connection.execute(sql, {"keys": dumps(running)})}

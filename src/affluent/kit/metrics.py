@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _CALL_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -38,3 +41,12 @@ queue_age = Gauge("affluent_queue_age_seconds", "For how long the oldest due run
 effects_open = Gauge("affluent_effects_open", "Writes of which nobody knows", ["fate"], registry=registry)
 connections = Gauge("affluent_connections", "Connections by status", ["app", "status"], registry=registry)
 executing = Gauge("affluent_executing", "Runs that this process executes", registry=registry)
+
+# Looking a child up by its labels costs more than counting; none of these metrics is ever cleared, so children stay good.
+event: Callable[[str, str], Counter] = cache(events.labels)
+run_ended: Callable[[str], Counter] = cache(runs_ended.labels)
+tried: Callable[[str, str, str], Counter] = cache(tries.labels)
+effect: Callable[[str, str], Counter] = cache(effects.labels)
+vendor_called: Callable[[str, str], Counter] = cache(vendor_calls.labels)
+vendor_error: Callable[[str, str], Counter] = cache(vendor_errors.labels)
+call_lasted: Callable[[str], Histogram] = cache(call_seconds.labels)

@@ -42,7 +42,7 @@ class CountingIntake(Intake):
 
         def count() -> None:
             for draft, answer in zip(drafts, answers, strict=True):
-                metrics.events.labels(draft.app, str(answer.is_new).lower()).inc()
+                metrics.event(draft.app, str(answer.is_new).lower()).inc()
                 metrics.runs_queued.inc(len(answer.run_ids))
 
         on_commit(connection, count)
@@ -63,7 +63,7 @@ class CountingJournal(Journal):
 
         def count() -> None:
             for state, number in left.items():
-                metrics.runs_ended.labels(state).inc(number)
+                metrics.run_ended(state).inc(number)
 
         on_commit(connection, count)
         return verdicts
@@ -78,14 +78,14 @@ class CountingSteps(StepRunner):
         """As StepRunner."""
         this = await super().attempt(claimed, planned, position, data)
         app = planned.app.key
-        metrics.tries.labels(app, planned.action.key, this.outcome.value).inc()
+        metrics.tried(app, planned.action.key, this.outcome.value).inc()
         if this.effect is not None:
-            metrics.effects.labels(app, str(this.effect["fate"])).inc()
+            metrics.effect(app, str(this.effect["fate"])).inc()
         if this.code:
-            metrics.vendor_errors.labels(app, this.code).inc()
+            metrics.vendor_error(app, this.code).inc()
         for exchange in this.exchanges:
-            metrics.vendor_calls.labels(app, str(exchange.get("status", "none"))).inc()
-            metrics.call_seconds.labels(app).observe(exchange.get("milliseconds", 0) / 1000)
+            metrics.vendor_called(app, str(exchange.get("status", "none"))).inc()
+            metrics.call_lasted(app).observe(exchange.get("milliseconds", 0) / 1000)
         return this
 
 

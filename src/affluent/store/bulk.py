@@ -41,12 +41,21 @@ def insert(
 
 
 def update(
-    connection: Connection, table: Table, rows: Sequence[Row], *, by: Sequence[str], columns: Sequence[str]
+    connection: Connection,
+    table: Table,
+    rows: Sequence[Row],
+    *,
+    by: Sequence[str],
+    columns: Sequence[str],
+    returning: Sequence[str] = (),
 ) -> list[tuple[Any, ...]]:
-    """Set `columns` of the rows found by the values of `by`. Returns the `by` values of the rows that were changed."""
+    """Set `columns` of the rows found by the values of `by`.
+
+    Returns of the rows that were changed the `by` values and the `returning` columns, raw.
+    """
     if not rows:
         return []
-    statement = _update(connection.dialect.name, table, tuple(by), tuple(columns))
+    statement = _update(connection.dialect.name, table, tuple(by), tuple(columns), tuple(returning))
     result = connection.execute(statement, {"rows": _pack(connection.dialect.name, table, rows, (*by, *columns))})
     return [tuple(row) for row in result]
 
@@ -110,14 +119,16 @@ def _insert(
 
 
 @cache
-def _update(dialect: str, table: Table, by: tuple[str, ...], columns: tuple[str, ...]) -> TextClause:
+def _update(
+    dialect: str, table: Table, by: tuple[str, ...], columns: tuple[str, ...], back: tuple[str, ...]
+) -> TextClause:
     names = (*by, *columns)
     sets = ", ".join(f"{name} = v.c{index + len(by)}" for index, name in enumerate(columns))
     where = " AND ".join(f"{table.name}.{name} = v.c{index}" for index, name in enumerate(by))
     inner = ", ".join(f"{field} AS c{index}" for index, field in enumerate(_fields(dialect, names)))
-    back = ", ".join(f"{table.name}.{name}" for name in by)
+    told = ", ".join(f"{table.name}.{name}" for name in (*by, *back))
     return text(
-        f"UPDATE {table.name} SET {sets} FROM (SELECT {inner} FROM {_source(dialect, table, names)}) AS v WHERE {where} RETURNING {back}"
+        f"UPDATE {table.name} SET {sets} FROM (SELECT {inner} FROM {_source(dialect, table, names)}) AS v WHERE {where} RETURNING {told}"
     )
 
 
