@@ -148,8 +148,8 @@ class Customers:
 
 def found_by(search: str) -> ColumnElement[bool]:
     """The condition of a search: part of id, name or e-mail, or the whole id of an account."""
-    owners = select(tables.accounts.c.customer_id).where(tables.accounts.c.id == search)
-    return or_(C.c.search.contains(search.lower(), autoescape=True), C.c.id.in_(owners))
+    owner = select(tables.accounts.c.customer_id).where(tables.accounts.c.id == search).scalar_subquery()
+    return or_(C.c.search.contains(search.lower(), autoescape=True), C.c.id == owner)  # asked once, not row by row
 
 
 def contact_of(row: Row[Any]) -> Contact:

@@ -32,8 +32,8 @@ Cause = Annotated[str, typer.Option(help="Only with this cause, e.g. auth_failed
 Text = Annotated[
     str,
     typer.Option(
-        help="Only those whose title or sentence holds this, of the newest 5,000 that match the rest; or the id of a run"
-        " or an account."
+        help="Only those whose title or sentence holds this; or the id of a run, an event, an account, a customer, an invoice"
+        " or of any system."
     ),
 ]
 Since = Annotated[str, typer.Option(help="Only since then: 30m, 6h, 7d, or 2026-01-31.")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -22,6 +23,7 @@ from affluent.kit.jsons import dumps
 from affluent.sdk import App
 from affluent.services import run_forecasts
 from affluent.services.errors import Conflict, NotFound
+from affluent.services.pages import LARGEST_PAGE, Page, bounded
 from affluent.services.run_forecasts import Forecast
 from affluent.services.run_views import Cause, RunDetail, RunView, detail, money, view
 from affluent.store import bulk, ledger, tables
@@ -32,7 +34,15 @@ from affluent.store.runs import RunFilter
 
 _CHUNK = 100
 
-__all__ = ["BulkAction", "Forecast", "RunFilter", "Runs"]
+__all__ = ["BulkAction", "Forecast", "RunFilter", "RunPage", "Runs"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPage(Page[RunView]):
+    """A page of runs."""
+
+    looked_back_to: datetime | None = None
+    """A search for a text has read the runs back to then, and the next page reads older ones."""
 
 
 class BulkAction(StrEnum):
@@ -66,9 +76,18 @@ class Runs:
     async def find(self, wanted: RunFilter, *, limit: int = 50, before: str = "", after: str = "") -> list[RunView]:
         """Runs, newest first, older than `before`; or newer than `after`, oldest first."""
         rows = await self._database.read(
-            lambda c: store.find(c, wanted, limit=min(limit, 200), before=before, after=after)
+            lambda c: store.find(c, wanted, limit=min(limit, LARGEST_PAGE + 1), before=before, after=after)
         )
         return [view(row) for row in rows]
+
+    async def page(self, wanted: RunFilter, *, limit: int = 50, after: str = "") -> RunPage:
+        """A page of runs, newest first. One for a text may be short and still have a next one, which looks further back."""
+        limit = bounded(limit)
+        if not wanted.text:
+            found = await self.find(wanted, limit=limit + 1, before=after)
+            return RunPage(items=tuple(found[:limit]), next=found[limit - 1].id if len(found) > limit else "")
+        rows, told = await self._database.read(lambda c: store.look(c, wanted, limit=limit, cursor=after))
+        return RunPage(items=tuple(view(row) for row in rows), next=told.next, looked_back_to=told.stopped_at)
 
     async def get(self, run_id: str) -> RunDetail:
         """Everything about one run; raises NotFound."""

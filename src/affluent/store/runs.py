@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     ColumnElement,
@@ -21,10 +21,10 @@ from sqlalchemy import (
     select,
     text,
     type_coerce,
-    union_all,
 )
 
-from affluent.store import tables
+from affluent.store import run_texts, tables
+from affluent.store.run_texts import Found
 
 R, E, F, L = tables.runs, tables.events, tables.flows, tables.flow_connections
 _ATTENTION = ("failed", "unknown", "paused", "waiting")
@@ -34,8 +34,6 @@ _ON_THE_WAY = ("queued", "running")
 _USUAL = (*_ON_THE_WAY, "succeeded")
 _IS_UNUSUAL = text("runs.state NOT IN ('queued', 'running', 'succeeded')")
 _IS_UNFINISHED = text("runs.finished_at IS NULL")
-READ_THROUGH = 5_000
-"""How many of the newest runs that match the other filters are looked through for a text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,24 +79,33 @@ def find(
         which = which.where(R.c.id > after)
     elif before:
         which = which.where(R.c.id < before)
-    if wanted.states and set(wanted.states) <= set(_ON_THE_WAY):
-        # Few are unfinished among many: an order that no index has keeps SQLite from walking through them all.
-        column = func.coalesce(R.c.id, "")
-        which = which.order_by(column if after else column.desc())
-    else:
-        which = which.order_by(order)
+    column = _sorted(wanted)
+    which = which.order_by(column if after else column.desc())
     return connection.execute(_listed().where(R.c.id.in_(which)).order_by(order)).all()
 
 
-def narrow(query: Select[Any], wanted: RunFilter) -> Select[Any]:
-    """The query with the filter's conditions.
+def look(
+    connection: Connection, wanted: RunFilter, *, limit: int, cursor: str = ""
+) -> tuple[Sequence[Row[Any]], Found]:
+    """One look for the filter's text: at most `limit` runs, newest first, and where the next look goes on."""
+    matching = select(R.c.id).where(*_conditions(wanted))
+    found = run_texts.look(connection, wanted.text, matching, [_sorted(wanted).desc()], limit=limit, cursor=cursor)
+    return connection.execute(_listed().where(R.c.id.in_(found.ids)).order_by(R.c.id.desc())).all(), found
 
-    A text is the id of a run or an account, or a part of the title or the sentence of one of the newest runs (READ_THROUGH
-    of those that match the rest), so that it costs the same at any size.
-    """
+
+def _sorted(wanted: RunFilter) -> ColumnElement[str]:
+    """What runs of this filter are sorted by: the id."""
+    if wanted.states and set(wanted.states) <= set(_ON_THE_WAY):
+        # Few are unfinished among many: an order that no index has keeps SQLite from walking through them all.
+        return func.coalesce(R.c.id, "")
+    return cast("ColumnElement[str]", R.c.id)
+
+
+def narrow(query: Select[Any], wanted: RunFilter) -> Select[Any]:
+    """The query with the filter's conditions, the text among them: it reads every run that matches the others."""
     conditions = _conditions(wanted)
     if wanted.text:
-        conditions.append(R.c.id.in_(_with_text(wanted.text, conditions)))
+        conditions.append(or_(run_texts.words(wanted.text), R.c.id.in_(run_texts.led_to(wanted.text))))
     return query.where(and_(*conditions)) if conditions else query
 
 
@@ -131,17 +138,6 @@ def _conditions(wanted: RunFilter) -> list[ColumnElement[bool] | TextClause]:
         links = select(L.c.id).where(type_coerce(L.c.bindings, Text).like(f'%"{_plain(wanted.connection_id)}"%'))
         conditions.append(R.c.flow_connection_id.in_(links))
     return conditions
-
-
-def _with_text(wanted: str, others: list[ColumnElement[bool] | TextClause]) -> Select[Any]:
-    newest = (
-        select(R.c.id, R.c.title, R.c.sentence).where(*others).order_by(R.c.id.desc()).limit(READ_THROUGH).subquery()
-    )
-    named = [select(R.c.id).where(column == wanted) for column in (R.c.id, R.c.account_id)]
-    told = select(newest.c.id).where(
-        or_(newest.c.title.icontains(wanted, autoescape=True), newest.c.sentence.icontains(wanted, autoescape=True))
-    )
-    return select(union_all(*named, told).subquery().c.id)
 
 
 def one(connection: Connection, run_id: str) -> Row[Any] | None:

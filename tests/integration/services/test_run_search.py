@@ -46,7 +46,7 @@ def _fill(connection: Connection) -> None:
 
 
 async def _found(it: Desk, words: str) -> list[str]:
-    return [run.id for run in await RunSearch(it.database).find(words)]
+    return [run.id for run in (await RunSearch(it.database).find(words)).runs]
 
 
 async def test_a_run_is_found_by_id_account_event_and_words(database_url: str) -> None:

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, insert, update
 
+from affluent.kit import clock
+from affluent.store import run_texts, tables, tables_billing
 from affluent.store import runs as store
 from affluent.store.database import Database
 from affluent.store.runs import RunFilter
-from tests.integration.many_runs import fill, run
+from tests.integration.many_runs import add, fill, run
 from tests.integration.services.desk import desk
+
+IS_THIRD = tables.events.c.id == "evt_0003"
+
+
+def invoice(number: str, account_id: str) -> dict[str, Any]:
+    """An invoice as billing keeps it."""
+    now = clock.now()
+    return {
+        "id": f"id-{number}", "number": number, "account_id": account_id, "customer_id": "C", "status": "DUE",
+        "invoice_class": "NORMAL", "type": "CUSTOM", "currency": "USD", "net_minor": 1, "tax_minor": 0, "paid_minor": 0,
+        "lines": [], "start_at": now, "end_at": now, "invoice_at": now, "due_at": now, "net_term_days": 0,
+        "auto_advance": False, "created_at": now, "updated_at": now,
+    }  # fmt: skip
 
 
 async def numbers(database: Database, wanted: RunFilter, **cursor: str) -> list[int]:
@@ -37,21 +53,74 @@ async def test_every_filter_finds_its_runs_newest_first_and_goes_on_from_a_run(d
         assert await numbers(it.database, RunFilter(connection_id="con_1"), before="run_0005") == [4, 2, 1]
 
 
-async def test_a_text_is_an_id_anywhere_and_words_among_the_newest(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def looks(database: Database, wanted: RunFilter, limit: int = 3) -> list[tuple[list[int], bool]]:
+    """What look after look finds, to the end, and whether each stopped before it had read all runs."""
+    found: list[tuple[list[int], bool]] = []
+    cursor = ""
+    while True:
+        ask = partial(store.look, wanted=wanted, limit=limit, cursor=cursor)
+        rows, told = await database.read(ask)
+        found.append(([int(row.id.removeprefix("run_")) for row in rows], told.stopped_at is not None))
+        cursor = told.next
+        if not cursor:
+            return found
+
+
+async def test_a_text_is_part_of_a_title_or_a_sentence(database_url: str) -> None:
     async with desk(database_url) as it:
         old = run(1, "failed", title="100% of Oldtown_", sentence="Refused: no promoter")
         await fill(it.database, [old, run(2), run(3), run(4)])
-        assert await numbers(it.database, RunFilter(text="PROMOTER")) == [1]
-        assert await numbers(it.database, RunFilter(text="0% of old")) == [1]
-        assert await numbers(it.database, RunFilter(text="%")) == [1]
-        assert await numbers(it.database, RunFilter(text="inv-3")) == [3]
-        monkeypatch.setattr(store, "READ_THROUGH", 2)
-        assert await numbers(it.database, RunFilter(text="promoter")) == []
-        assert await numbers(it.database, RunFilter(text="promoter", states=("failed",))) == [1]
-        assert await numbers(it.database, RunFilter(text="run_0001")) == [1]
-        assert await numbers(it.database, RunFilter(text="ACC-1")) == [1]
+        for text, found in (("PROMOTER", [1]), ("0% of old", [1]), ("%", [1]), ("inv-3", [3]), ("nobody", [])):
+            assert await numbers(it.database, RunFilter(text=text)) == found
+            assert await looks(it.database, RunFilter(text=text)) == [(found, False)]
+        assert await numbers(it.database, RunFilter(text="promoter", states=("succeeded",))) == []
+        assert await numbers(it.database, RunFilter(text="sale tracked"), before="run_0004") == [3, 2]
+
+
+async def test_look_after_look_finds_every_run_with_the_words_once(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_texts, "STRETCH", 4)
+    async with desk(database_url) as it:
+        await fill(it.database, [run(n, title="Oldtown" if n in (1, 2, 3, 8) else "Other") for n in range(1, 11)])
+        assert await looks(it.database, RunFilter(text="oldtown")) == [([8], True), ([3], True), ([2, 1], False)]
+        assert await looks(it.database, RunFilter(text="oldtown"), limit=1) == [
+            ([8], True), ([3], True), ([2], False), ([1], False),
+        ]  # fmt: skip
+        assert await looks(it.database, RunFilter(text="oldtown", account_id="ACC-2")) == [([2], False)]
+        assert await looks(it.database, RunFilter(text="oldtown", states=("failed",))) == [([], False)]
+        assert await looks(it.database, RunFilter(text="oldtown", states=("queued",))) == [([], False)]
+
+
+async def test_an_id_leads_to_its_runs_at_any_age_and_once(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_texts, "STRETCH", 2)
+    async with desk(database_url) as it:
+        await fill(it.database, [run(n) for n in range(1, 8)])
+        await add(it.database, [run(8, title="About ACC-1"), run(9, account_id="ACC-1", title="INV-9")])
+        now = clock.now()
+        known = {"account_id": "ACC-2", "connection_id": "con_1", "kind": "customer", "external_id": "cus_77"}
+        identity = {**known, "app": "razorpay", "how": "created", "created_at": now, "updated_at": now}
+        await it.database.write(lambda c: c.execute(insert(tables.identities), [identity]))
+        await it.database.write(lambda c: c.execute(update(tables.flow_connections).values(trigger_source="w")))
+        for text, found in (("run_0001", [1]), ("evt_0002", [2]), ("cus_77", [2]), ("ACC-1", [9, 8, 1])):
+            assert (await looks(it.database, RunFilter(text=text)))[0] == (found, True), text
+            assert [n for some, _ in await looks(it.database, RunFilter(text=text)) for n in some] == found, text
+        stated = {"external_id": "invoice.paid:3"}
+        await it.database.write(lambda c: c.execute(update(tables.events).where(IS_THIRD).values(**stated)))
+        assert (await looks(it.database, RunFilter(text="invoice.paid:3")))[0][0] == [3]
+        assert (await looks(it.database, RunFilter(text="run_0001", account_id="ACC-5")))[0][0] == []
+        shown = [n for some, _ in await looks(it.database, RunFilter(text="ACC-1"), limit=1) for n in some]
+        assert shown == [9, 8, 1]
+
+
+async def test_the_number_of_an_invoice_finds_its_runs_and_no_others_of_the_account(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_texts, "STRETCH", 2)
+    async with desk(database_url) as it:
+        await fill(it.database, [run(n, account_id="ACC-1") for n in range(1, 8)])
+        await it.database.write(lambda c: c.execute(insert(tables_billing.invoices), [invoice("INV-2", "ACC-1")]))
+        assert await looks(it.database, RunFilter(text="INV-2")) == [([2], True), ([], True), ([], True), ([], False)]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from affluent.store import run_texts
 from affluent.store.runs import RunFilter
 from affluent.web import times
 from affluent.web.activity_filter import from_query
@@ -37,6 +38,23 @@ async def test_a_page_that_is_not_full_has_all_runs_and_needs_no_oldest(owner: B
     assert listed(page) == [2, 1]
     assert "oldest=" not in page
     assert "Older" not in page
+
+
+async def test_a_text_is_looked_for_further_and_further_back(owner: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_texts, "STRETCH", 3)
+    await fill(owner.desk.database, [run(n, title="Old & town" if n in (1, 8) else "Other") for n in range(1, 9)])
+    page = await owner.get("/activity?q=old+%26+town")
+    assert listed(page.text) == [8]
+    assert "Read back to" in page.words
+    assert 'href="/activity?q=old+%26+town&amp;before=run_0006~"' in page.text
+    page = await owner.get("/activity?q=old+%26+town&before=run_0006~")
+    assert listed(page.text) == []
+    assert "do not hold “old & town”." in page.words
+    assert 'href="/activity?q=old+%26+town&amp;before=run_0003~"' in page.text
+    page = await owner.get("/activity?q=old+%26+town&before=run_0003~")
+    assert listed(page.text) == [1]
+    assert "Search older runs" not in page.words
+    assert "Look through all runs" in (await owner.get("/search?q=old+%26+town")).words
 
 
 async def test_a_day_begins_and_ends_in_the_zone_of_whoever_looks(owner: Browser) -> None:

@@ -11,9 +11,9 @@ from affluent.api.v1.hub import After, Hub, Limit
 from affluent.api.v1.schemas import BulkRequest, Done, ReplayRequest, RunSelection
 from affluent.domain.run import RunState
 from affluent.services.errors import Invalid
-from affluent.services.pages import Page, page_of
+from affluent.services.pages import Page
 from affluent.services.run_views import Cause, RunDetail, RunView
-from affluent.services.runs import BulkAction, Forecast
+from affluent.services.runs import BulkAction, Forecast, RunPage
 from affluent.store.runs import RunFilter
 
 routes = router("Runs")
@@ -27,10 +27,9 @@ class RunQuery(RunSelection):
 
 
 @routes.get("/runs", summary="List runs", **needs("runs:read", 422))
-async def find(hub: Hub, wanted: Annotated[RunQuery, Query()]) -> Page[RunView]:
-    """Newest first."""
-    found = await hub.runs.find(_filter(wanted), limit=wanted.limit + 1, before=wanted.after)
-    return page_of(found, wanted.limit, key=lambda run: run.id, view=lambda run: run)
+async def find(hub: Hub, wanted: Annotated[RunQuery, Query()]) -> RunPage:
+    """Newest first. With a text a page may be short, even empty, and still have a `next`, which looks further back."""
+    return await hub.runs.page(_filter(wanted), limit=wanted.limit, after=wanted.after)
 
 
 @routes.get("/runs/causes", summary="Group what needs attention", **needs("runs:read"))

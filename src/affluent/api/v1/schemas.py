@@ -225,8 +225,8 @@ class RunSelection(Sent):
     cause: Text = Field("", description="Stopped for this cause.")
     text: Text = Field(
         "",
-        description="Title or sentence contains this, of the newest 5,000 runs that match the rest; or the id of a run or an"
-        " account.",
+        description="Title or sentence contains this; or it is the id of a run, an event, an account, a customer, an invoice or"
+        " of any system.",
     )
     since: AwareDatetime | None = Field(None, description="Created at or after.")
     until: AwareDatetime | None = Field(None, description="Created before.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -14,7 +15,7 @@ from affluent.services.errors import Invalid
 from affluent.services.events import DeliveryView
 from affluent.services.roles import may
 from affluent.services.run_views import Cause, RunView
-from affluent.services.runs import BulkAction, Forecast, RunFilter
+from affluent.services.runs import BulkAction, Forecast, RunFilter, RunPage
 from affluent.web import times
 from affluent.web.activity_filter import RANGES, ActivityFilter, from_query
 from affluent.web.site import Site
@@ -68,6 +69,8 @@ class ActivityPage:
     groups: tuple[Group, ...]
     older: str
     newer: str
+    looked_back_to: datetime | None
+    """A search for a text has read the runs back to then; older ones are still to be read."""
     oldest: str
     """The last row of a full page: what arrives later does not push it off."""
     is_live: bool
@@ -118,8 +121,9 @@ async def events(visit: Visit) -> Response:
     chosen, oldest = _chosen(visit), visit.query("oldest")
 
     async def probe() -> Hashable:
-        found = await _rows(visit, chosen.runs(), oldest=oldest)
-        return tuple((run.id, run.state, run.sentence) for run in found)
+        # Asked twice a second: without the text, which is looked for only when something has changed.
+        found = await _rows(visit, replace(chosen, q="").runs(), oldest=oldest)
+        return tuple((run.id, run.state, run.sentence) for run in found.items)
 
     async def render() -> str:
         page = await _page(visit)
@@ -195,15 +199,15 @@ async def _page(visit: Visit) -> ActivityPage:
         _forecast(visit, chosen, dialog),
         _choices(visit),
     )
-    shown = _shown(runs, visit.query("oldest"))
     return ActivityPage(
         filter=chosen,
         choices=choices,
-        runs=tuple(shown),
+        runs=runs.items,
         groups=tuple(_group(cause) for cause in causes[:_CAUSES]),
-        older=chosen.address(before=shown[-1].id) if len(runs) > len(shown) else "",
+        older=chosen.address(before=runs.next) if runs.next else "",
+        looked_back_to=runs.looked_back_to,
         newer=chosen.address() if before else "",
-        oldest=shown[-1].id if len(runs) > len(shown) else "",
+        oldest=runs.items[-1].id if runs.next and not runs.looked_back_to else "",
         is_live=not before,
         dialog=dialog,
         forecast=forecast,
@@ -212,15 +216,13 @@ async def _page(visit: Visit) -> ActivityPage:
     )
 
 
-async def _rows(visit: Visit, wanted: RunFilter, *, before: str = "", oldest: str = "") -> list[RunView]:
-    """The rows of a page and one more, if there is one; from the newest to the `oldest` of a page that has grown."""
-    limit = _MOST if oldest else _PAGE + 1
-    found = await visit.hub.runs.find(wanted, limit=limit, before=before)
-    return found[: sum(run.id >= oldest for run in found) + 1] if oldest else found
-
-
-def _shown(runs: list[RunView], oldest: str) -> list[RunView]:
-    return runs[: min(max(sum(run.id >= oldest for run in runs), 1), _MOST - 1)] if oldest else runs[:_PAGE]
+async def _rows(visit: Visit, wanted: RunFilter, *, before: str = "", oldest: str = "") -> RunPage:
+    """The rows of a page; from the newest to the `oldest` of a page that has grown."""
+    if not oldest:
+        return await visit.hub.runs.page(wanted, limit=_PAGE, after=before)
+    found = await visit.hub.runs.page(wanted, limit=_MOST - 1)
+    kept = found.items[: max(sum(run.id >= oldest for run in found.items), 1)]
+    return found if len(kept) == len(found.items) else RunPage(items=kept, next=kept[-1].id)
 
 
 async def _causes(visit: Visit, before: str) -> list[Cause]:

@@ -92,10 +92,14 @@ async def _connections(visit: Visit, q: str) -> tuple[Hit, ...]:
 
 async def _runs(visit: Visit, q: str) -> tuple[Hit, ...]:
     found = await RunSearch(visit.hub.database).find(q, limit=_EACH)
-    return tuple(
+    runs = tuple(
         Hit(title=r.title or r.event_type, text=f"{r.flow_name} · {r.state}", href=f"/activity/{r.id}", icon="activity")
-        for r in found
+        for r in found.runs
     )
+    older = Hit(
+        title=f"Look through all runs for “{q}”", text="", href=f"/activity?q={quote(q, safe='')}", icon="search"
+    )
+    return (*runs, older) if found.more else runs
 
 
 async def _amounts(visit: Visit, q: str) -> tuple[Hit, ...]:

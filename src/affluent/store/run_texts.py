@@ -1,0 +1,81 @@
+"""Runs found by a text: what an id leads to at any age, and words of titles and sentences, a stretch of runs at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, or_, select, union_all
+
+from affluent.store import tables
+from affluent.store import tables_billing as billing
+
+R, E = tables.runs, tables.events
+STRETCH = 25_000
+"""Runs that one look reads, newest first; the next look goes on where it stopped."""
+_IDS_SHOWN = "~"
+"""At the end of a cursor: what the text leads to as an id has been listed already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What one look found: ids of runs, newest first, where to go on, and how far it has read."""
+
+    ids: tuple[str, ...]
+    next: str
+    stopped_at: datetime | None
+    """When the oldest run that was read began, if older ones have not been read."""
+
+
+def words(wanted: str) -> ColumnElement[bool]:
+    """The condition that title or sentence holds the text."""
+    return or_(R.c.title.icontains(wanted, autoescape=True), R.c.sentence.icontains(wanted, autoescape=True))
+
+
+def led_to(wanted: str) -> Select[Any]:
+    """The runs that a text leads to as an id of a run, event, account, customer, invoice or of any system; by indexes alone."""
+    accounts, aliases, invoices, known = billing.accounts, billing.account_aliases, billing.invoices, tables.identities
+    sources = select(tables.flow_connections.c.trigger_source)
+    events = select(E.c.id).where(E.c.source.in_(sources), E.c.external_id == wanted)
+    owners = union_all(
+        select(accounts.c.id).where(accounts.c.customer_id == wanted),
+        select(aliases.c.account_id).where(aliases.c.value == wanted),
+        select(known.c.account_id).where(known.c.external_id == wanted),
+    )
+    billed = select(invoices.c.account_id).where(or_(invoices.c.id == wanted, invoices.c.number == wanted))
+    ways = (
+        R.c.id == wanted,
+        R.c.event_id == wanted,
+        R.c.account_id == wanted,
+        R.c.event_id.in_(events),
+        R.c.account_id.in_(owners),
+        R.c.account_id.in_(billed) & words(wanted),
+    )
+    return select(union_all(*(select(R.c.id).where(way) for way in ways)).subquery().c.id)
+
+
+def look(
+    connection: Connection, text: str, matching: Select[Any], newest_first: Sequence[Any], *, limit: int, cursor: str
+) -> Found:
+    """One look through the runs of `matching`, a query of ids, in the order `newest_first`."""
+    before, ids_shown = cursor.removesuffix(_IDS_SHOWN), cursor.endswith(_IDS_SHOWN)
+    rest = matching.where(R.c.id < before) if before else matching
+    edge = connection.execute(
+        rest.add_columns(R.c.created_at).order_by(*newest_first).offset(STRETCH - 1).limit(1)
+    ).one_or_none()
+    stretch = rest.where(R.c.id >= edge.id) if edge else rest
+    told = stretch.where(words(text))
+    if ids_shown:
+        told = told.where(R.c.id.not_in(led_to(text)))
+    found = {row.id for row in connection.execute(told.order_by(*newest_first).limit(limit + 1))}
+    if not ids_shown:
+        named = rest.where(R.c.id.in_(led_to(text)))
+        found |= {row.id for row in connection.execute(named.order_by(R.c.id.desc()).limit(limit + 1))}
+    ids = sorted(found, reverse=True)
+    if len(ids) > limit:
+        return Found(ids=tuple(ids[:limit]), next=ids[limit - 1] + (_IDS_SHOWN if ids_shown else ""), stopped_at=None)
+    if edge is None:
+        return Found(ids=tuple(ids), next="", stopped_at=None)
+    return Found(ids=tuple(ids), next=edge.id + _IDS_SHOWN, stopped_at=edge.created_at)
