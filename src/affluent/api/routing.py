@@ -17,6 +17,7 @@ from affluent.api.auth import authorise
 from affluent.api.problems import MEDIA_TYPE, defect, problem
 from affluent.kit.jsons import InvalidJSON, JSONObject, JSONValue, loads
 from affluent.kit.logs import logger
+from affluent.kit.numbers import whole
 from affluent.services.errors import ServiceError
 from affluent.store.database import StoreUnavailable
 
@@ -120,8 +121,8 @@ class Bounded:
         await self._app(scope, self._counted(receive), send)
 
     def _refusal(self, scope: Scope) -> Response | None:
-        declared = Headers(scope=scope).get("content-length", "")
-        if declared.isdigit() and int(declared) > self._most:
+        declared = whole(Headers(scope=scope).get("content-length", ""), digits=18)
+        if declared is not None and declared > self._most:
             return problem(Request(scope), 413, self._too_large())
         if b"%00" in scope.get("query_string", b"") or "\x00" in scope["path"]:
             return problem(Request(scope), 400, "The address must not contain the character U+0000.")

@@ -16,6 +16,7 @@ from affluent.cli.show import with_hub
 from affluent.domain.run import RunState
 from affluent.kit import clock
 from affluent.kit.ids import first_id
+from affluent.kit.numbers import whole
 from affluent.services.run_views import RunDetail, RunView
 from affluent.services.runs import BulkAction, Forecast
 from affluent.store.runs import RunFilter
@@ -168,8 +169,9 @@ def _filter(
 def _moment(text: str) -> datetime | None:
     if not text:
         return None
-    if text[-1] in _UNITS and text[:-1].isdigit():
-        return clock.now() - int(text[:-1]) * _UNITS[text[-1]]
+    number = whole(text[:-1], digits=6)
+    if text[-1] in _UNITS and number is not None:
+        return clock.now() - number * _UNITS[text[-1]]
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from affluent.kit.jsons import JSONValue, dumps
+from affluent.kit.numbers import whole
 from affluent.services.errors import NotFound
 from affluent.services.pages import Page, bounded, page_of
 from affluent.store import audit as store
@@ -66,7 +67,7 @@ class Audit:
 
     async def find(self, wanted: Wanted, *, limit: int = 50, after: str = "") -> Page[EntryView]:
         """Entries, newest first; `after` is the number of the last one of the page before."""
-        limit, before = bounded(limit), int(after) if after.isascii() and after.isdigit() and len(after) < 19 else 0
+        limit, before = bounded(limit), whole(after, digits=18) or 0
         rows = await self._database.read(lambda c: store.find(c, wanted, limit=limit + 1, before=before))
         return page_of(rows, limit, key=lambda row: str(row.number), view=_view)
 

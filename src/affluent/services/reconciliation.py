@@ -16,6 +16,7 @@ from affluent.domain.reconciliation_legs import lines as lines_of
 from affluent.kit import clock
 from affluent.kit.jsons import JSONObject, canonical
 from affluent.kit.logs import logger
+from affluent.kit.numbers import whole
 from affluent.sdk import AppError, Retry, Window
 from affluent.services.errors import Conflict, Invalid, NotFound, ServiceError
 from affluent.services.reconciliation_claims import Claims
@@ -112,7 +113,7 @@ class Reconciliation:
         _known(names, leg)
         if list(names) == [Class.MATCHED.value]:
             return await self._compared_anew(statement_id, leg, limit, after, currency=currency, only_matched=True)
-        number = int(after) if after.isdigit() else 0
+        number = whole(after) or 0
 
         def unit(connection: Connection) -> list[Row[Any]]:
             _one(connection, statement_id)

@@ -10,6 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from affluent.kit.numbers import whole
+
 _DIRECTIVES = {
     "default-src": "'none'",
     **dict.fromkeys(("script-src", "style-src", "img-src", "font-src", "connect-src", "form-action"), "'self'"),
@@ -69,8 +71,8 @@ class Security:
         headers = Headers(scope=scope)
         if scope["method"] not in _SAFE and not self._is_ours(headers):
             return PlainTextResponse("Refused: this request was not made by a page of this server.", 403)
-        declared = headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > self._most:
+        declared = whole(headers.get("content-length", ""), digits=18)
+        if declared is not None and declared > self._most:
             return PlainTextResponse(f"The body is larger than {self._most} bytes.", 413)
         if b"%00" in scope.get("query_string", b"") or "\x00" in scope["path"]:
             return PlainTextResponse("The address must not contain the character U+0000.", 400)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from affluent.bootstrap import Hub
 from affluent.domain.flow import FlowDefinition, FlowInput
 from affluent.kit.jsons import JSONObject, JSONValue
+from affluent.kit.numbers import whole
 from affluent.services.connection_views import ConnectionView
 from affluent.services.errors import Invalid
 from affluent.web.flow_page import Card, cards
@@ -118,7 +119,8 @@ def row_edit(form: Form) -> tuple[str, str, int]:
     """What a row button asks for: add or remove, the table's key, the row; empty when none was pressed."""
     act, _, rest = form.text("do").partition(":")
     key, _, number = rest.partition(":")
-    return (act, key, int(number or 0)) if act in ("add", "remove") and (number or "0").isdigit() else ("", "", 0)
+    row = whole(number or "0")
+    return (act, key, row) if act in ("add", "remove") and row is not None else ("", "", 0)
 
 
 def _table(item: FlowInput, form: Form, inputs: JSONObject | None) -> Table:

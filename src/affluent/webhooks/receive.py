@@ -6,6 +6,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from affluent.kit.jsons import dumps
+from affluent.kit.numbers import whole
 from affluent.services.hooks import Answer, Hooks
 from affluent.store.database import StoreUnavailable
 
@@ -67,8 +68,8 @@ class _Receiver:
 
 async def _body(headers: dict[str, str], receive: Receive, largest: int) -> tuple[bytes, bool] | None:
     """The raw body, and whether this is all of it: a larger one is not read further than needed to know."""
-    declared = headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > largest:
+    declared = whole(headers.get("content-length", ""), digits=18)
+    if declared is not None and declared > largest:
         return b"", False
     chunks: list[bytes] = []
     size = 0

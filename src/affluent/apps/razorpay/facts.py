@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from affluent.kit import numbers
 from affluent.kit.jsons import JSONObject, JSONValue
 from affluent.kit.money import Money, MoneyError
 
@@ -70,8 +71,10 @@ def whole(value: JSONValue) -> int | None:
     """A whole number, also when it comes as text; else None."""
     if isinstance(value, bool):
         return None
-    if isinstance(value, str) and value.strip().lstrip("-").isdigit():
-        return int(value)
+    if isinstance(value, str):
+        text = value.strip()
+        number = numbers.whole(text.removeprefix("-"), digits=18)
+        return -number if number is not None and text.startswith("-") else number
     return value if isinstance(value, int) else None
 
 

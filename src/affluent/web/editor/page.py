@@ -9,6 +9,7 @@ from typing import Any
 
 from affluent.bootstrap import Hub
 from affluent.kit.jsons import JSONObject
+from affluent.kit.numbers import whole
 from affluent.sdk import Action, App
 from affluent.services.apps import AppView, apps
 from affluent.services.flow_problems import FlowProblem
@@ -186,9 +187,9 @@ def build(
 def part_of(field: str, ids: Sequence[str]) -> str:
     """The part of the editor in which a field is."""
     root, _, rest = field.partition(".")
-    index = rest.partition(".")[0]
-    if root == "steps" and index.isdigit() and int(index) < len(ids):
-        return ids[int(index)]
+    index = whole(rest.partition(".")[0])
+    if root == "steps" and index is not None and index < len(ids):
+        return ids[index]
     return TRIGGER if root == "trigger" or field == "type" else FLOW
 
 

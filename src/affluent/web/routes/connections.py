@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 from starlette.routing import Route
 
+from affluent.kit.numbers import whole
 from affluent.services.connection_views import ConnectionView, Use
 from affluent.services.errors import Invalid, NotFound, ServiceError
 from affluent.web.forms import Form
@@ -200,6 +201,7 @@ def _whole(form: Form, name: str) -> int | None:
     text = form.text(name).strip()
     if not text:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+    number = whole(text)
+    if number is None:
         raise Invalid("Must be a whole number.", field=name)
-    return int(text)
+    return number

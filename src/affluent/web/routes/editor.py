@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from affluent.domain.flow import FlowType
 from affluent.kit.jsons import InvalidJSON, JSONObject, loads
+from affluent.kit.numbers import whole
 from affluent.services.errors import Conflict, Invalid, NotFound, ServiceError
 from affluent.services.flow_views import FlowDetail
 from affluent.services.people import Role
@@ -74,11 +75,10 @@ async def create(visit: Visit) -> Response:
 
 async def show(visit: Visit) -> Response:
     """One part of the draft; `?part=` says which, `?sample=` with which data, `?dialog=publish` asks for the last word."""
-    at = visit.query("at")
     return await _show(
         visit,
         part=visit.query("part"),
-        at=int(at) if at.isdigit() else 10_000,
+        at=_place(visit.query("at")),
         sample=visit.query("sample"),
         focus=visit.query("focus"),
         dialog=visit.query("dialog"),
@@ -218,8 +218,13 @@ def _with_step(visit: Visit, said: JSONObject, form: Form) -> tuple[JSONObject, 
     action = app.actions.get(key) if app else None
     if app is None or action is None:
         raise NotFound(f"There is no action {form.text('action')!r}.")
-    at = form.text("at")
-    return drafts.new_step(said, app, action, int(at) if at.isdigit() else 10_000)
+    return drafts.new_step(said, app, action, _place(form.text("at")))
+
+
+def _place(at: str) -> int:
+    """Where a step goes; nothing said: last."""
+    number = whole(at)
+    return 10_000 if number is None else number
 
 
 def _acted(visit: Visit, said: JSONObject, part: str, act: str) -> tuple[JSONObject, str, str]:

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from affluent.domain.reconciliation import Class, Leg
 from affluent.kit import clock
 from affluent.kit.jsons import dumps
+from affluent.kit.numbers import whole
 from affluent.services import reconciliation_csv
 from affluent.services.case_files import Names
 from affluent.services.errors import Invalid, ServiceError
@@ -128,7 +129,7 @@ async def unlock(visit: Visit) -> Response:
 async def repair(visit: Visit) -> Response:
     """Make the calls that the preview showed."""
     form = await visit.form()
-    numbers = [int(number) for number in form.many("line") if number.isdigit()]
+    numbers = [number for line in form.many("line") if (number := whole(line)) is not None]
     done = await visit.hub.repair.apply(visit.path("statement"), numbers, author=visit.person.name)
     parts = [f"{len(done.run_ids)} begun"]
     parts += [f"{done.known} asked for before"] if done.known else []
@@ -214,7 +215,8 @@ async def _page(
     dialog = visit.query("dialog") if page.may_write and visit.query("dialog") in _DIALOGS else ""
     if dialog == "repair" and not page.is_closed:
         line = visit.query("line")
-        numbers = [int(line)] if line.isdigit() else []
+        number = whole(line)
+        numbers = [] if number is None else [number]
         page = replace(page, plan=await visit.hub.repair.preview(statement.id, numbers), repair_line=line)
     if visit.query("check"):
         page = replace(page, problems=tuple(await visit.hub.reconciliation.problems(statement.id)))

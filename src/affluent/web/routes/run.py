@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from affluent.domain.run import RESUMABLE, UNFINISHED, RunState
+from affluent.kit.numbers import whole
 from affluent.services.errors import Invalid, ServiceError
 from affluent.services.roles import may
 from affluent.services.run_views import RunDetail
@@ -96,10 +97,10 @@ async def replay(visit: Visit) -> Response:
     """A new run of the same event."""
     form = await visit.form()
     try:
-        version = form.text("version").strip()
-        if not version.isdigit():
+        version = whole(form.text("version").strip())
+        if version is None:
             raise Invalid("Choose a version.", field="version")
-        run = await visit.hub.runs.replay(visit.path("run"), version=int(version))
+        run = await visit.hub.runs.replay(visit.path("run"), version=version)
     except ServiceError as error:
         form.blame(error, "version")
         return await _answer(visit, form, dialog="replay", status=422)
@@ -162,8 +163,9 @@ async def _page(visit: Visit, form: Form, *, dialog: str) -> RunPage:
 
 def _opened(wanted: str, shown: tuple[Row, ...], position: int, state: str) -> Row:
     """The step that was asked for, else the one that needs a look, else the last that was reached."""
-    if wanted.isdigit() and int(wanted) < len(shown):
-        return shown[int(wanted)]
+    number = whole(wanted)
+    if number is not None and number < len(shown):
+        return shown[number]
     if state not in (RunState.SUCCEEDED, RunState.SKIPPED) and position + 1 < len(shown):
         return shown[position + 1]
     return next((row for row in reversed(shown) if row.view), shown[0])
