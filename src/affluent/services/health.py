@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
-from time import monotonic
 
 from sqlalchemy import Connection
 
 from affluent.kit import clock
+from affluent.services.hourly import HOUR_MICROS, HOURS, Hourly
 from affluent.store import health as store
 from affluent.store.database import Database
 
-HOURS = 24
-_NEW_HOUR_FRESH_SECONDS = 2.0
-_OLD_HOUR_FRESH_SECONDS = 900.0
-_NEW_HOURS = 2
+__all__ = ["HOURS", "ConnectionHealth", "Health", "Slot"]
 _PERCENTILE = 95
-_PATIENCE_SECONDS = 0.1
-"""How long an answer waits for hours that were never counted; it comes without them then, and says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,64 +81,40 @@ class _Cell:
     latest: int = 0
 
 
-_Hour = dict[str, _Cell]
+_Hour = defaultdict[str, _Cell]
 """One hour by connection id."""
 
 
 class Health:
-    """The newest hours are counted when somebody looks: a small range of ids, whatever the store holds.
-
-    Those before change seldom (an old run is tried again), so they are counted anew every quarter of an hour, beside the
-    answer, which does not wait for it; only the first one waits a moment.
-    """
+    """Reads only."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._hours: dict[int, tuple[_Hour, float]] = {}
-        self._recount: asyncio.Task[None] | None = None
+        self._hours: Hourly[_Hour] = Hourly(self._count, lambda: defaultdict(_Cell))
 
     async def last_day(self) -> defaultdict[str, ConnectionHealth]:
         """The last 24 hours by connection id; a connection without calls has empty hours."""
-        current = clock.to_micros(clock.now()) // store.HOUR_MICROS
-        wanted = range(current - HOURS + 1, current + 1)
-        newest = current - _NEW_HOURS + 1
-        if any(self._is_stale(number, current) for number in range(newest, current + 1)):
-            await self._count(newest, current)
-        stale = [number for number in wanted if self._is_stale(number, current)]
-        if stale and (self._recount is None or self._recount.done()):
-            self._recount = asyncio.create_task(self._count(min(stale), current))
-        if self._recount is not None and any(number not in self._hours for number in wanted):
-            await asyncio.wait({self._recount}, timeout=_PATIENCE_SECONDS)
-        is_complete = all(number in self._hours for number in wanted)
-        hours = {number: self._hours[number][0] if number in self._hours else {} for number in wanted}
+        found = await self._hours.last_day()
+        is_complete = None not in found.values()
+        hours = {number: hour if hour is not None else defaultdict(_Cell) for number, hour in found.items()}
         nothing = _health(hours, "", is_complete=is_complete)
         known: defaultdict[str, ConnectionHealth] = defaultdict(lambda: nothing)
         for connection_id in {one for hour in hours.values() for one in hour}:
             known[connection_id] = _health(hours, connection_id, is_complete=is_complete)
         return known
 
-    async def _count(self, first: int, current: int) -> None:
-        found = await self._database.read(lambda connection: _counted(connection, first, current))
-        kept = {number: known for number, known in self._hours.items() if number > current - HOURS}
-        self._hours = kept | {number: (hour, monotonic()) for number, hour in found.items()}
-
-    def _is_stale(self, number: int, current: int) -> bool:
-        known = self._hours.get(number)
-        fresh = _NEW_HOUR_FRESH_SECONDS if number > current - _NEW_HOURS else _OLD_HOUR_FRESH_SECONDS
-        return known is None or monotonic() - known[1] > fresh
+    async def _count(self, first: int, until: int | None, into: dict[int, _Hour]) -> None:
+        await self._database.read(lambda connection: _counted(connection, first, until, into))
 
 
-def _counted(connection: Connection, first: int, last: int) -> dict[int, _Hour]:
-    # The hour before as well: its runs go on into this one.
-    since = clock.from_micros((first - 1) * store.HOUR_MICROS)
-    found: dict[int, _Hour] = {number: {} for number in range(first, last + 1)}
-    for row in store.calls_by_hour(connection, since):
-        if row.hour in found:
-            cell = found[row.hour].setdefault(row.connection_id, _Cell())
+def _counted(connection: Connection, first: int, until: int | None, into: dict[int, _Hour]) -> None:
+    end = None if until is None else clock.from_micros(until * HOUR_MICROS)
+    for row in store.calls_by_hour(connection, clock.from_micros(first * HOUR_MICROS), end):
+        if row.hour in into:
+            cell = into[row.hour][row.connection_id]
             cell.lasted[row.lasted] += row.calls
             cell.failed += row.failed
             cell.latest = max(cell.latest, row.latest)
-    return found
 
 
 def _health(hours: dict[int, _Hour], connection_id: str, *, is_complete: bool) -> ConnectionHealth:
@@ -153,7 +123,7 @@ def _health(hours: dict[int, _Hour], connection_id: str, *, is_complete: bool) -
     lasted: Counter[int] = sum((cell.lasted for cell in cells.values()), Counter())
     latest = max(cell.latest for cell in cells.values())
     slots = tuple(
-        Slot(begins_at=clock.from_micros(number * store.HOUR_MICROS), calls=cell.lasted.total(), failed=cell.failed)
+        Slot(begins_at=clock.from_micros(number * HOUR_MICROS), calls=cell.lasted.total(), failed=cell.failed)
         for number, cell in cells.items()
     )
     return ConnectionHealth(

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from time import monotonic
 
 from sqlalchemy import Connection
 
 from affluent.kit import clock
+from affluent.services.hourly import HOUR_MICROS, HOURS, Hourly
 from affluent.store import pulse as store
 from affluent.store.database import Database
 
-HOURS = 24
-_THIS_HOUR_FRESH_SECONDS = 2.0
-_ENDED_HOUR_FRESH_SECONDS = 300.0
+__all__ = ["HOURS", "Hour", "Pulse"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,49 +26,51 @@ class Hour:
     """Effects that reached their vendor."""
     refused: int
     """Effects that a vendor refused, or of which nobody knows."""
+    is_counted: bool = True
+    """Just after a start of the server it may not be."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    hour: Hour
-    read_at: float
+@dataclass(slots=True)
+class _Sum:
+    events: int = 0
+    applied: int = 0
+    refused: int = 0
 
 
 class Pulse:
-    """Hours that have ended change seldom (a run is resumed), so they are counted again only every few minutes."""
+    """Reads only."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._known: dict[int, _Known] = {}
+        self._hours: Hourly[_Sum] = Hourly(self._count, _Sum)
 
     async def last_day(self) -> tuple[Hour, ...]:
         """The last 24 hours, oldest first, the current one last."""
-        current = clock.to_micros(clock.now()) // store.HOUR_MICROS
-        wanted = range(current - HOURS + 1, current + 1)
-        stale = [number for number in wanted if self._is_stale(number, current)]
-        if stale:
-            first = min(stale)
-            found = await self._database.read(lambda connection: _hours(connection, first, current))
-            self._known = {number: known for number, known in self._known.items() if number in wanted}
-            self._known |= {number: _Known(hour, monotonic()) for number, hour in found.items()}
-        return tuple(self._known[number].hour for number in wanted)
+        return tuple(_hour(number, found) for number, found in (await self._hours.last_day()).items())
 
-    def _is_stale(self, number: int, current: int) -> bool:
-        known = self._known.get(number)
-        fresh = _THIS_HOUR_FRESH_SECONDS if number == current else _ENDED_HOUR_FRESH_SECONDS
-        return known is None or monotonic() - known.read_at > fresh
+    async def _count(self, first: int, until: int | None, into: dict[int, _Sum]) -> None:
+        await self._database.read(lambda connection: _counted(connection, first, until, into))
 
 
-def _hours(connection: Connection, first: int, last: int) -> dict[int, Hour]:
-    since = clock.from_micros(first * store.HOUR_MICROS)
-    events = {row.hour: row.number for row in store.events_by_hour(connection, since)}
-    effects = {row.hour: (row.applied, row.refused) for row in store.effects_by_hour(connection, since)}
-    return {
-        number: Hour(
-            begins_at=clock.from_micros(number * store.HOUR_MICROS),
-            events=events.get(number, 0),
-            applied=effects.get(number, (0, 0))[0],
-            refused=effects.get(number, (0, 0))[1],
-        )
-        for number in range(first, last + 1)
-    }
+def _hour(number: int, found: _Sum | None) -> Hour:
+    known = found or _Sum()
+    begins_at = clock.from_micros(number * HOUR_MICROS)
+    return Hour(
+        begins_at=begins_at,
+        events=known.events,
+        applied=known.applied,
+        refused=known.refused,
+        is_counted=found is not None,
+    )
+
+
+def _counted(connection: Connection, first: int, until: int | None, into: dict[int, _Sum]) -> None:
+    since = clock.from_micros(first * HOUR_MICROS)
+    end = None if until is None else clock.from_micros(until * HOUR_MICROS)
+    for row in store.events_by_hour(connection, since, end):
+        if row.hour in into:
+            into[row.hour].events += row.number
+    for row in store.effects_by_hour(connection, since, end):
+        if row.hour in into:
+            into[row.hour].applied += row.applied
+            into[row.hour].refused += row.refused

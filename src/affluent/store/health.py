@@ -8,9 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from affluent.kit.ids import first_id
+from affluent.store.pulse import HOUR_MICROS, range_of
 
-HOUR_MICROS = 3_600_000_000
 _CALLS = text(
     f"SELECT s.connection_id, a.started_at / {HOUR_MICROS} AS hour, "
     # Two digits of the duration are enough for a percentile, and few enough to be counted.
@@ -20,10 +19,10 @@ _CALLS = text(
     "sum(CASE WHEN a.outcome IN ('retry', 'auth_failed', 'unknown') THEN 1 ELSE 0 END) AS failed, "
     "max(a.started_at) AS latest "
     "FROM attempts a JOIN step_runs s ON s.run_id = a.run_id AND s.position = a.position "
-    "WHERE a.run_id >= :first AND s.connection_id IS NOT NULL AND a.outcome <> 'condition_false' GROUP BY 1, 2, 3"
+    "WHERE a.run_id >= :first AND a.run_id < :end AND s.connection_id IS NOT NULL AND a.outcome <> 'condition_false' GROUP BY 1, 2, 3"
 )
 
 
-def calls_by_hour(connection: Connection, since: datetime) -> Sequence[Row[Any]]:
+def calls_by_hour(connection: Connection, since: datetime, until: datetime | None = None) -> Sequence[Row[Any]]:
     """(connection, hour since 1970, about how many milliseconds, calls, failed ones, the latest) of runs begun since a moment."""
-    return connection.execute(_CALLS, {"first": first_id("run", since)}).all()
+    return connection.execute(_CALLS, range_of("run", since, until)).all()

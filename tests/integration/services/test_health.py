@@ -91,7 +91,7 @@ async def test_hours_long_past_are_counted_anew_beside_the_answer(
         while not (await health.last_day())["con_1"].is_complete:
             await asyncio.sleep(0)
         await calls(it.database, 1)
-        monkeypatch.setattr("affluent.services.health._OLD_HOUR_FRESH_SECONDS", 0.0)
+        monkeypatch.setattr("affluent.services.hourly._OLD_HOUR_FRESH_SECONDS", 0.0)
         assert (await health.last_day())["con_1"].calls == 0
         while not (await health.last_day())["con_1"].calls:
             await asyncio.sleep(0)
@@ -101,7 +101,7 @@ async def test_an_answer_does_not_wait_for_hours_that_take_long_to_count(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with desk(database_url) as it:
-        monkeypatch.setattr("affluent.services.health._PATIENCE_SECONDS", 0.0)
+        monkeypatch.setattr("affluent.services.hourly._PATIENCE_SECONDS", 0.0)
         await calls(it.database, 1)
         counted = Health(it.database)
         first = (await counted.last_day())["con_1"]

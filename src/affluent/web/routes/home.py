@@ -67,6 +67,11 @@ class HomePage:
         return tuple(amount(one.unexplained, one.currency) for one in found if one.unexplained)
 
     @property
+    def is_counting(self) -> bool:
+        """Whether some of the hours are still being counted."""
+        return not all(hour.is_counted for hour in self.hours)
+
+    @property
     def days(self) -> str:
         """The days of that statement."""
         return days_of(self.statement) if self.statement else ""
