@@ -29,7 +29,7 @@ from affluent.sdk.errors import (
     Wait,
 )
 from affluent.sdk.http import Response
-from affluent.sdk.inbound import Incoming, Listing, Page, PollOptions, Registered, Registration, WebhookScheme
+from affluent.sdk.inbound import Incoming, Listing, Mirrored, Page, PollOptions, Registered, Registration, WebhookScheme
 
 __all__ = [
     "Action",
@@ -49,6 +49,7 @@ __all__ = [
     "InputModel",
     "Limit",
     "Listing",
+    "Mirrored",
     "Misconfigured",
     "Need",
     "NotApplicable",

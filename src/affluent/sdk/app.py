@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from affluent.kit.jsons import JSONObject, JSONValue, loads
 from affluent.sdk.books import Books
 from affluent.sdk.http import Faults
-from affluent.sdk.inbound import Incoming, Listing, Poll, Registration, WebhookScheme
+from affluent.sdk.inbound import Incoming, Listing, Mirrored, Poll, Registration, WebhookScheme
 
 
 class CredentialsModel(BaseModel):
@@ -163,6 +163,8 @@ class App:
     """Credentials → headers sent with every request."""
     is_local: Callable[[Any], bool] = lambda _credentials: False
     """Whether credentials point at this server's own billing workspace, so that its events are this connection's."""
+    mirror: Callable[[JSONObject], Sequence[Mirrored]] | None = None
+    """(payload of an event) → the customers and accounts in it, shown in Customers beside this server's own ones."""
     limit: Limit | None = None
     faults: Faults = field(default_factory=dict)
     glyph: str = "box"

@@ -24,6 +24,20 @@ class Incoming:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mirrored:
+    """A customer or an account as another system keeps it. Empty: not said, what was known before stays."""
+
+    kind: Literal["customer", "account"]
+    id: str
+    customer_id: str = ""
+    """Of an account: whose it is."""
+    name: str = ""
+    email: str = ""
+    currency: str = ""
+    status: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookScheme:
     """How a vendor's webhooks are verified and read. Both functions are pure; header names are lower case."""
 

@@ -25,6 +25,7 @@ from affluent.services.errors import Conflict, Invalid, NotFound
 from affluent.services.names import checked_name
 from affluent.services.pages import Page, bounded, page_of
 from affluent.store import connections as store
+from affluent.store import mirror
 from affluent.store.configuration import alone
 from affluent.store.database import Database, on_commit
 from affluent.vault.envelope import Vault
@@ -201,6 +202,7 @@ class Connections:
                     f"{view.name} is used by {where}. Choose another connection there, or remove them, first."
                 )
             store.remove(connection, connection_id)
+            mirror.forget(connection, connection_id)
 
         await self._database.write(alone(unit))
         self._plans.forget()
@@ -234,6 +236,8 @@ class Connections:
             raise Conflict("This connection was changed by someone else meanwhile. Look at it again.")
         if is_local is not None:
             triggering.repoint(connection, before.id, is_local=is_local)
+        if changes.get("fields", before.fields) != before.fields:
+            mirror.forget(connection, before.id)
         if changes.get("status") == "active" or (row.status == "active" and "version" in changes):
             ready = store.release_paused(connection, before.id, clock.now())
             self._queue.put(connection, ready)

@@ -24,7 +24,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy import Row as SqlRow
 
 from affluent.catalog import Catalog
-from affluent.domain.event import Accepted, EventDraft
+from affluent.domain.event import WORKSPACE, Accepted, EventDraft
 from affluent.engine.draft import draft_from
 from affluent.engine.intake import Intake
 from affluent.kit import clock, crash
@@ -32,9 +32,10 @@ from affluent.kit.fresh import Fresh
 from affluent.kit.ids import new_id
 from affluent.kit.jsons import InvalidJSON, JSONObject, loads
 from affluent.kit.redact import redact
-from affluent.sdk import App, Incoming, WebhookScheme
+from affluent.sdk import App, Incoming, Mirrored, WebhookScheme
 from affluent.services.deliveries import LARGEST_REFUSED, Quota, plain
-from affluent.store import bulk, tables
+from affluent.services.triggering import TRIGGER
+from affluent.store import bulk, mirror, tables
 from affluent.store.bulk import Row
 from affluent.store.database import Database
 from affluent.vault.envelope import Vault
@@ -58,6 +59,8 @@ class Hook:
     scheme: WebhookScheme
     source: str
     secrets: tuple[str, ...]
+    mirrored_at: str
+    """The connection whose mirror its events feed; empty: none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +77,8 @@ class Arrival:
 
     delivery: Row
     draft: EventDraft | None
+    mirrored_at: str = ""
+    mirrored: Sequence[Mirrored] = ()
 
 
 class Hooks:
@@ -148,7 +153,12 @@ class Hooks:
                 occurred_at=occurred_at,
                 only_flow_connection=hook.flow_connection_id if hook.source == hook.flow_connection_id else "",
             )
-        arrival = Arrival(delivery=_delivery(hook, body, headers, 200, "accepted"), draft=draft)
+        arrival = Arrival(
+            delivery=_delivery(hook, body, headers, 200, "accepted"),
+            draft=draft,
+            mirrored_at=hook.mirrored_at,
+            mirrored=hook.app.mirror(incoming.payload) if hook.app.mirror and hook.mirrored_at else (),
+        )
         crash.point("accept.before")
         accepted = await self._database.group(self._keep, arrival)
         crash.point("accept.after")
@@ -173,6 +183,9 @@ class Hooks:
             for arrival, answer in zip(arrivals, accepted, strict=True)
         ]
         bulk.insert(connection, tables.deliveries, rows, columns=_DELIVERY)
+        for arrival, answer in zip(arrivals, accepted, strict=True):
+            if arrival.mirrored and answer is not None and answer.is_new:  # a repeat may be older than what is known
+                mirror.reflect(connection, arrival.mirrored_at, arrival.mirrored)
         return accepted
 
     async def _hook(self, flow_connection_id: str) -> Hook | None:
@@ -187,6 +200,7 @@ class Hooks:
         app = self._catalog.apps.get(row.trigger_app) if row else None
         if row is None or app is None or app.webhook is None:
             return None
+        connection_id = row.bindings.get(TRIGGER, "")
         return Hook(
             flow_connection_id=row.id,
             token=row.hook_token,
@@ -194,7 +208,8 @@ class Hooks:
             app=app,
             scheme=app.webhook,
             source=row.trigger_source if app.webhook.secret_field else row.id,
-            secrets=self._secrets(connection, app.webhook, row.bindings.get("trigger", ""), row),
+            secrets=self._secrets(connection, app.webhook, connection_id, row),
+            mirrored_at="" if row.trigger_source == WORKSPACE else connection_id,
         )
 
     def _secrets(

@@ -6,6 +6,7 @@ and then goes on for ever. A backfill walks once through everything, for a flow 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -19,11 +20,12 @@ from affluent.engine.plans import Bound
 from affluent.kit import clock
 from affluent.kit.jsons import JSONValue
 from affluent.kit.logs import logger
-from affluent.sdk import Context, Incoming, Page, PollOptions, TriggerKind
+from affluent.sdk import Context, Incoming, Mirrored, Page, PollOptions, TriggerKind
 from affluent.services.duties import Duty, go_on, keep, memory_of, rest
 from affluent.services.errors import Conflict, Invalid, NotFound
 from affluent.services.targets import Target, Vendors
 from affluent.store import duties as store
+from affluent.store import mirror
 from affluent.store.configuration import alone
 from affluent.store.database import Database
 
@@ -83,7 +85,8 @@ class Walks:
             values: dict[str, Any] = {"phase": following, "cursor": page.cursor}
             if has_ended or not duty.has_time:
                 values["due_at"] = _next_time(following, options, has_ended=has_ended)
-            items = await self._keep(duty, target, page, phase, items, values)
+            seen = self._vendors.mirrored(target, bound, (item.payload for item in page.items))
+            items = await self._keep(duty, target, page, phase, items, values, seen=seen)
             if "due_at" in values:
                 return
             cursor, phase = page.cursor, following
@@ -102,9 +105,17 @@ class Walks:
         return replace(page, items=items)
 
     async def _keep(
-        self, duty: Duty, target: Target, page: Page, phase: str, items: int, values: dict[str, Any]
+        self,
+        duty: Duty,
+        target: Target,
+        page: Page,
+        phase: str,
+        items: int,
+        values: dict[str, Any],
+        *,
+        seen: Sequence[Mirrored],
     ) -> int:
-        """Commit the items that are new and the cursor behind them; returns how many items there were so far."""
+        """Commit the items that are new, the mirror, and the cursor behind them; returns how many items there were so far."""
 
         def unit(connection: Connection) -> int:
             fresh = store.learn(
@@ -118,6 +129,7 @@ class Walks:
             drafts = [self._draft(target, item, phase) for item in reversed(wanted.values())]
             if drafts:
                 self._intake.accept(connection, drafts)
+            mirror.reflect(connection, duty.connection_id, seen)
             total = items + len(drafts)
             keep(connection, duty, **values, items=total, sentence=_said(self.kind, values["phase"], total))
             return total

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,14 +10,14 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy import Connection, Row, select
 
 from affluent.catalog import Catalog
-from affluent.domain.event import Priority
+from affluent.domain.event import WORKSPACE, Priority
 from affluent.domain.flow import FlowDefinition, TriggerUse
 from affluent.engine.door import Network, VendorDoor
 from affluent.engine.limits import Limiter
 from affluent.engine.plans import Bound, bind
 from affluent.kit import clock
 from affluent.kit.jsons import JSONObject
-from affluent.sdk import App, Context, Effect, Trigger
+from affluent.sdk import App, Context, Effect, Mirrored, Trigger
 from affluent.services.triggering import TRIGGER
 from affluent.store import flow_connections as links
 from affluent.store import tables
@@ -99,6 +100,15 @@ class Vendors:
     def app(self, key: str) -> App | None:
         """An app of the catalogue."""
         return self._catalog.apps.get(key)
+
+    def mirrored(self, target: Target, bound: Bound | None, payloads: Iterable[JSONObject]) -> list[Mirrored]:
+        """The customers and accounts in payloads of a system elsewhere; none when it is this server's own workspace."""
+        mirror, credentials = target.app.mirror, bound.credentials if bound else None
+        if mirror is None or credentials is None or target.source == WORKSPACE:
+            return []
+        if target.app.base_url(credentials, self._server_url).startswith(f"{self._server_url.rstrip('/')}/"):
+            return []
+        return [record for payload in payloads for record in mirror(payload)]
 
     def context(
         self,

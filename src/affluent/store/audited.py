@@ -112,6 +112,8 @@ NOT_AUDITED: dict[str, str] = {
     "known_items": "the memory of polls",
     "ledger": "the books' own journal",
     "limits": "request slots of the next seconds",
+    "mirrored_accounts": "what another system says of its accounts",
+    "mirrored_customers": "what another system says of its customers",
     "notes": "working memory of workers",
     "one_time_links": "hashes; making and using one is noted by hand",
     "runs": "the journal of runs; what people do to a run is noted by hand",

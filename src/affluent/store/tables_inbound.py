@@ -1,4 +1,4 @@
-"""What workers do for flow connections by themselves, and the items of polls that are known already."""
+"""What workers do for flow connections, the items of polls that are known, and what other systems' customers look like."""
 
 from __future__ import annotations
 
@@ -36,4 +36,36 @@ known_items = Table(
     Column("memory", Text, primary_key=True),
     Column("external_id", Text, primary_key=True),
     Column("known_at", Instant, nullable=False),
+)
+
+mirrored_customers = Table(
+    "mirrored_customers",
+    metadata,
+    Column("connection_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    # Given by us when it was first seen; sorts among the workspace's own customers, whose keys are made the same way.
+    Column("key", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("search", Text, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Index("ix_mirrored_customers_id", "id"),
+)
+
+mirrored_accounts = Table(
+    "mirrored_accounts",
+    metadata,
+    Column("connection_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("customer_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("search", Text, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Index("ix_mirrored_accounts_customer", "connection_id", "customer_id", "key"),
+    Index("ix_mirrored_accounts_id", "id"),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from affluent.apps.togai import books, directory, ledger, plans, raw, webhook
+from affluent.apps.togai import books, directory, ledger, mirror, plans, raw, webhook
 from affluent.apps.togai.client import FAULTS, document, misplaced
 from affluent.apps.togai.schemas import Credentials
 from affluent.apps.togai.triggers import TRIGGERS
@@ -22,6 +22,7 @@ app = App(
     base_url=lambda credentials, server_url: credentials.base_url or f"{server_url.rstrip('/')}/togai",
     headers=lambda credentials: {"Authorization": f"Bearer {credentials.secret_key.get_secret_value()}"},
     is_local=lambda credentials: not credentials.base_url,
+    mirror=mirror.records,
     limit=Limit(requests=10, per_seconds=1),
     faults=FAULTS,
     glyph="receipt",

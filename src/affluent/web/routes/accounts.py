@@ -14,6 +14,7 @@ from affluent.billing.errors import Missing
 from affluent.billing.schemas import NewSetting, SettingChange
 from affluent.billing.views import AccountDetail, Invoice
 from affluent.services.identities import IdentityView
+from affluent.services.mirror import Mirror, MirroredAccount
 from affluent.services.roles import may
 from affluent.services.syncs import Happening, Sync
 from affluent.web.billing_forms import blaming
@@ -29,15 +30,19 @@ TABS = (
     ("Invoices", "/invoices"),
     ("Timeline", "/timeline"),
 )
+IDS = ("IDs", "/settings")
+"""The settings' tab of an account that another system keeps: its settings are there."""
 _WRITES = {"Settings": "settings:write", "Price plans": "price_plans:write", "Invoices": "invoices:write"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """What every tab of an account shows around it. `detail` is None for one that another server keeps."""
+    """What every tab of an account shows around it. `detail` is None for one that another system keeps."""
 
     account_id: str
     detail: AccountDetail | None
+    mirrored: MirroredAccount | None = None
+    """What the other system said of it last, when it is known."""
     tab: str
     may_write: bool
 
@@ -47,21 +52,28 @@ class Frame:
         return f"/accounts/{quote(self.account_id)}"
 
     @property
+    def query(self) -> str:
+        """What follows an address, so that it stays the mirrored account also where one of this server has the same id."""
+        return f"?source={quote(self.mirrored.connection_id)}" if self.mirrored else ""
+
+    @property
     def name(self) -> str:
         """What people call it."""
+        if self.mirrored:
+            return self.mirrored.name
         return self.detail.account.name if self.detail else self.account_id
 
     @property
     def tabs(self) -> list[tuple[str, str, str]]:
         """The tabs; without the workspace's own ones for an account that is not in it."""
-        shown = TABS if self.detail else (TABS[1], TABS[-1])
-        return [(text, self.address + path, "") for text, path in shown]
+        shown = TABS if self.detail else (TABS[0], IDS, TABS[-1]) if self.mirrored else (IDS, TABS[-1])
+        return [(text, self.address + path + self.query, "") for text, path in shown]
 
     @property
     def crumbs(self) -> list[Crumb]:
         """Where it is."""
         if self.detail is None:
-            return [("Customers", "/customers"), (self.account_id, "")]
+            return [("Customers", "/customers"), (self.name, "")]
         customer = self.detail.customer
         own = self.name if self.name != customer.name else self.account_id
         return [("Customers", "/customers"), (customer.name, f"/customers/{quote(customer.id)}"), (own, "")]
@@ -127,13 +139,14 @@ def routes(site: Site) -> list[Route]:
 async def overview(visit: Visit) -> Response:
     """Plan, money and the newest of everything."""
     frame = await frame_of(visit, "Overview")
-    if frame.detail is None:
+    if frame.detail is None and frame.mirrored is None:
         return visit.go(f"{frame.address}/timeline")
     found, syncs = await asyncio.gather(
         visit.hub.syncs.timeline(frame.account_id, limit=_NEWEST), visit.hub.syncs.of_accounts([frame.account_id])
     )
     page = OverviewPage(frame=frame, happenings=found.items, sync=syncs[frame.account_id])
-    return await visit.page("accounts/overview.html", page, section="Customers", crumbs=frame.crumbs)
+    template = "accounts/overview.html" if frame.detail else "accounts/mirrored.html"
+    return await visit.page(template, page, section="Customers", crumbs=frame.crumbs)
 
 
 async def settings(visit: Visit) -> Response:
@@ -183,23 +196,32 @@ async def timeline(visit: Visit) -> Response:
     page = TimelinePage(
         frame=frame,
         happenings=found.items,
-        older=f"{address}?before={found.next}" if found.next else "",
-        newer=address if before else "",
+        older=f"{address}{frame.query or '?'}{'&' if frame.query else ''}before={found.next}" if found.next else "",
+        newer=address + frame.query if before else "",
     )
     return await visit.page("accounts/timeline.html", page, section="Customers", crumbs=frame.crumbs)
 
 
 async def frame_of(visit: Visit, tab: str) -> Frame:
-    """The account of the address; one of another server when anything was ever synced for it. Raises Missing."""
-    account_id = visit.path("account")
-    detail: AccountDetail | None = None
-    try:
-        detail = await visit.hub.billing.account_detail(account_id)
-    except Missing:
-        if not await visit.hub.events.find(account_id=account_id, limit=1):
-            raise
-    may_write = detail is not None and may(visit.person.role, _WRITES.get(tab, "accounts:write"))
-    return Frame(account_id=account_id, detail=detail, tab=tab, may_write=may_write)
+    """The account of the address: this server's, else one that another system keeps, as far as we know of it.
+
+    With `?source=`: the one of the system behind that connection. Raises Missing.
+    """
+    account_id, source = visit.path("account"), visit.query("source")
+    missing = Missing(f"There is no account {account_id!r} of this connection.")
+    if not source:
+        try:
+            detail = await visit.hub.billing.account_detail(account_id)
+        except Missing as error:
+            missing = error
+        else:
+            may_write = may(visit.person.role, _WRITES.get(tab, "accounts:write"))
+            return Frame(account_id=account_id, detail=detail, tab=tab, may_write=may_write)
+    mirrored = await Mirror(visit.hub.database).account(account_id, source)
+    if mirrored is None and (source or not await visit.hub.events.find(account_id=account_id, limit=1)):
+        raise missing
+    tab = IDS[0] if tab == TABS[1][0] else tab
+    return Frame(account_id=account_id, detail=None, mirrored=mirrored, tab=tab, may_write=False)
 
 
 async def _settings(visit: Visit, form: Form, *, part: str = "", status: int = 200) -> Response:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import quote
 
 from starlette.responses import Response
 from starlette.routing import Route
 
-from affluent.billing.directory import Listed
-from affluent.billing.errors import Taken
+from affluent.billing.errors import Missing, Taken
 from affluent.billing.schemas import NewAccount, NewContact, NewCustomer
 from affluent.billing.views import CustomerDetail
 from affluent.kit.jsons import JSONObject
+from affluent.services.mirror import Mirror
 from affluent.services.roles import may
 from affluent.services.syncs import Sync
 from affluent.web.billing_forms import blaming
+from affluent.web.customer_list import Entry, entries, entry_of
 from affluent.web.forms import Form
 from affluent.web.site import Site
 from affluent.web.visit import Visit
@@ -41,7 +43,7 @@ _OF_ACCOUNT = {
 class CustomersPage:
     """One page of the list."""
 
-    listed: tuple[Listed, ...]
+    listed: tuple[Entry, ...]
     syncs: Mapping[str, Sync]
     q: str
     older: str
@@ -51,6 +53,15 @@ class CustomersPage:
     may_write: bool
     currencies: tuple[str, ...] = CURRENCIES
     referral: tuple[tuple[str, str, str], ...] = REFERRAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MirroredPage:
+    """A customer that another system keeps."""
+
+    entry: Entry
+    seen_at: datetime
+    syncs: Mapping[str, Sync]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +89,7 @@ def routes(site: Site) -> list[Route]:
 
 
 async def index(visit: Visit) -> Response:
-    """The list; `?q=` searches, `?after=` goes on."""
+    """The list, this server's own and mirrored ones; `?q=` searches, `?after=` goes on."""
     return await _list(visit, Form(), dialog=visit.query("dialog"))
 
 
@@ -113,8 +124,13 @@ async def create(visit: Visit) -> Response:
 
 
 async def show(visit: Visit) -> Response:
-    """The page."""
-    return await _show(visit, Form(), dialog=visit.query("dialog"))
+    """The page; of a customer that another system keeps when `?source=` names its connection, or this server has none."""
+    if visit.query("source"):
+        return await _show_mirrored(visit)
+    try:
+        return await _show(visit, Form(), dialog=visit.query("dialog"))
+    except Missing:
+        return await _show_mirrored(visit)
 
 
 async def add_account(visit: Visit) -> Response:
@@ -149,14 +165,14 @@ async def add_contact(visit: Visit) -> Response:
 
 async def _list(visit: Visit, form: Form, *, dialog: str, status: int = 200) -> Response:
     q, after = visit.query("q")[:200], visit.query("after")
-    found = await visit.hub.billing.directory.find(search=q, limit=_PAGE, after=after)
+    found, following = await entries(visit.hub, search=q, limit=_PAGE, after=after)
     ids = [account.id for one in found for account in one.accounts]
     asked = f"q={quote(q)}&" if q else ""
     page = CustomersPage(
-        listed=found.items,
+        listed=found,
         syncs=await visit.hub.syncs.of_accounts(ids),
         q=q,
-        older=f"/customers?{asked}after={found.next}" if found.next else "",
+        older=f"/customers?{asked}after={following}" if following else "",
         newer=f"/customers?{asked}".rstrip("?&") if after else "",
         form=form,
         dialog=dialog,
@@ -165,6 +181,14 @@ async def _list(visit: Visit, form: Form, *, dialog: str, status: int = 200) -> 
     return await visit.page(
         "customers/index.html", page, section="Customers", crumbs=[("Customers", "")], status=status
     )
+
+
+async def _show_mirrored(visit: Visit) -> Response:
+    customer = await Mirror(visit.hub.database).customer(visit.path("customer"), visit.query("source"))
+    syncs = await visit.hub.syncs.of_accounts([account.id for account in customer.accounts])
+    crumbs = [("Customers", "/customers"), (customer.name, "")]
+    page = MirroredPage(entry=entry_of(customer), seen_at=customer.seen_at, syncs=syncs)
+    return await visit.page("customers/mirrored.html", page, section="Customers", crumbs=crumbs)
 
 
 async def _show(visit: Visit, form: Form, *, dialog: str, status: int = 200) -> Response:

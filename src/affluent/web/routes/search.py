@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from affluent.services.roles import may
 from affluent.services.run_search import RunSearch
+from affluent.web.customer_list import entries
 from affluent.web.navigation import ADMIN, MAIN
 from affluent.web.site import Site
 from affluent.web.visit import Visit
@@ -66,14 +67,12 @@ def _pages(q: str) -> tuple[Hit, ...]:
 
 
 async def _customers(visit: Visit, q: str) -> tuple[Hit, ...]:
-    found = await visit.hub.billing.directory.find(search=q, limit=_EACH)
+    found, _ = await entries(visit.hub, search=q, limit=_EACH)
     return tuple(
         Hit(
-            title=one.customer.name,
-            text=one.customer.id,
-            href=f"/accounts/{quote(one.accounts[0].id)}"
-            if one.number == 1
-            else f"/customers/{quote(one.customer.id)}",
+            title=one.name,
+            text=f"{one.id} · {one.source}" if one.source else one.id,
+            href=one.address_of(one.accounts[0].id) if one.number == 1 else one.address,
             icon="users",
         )
         for one in found

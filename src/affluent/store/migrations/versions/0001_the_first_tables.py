@@ -482,8 +482,11 @@ def upgrade() -> None:
         sa.Column("recovery_codes", store_types.Json(), nullable=True),
         sa.Column("created_at", store_types.Instant(), nullable=False),
         sa.Column("signed_in_at", store_types.Instant(), nullable=True),
+        sa.Column("issuer", sa.Text(), nullable=True),
+        sa.Column("subject", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_people")),
         sa.UniqueConstraint("email", name=op.f("uq_people_email")),
+        sa.UniqueConstraint("issuer", "subject", name=op.f("uq_people_issuer_subject")),
     )
     op.create_table(
         "price_plan_versions",
