@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from affluent.kit.jsons import JSONObject
 from affluent.store.runs import RunFilter
@@ -179,6 +179,63 @@ def test_a_pill_is_selected_replaced_wrapped_and_edited(tab: Tab, server: Served
     page.get_by_role("combobox", name=re.compile("^Amount")).focus()
     leaf.click()
     assert pills(page, "Amount") == "{{ trigger.invoice.number }}"
+
+
+def order(page: Page) -> list[str]:
+    """The steps of the chain, from top to bottom."""
+    return page.locator("#chain li[data-step] .t").all_inner_texts()
+
+
+def test_steps_are_put_in_order_by_drag_and_by_keyboard(tab: Tab, server: Served) -> None:
+    note = {"id": "note", "app": "togai", "action": "save_setting", "inputs": {}}
+    flow = draft(
+        server, {**SALE, "title": "First"}, {**note, "title": "Second"}, {**SALE, "id": "last", "title": "Third"}
+    )
+    page = tab.open(f"/flows/{flow}/edit?part=sale")
+    page.emulate_media(reduced_motion="reduce")
+    with page.expect_response(lambda answer: answer.request.method == "POST"):
+        page.get_by_label("Condition", exact=True).fill("trigger.invoice.net != null")
+    expect(page.locator("#chain .cond")).to_have_count(1)
+    first, third = (page.locator(f"#chain li[data-step={one}]") for one in ("sale", "last"))
+    first.hover()
+    page.mouse.move(*middle(first.locator(".grip")))
+    page.mouse.down()
+    x, y = middle(third)
+    page.mouse.move(x, y + 8, steps=6)
+    expect(third).to_have_class(re.compile("drop-after"))
+    tab.shot("editor-drag")
+    page.keyboard.press("Escape")
+    page.mouse.up()
+    assert order(page) == ["First", "Second", "Third"]
+    first.hover()
+    page.mouse.move(*middle(first.locator(".grip")))
+    page.mouse.down()
+    page.mouse.move(x, y + 8, steps=6)
+    with page.expect_navigation():
+        page.mouse.up()
+    assert order(page) == ["Second", "Third", "First"]
+    expect(page.locator("#chain li[data-step=sale] a")).to_be_focused()
+    expect(page.locator("#announce")).to_have_text("First is step 3 of 3 now.")
+    with page.expect_navigation():
+        page.keyboard.press("Alt+ArrowUp")
+    assert order(page) == ["Second", "First", "Third"]
+    expect(page.locator("#chain li[data-step=sale] a")).to_be_focused()
+    kept = server.call(server.hub.flows.get(flow)).draft
+    assert kept is not None
+    assert [step["id"] for step in kept["steps"]] == ["note", "sale", "last"]
+    assert kept["steps"][1]["condition"] == "trigger.invoice.net != null"
+    page = tab.open(f"/flows/{flow}/edit?part=add")
+    page.locator("#chain li[data-step=last] a").focus()
+    with page.expect_navigation():
+        page.keyboard.press("Alt+ArrowUp")
+    assert order(page) == ["Second", "Third", "First"]
+
+
+def middle(it: Locator) -> tuple[float, float]:
+    """The middle of what it is on the page."""
+    box = it.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
 def test_samples_are_real_events_and_pasted_json(tab: Tab, server: Served) -> None:

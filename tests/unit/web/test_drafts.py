@@ -50,6 +50,13 @@ def test_steps_get_ids_of_their_own_and_move_within_the_chain() -> None:
     assert [step["id"] for step in three["steps"]] == [first, "sale", second] == ["track_sale", "sale", "track_sale_2"]
     assert [step["id"] for step in draft.moved(three, "sale", -1)["steps"]] == ["sale", "track_sale", "track_sale_2"]
     assert draft.moved(three, first, -1)["steps"] == three["steps"]
+    for to, order in (
+        (0, "sale track_sale track_sale_2"),
+        (2, "track_sale track_sale_2 sale"),
+        (9, "track_sale track_sale_2 sale"),
+    ):
+        assert [step["id"] for step in draft.placed(three, "sale", to)["steps"]] == order.split()
+    assert draft.placed(three, "gone", 0)["steps"] == three["steps"]
     assert draft.without(three, "sale")["steps"] == [three["steps"][0], three["steps"][2]]
 
 

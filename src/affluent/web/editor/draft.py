@@ -83,11 +83,17 @@ def new_step(draft: JSONObject, app: App, action: Action, at: int) -> tuple[JSON
 
 def moved(draft: JSONObject, step_id: str, by: int) -> JSONObject:
     """The draft with a step further up or down."""
+    at = next((index for index, step in enumerate(steps_of(draft)) if step["id"] == step_id), 0)
+    return placed(draft, step_id, max(at + by, 0))
+
+
+def placed(draft: JSONObject, step_id: str, to: int) -> JSONObject:
+    """The draft with a step at a place among the others; behind them when there is no such place."""
     said = copy.deepcopy(draft)
     steps = steps_of(said)
-    at = next((index for index, step in enumerate(steps) if step["id"] == step_id), -1)
-    if at >= 0 and 0 <= at + by < len(steps):
-        steps.insert(at + by, steps.pop(at))
+    at = next((index for index, step in enumerate(steps) if step["id"] == step_id), None)
+    if at is not None:
+        steps.insert(to, steps.pop(at))
     said["steps"] = steps
     return said
 

@@ -221,6 +221,12 @@ def _with_step(visit: Visit, said: JSONObject, form: Form) -> tuple[JSONObject, 
     return drafts.new_step(said, app, action, _place(form.text("at")))
 
 
+def _wanted(move: str) -> tuple[str, int]:
+    """The step that is moved and where to, as "sale:2" says it."""
+    step_id, _, at = move.rpartition(":")
+    return step_id, _place(at)
+
+
 def _place(at: str) -> int:
     """Where a step goes; nothing said: last."""
     number = whole(at)
@@ -235,6 +241,8 @@ def _acted(visit: Visit, said: JSONObject, part: str, act: str) -> tuple[JSONObj
         return drafts.moved(said, part, -1), part, ""
     if name == "down":
         return drafts.moved(said, part, 1), part, ""
+    if name == "move":
+        return drafts.placed(said, *_wanted(field)), part, ""
     if name == "remove":
         return drafts.without(said, part), TRIGGER, ""
     if step is not None and name == "more":
