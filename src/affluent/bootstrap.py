@@ -58,6 +58,7 @@ from affluent.services.run_failures import RunFailures
 from affluent.services.runs import Runs
 from affluent.services.schedules import Schedules
 from affluent.services.scopes import ALL_SCOPES
+from affluent.services.single_sign_on import SingleSignOn, single_sign_on
 from affluent.services.syncs import Syncs
 from affluent.services.targets import Vendors
 from affluent.services.tokens import Tokens, TokenView
@@ -134,6 +135,7 @@ class Hub:
     polls: Polls
     retention: Retention
     people: People
+    single_sign_on: SingleSignOn | None
     users: Users
     account: OwnAccount
     audit: Audit
@@ -310,6 +312,7 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         polls=Polls(database=database, vendors=vendors),
         retention=Retention(database=database, keep=timedelta(days=settings.deliveries_days)),
         people=People(database=database, vault=vault, server_url=server_url),
+        single_sign_on=single_sign_on(settings, database, vault, network, server_url),
         users=Users(database=database, server_url=server_url),
         account=OwnAccount(database=database, vault=vault),
         audit=Audit(database),

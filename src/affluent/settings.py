@@ -21,7 +21,7 @@ class BadSettings(ValueError):
 class SecretFiles(PydanticBaseSettingsSource):
     """AFFLUENT_<NAME>_FILE: the file whose content is the value of a setting that may hold a secret."""
 
-    NAMES = ("database_url", "metrics_token", "alerts_to", "alerts_smtp")
+    NAMES = ("database_url", "metrics_token", "alerts_to", "alerts_smtp", "oidc_client_secret")
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[str | None, str, bool]:  # noqa: ARG002 - pydantic's signature
         """The content of the file, without the new line at its end."""
@@ -116,6 +116,23 @@ class Settings(BaseSettings):
     )
     allow_private_addresses: bool = Field(
         False, description="Let connections call private and loopback addresses (the demo's twins need it)."
+    )
+    oidc_issuer: str = Field(
+        "", description="OpenID Connect provider people sign in with, e.g. https://login.example.com; empty: none."
+    )
+    oidc_client_id: str = Field("", description="How this server is registered with the provider.")
+    oidc_client_secret: SecretStr = Field(
+        SecretStr(""), description="What the provider gave at registration; empty for a public client."
+    )
+    oidc_name: str = Field("single sign-on", max_length=60, description="What the button calls it: Sign in with …")
+    oidc_domains: str = Field(
+        "", description="E-mail domains that may sign in with the provider, commas between; empty: any."
+    )
+    oidc_role: Literal["analyst", "product_manager", "developer"] = Field(
+        "analyst", description="Role of somebody who comes from the provider the first time."
+    )
+    oidc_role_claim: str = Field(
+        "", description="Claim of the ID token that names the role at every sign-in, e.g. groups; empty: given here."
     )
     concurrency: int = Field(64, ge=1, le=1000, description="Runs executed at the same time by one process.")
     lease_seconds: float = Field(

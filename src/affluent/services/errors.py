@@ -4,8 +4,10 @@ ServiceError
 ├── NotFound          404
 ├── Invalid           422: names the field
 ├── Conflict          409: what is there already, or in use
-└── Forbidden         403: names the missing scope or role
-    └── Unauthorised  401
+├── Forbidden         403: names the missing scope or role
+│   └── Unauthorised  401
+├── ProviderAway      503: where people sign in cannot be reached
+└── ProviderWrong     502: what it says is not to be trusted
 """
 
 from __future__ import annotations
@@ -60,3 +62,17 @@ class Unauthorised(Forbidden):
 
     status = 401
     code = "unauthorised"
+
+
+class ProviderAway(ServiceError):
+    """Nobody can sign in there now."""
+
+    status = 503
+    code = "provider_away"
+
+
+class ProviderWrong(ServiceError):
+    """What it said is not good for a sign-in."""
+
+    status = 502
+    code = "provider_wrong"

@@ -36,11 +36,13 @@ from affluent.vault.envelope import Vault
 
 __all__ = ["LINK_LIVES", "SESSION_IDLE", "SESSION_LIVES", "NeedsCode", "People", "PersonView", "Role", "require"]
 
-_TICKET_LIVES = timedelta(minutes=5)
+TICKET_LIVES = timedelta(minutes=5)
 _SEEN_NOTED_EVERY = timedelta(minutes=1)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+|[^@\s]+@localhost")
 _LONGEST_EMAIL = 254
-_OWNER, _SIGN_IN, _TICKET = "owner", "sign_in", "second_factor"
+_OWNER, _SIGN_IN = "owner", "sign_in"
+SECOND_FACTOR = "second_factor"
+"""What a ticket of NeedsCode is for."""
 
 
 class NeedsCode(Exception):
@@ -127,7 +129,7 @@ class People:
             raise Invalid("E-mail address and password do not belong together. Try again.", field="password")
         await self._throttle.succeeded(*keys)
         if row.totp_secret is not None:
-            raise NeedsCode(await self._new_link(_TICKET, row.id, _TICKET_LIVES))
+            raise NeedsCode(await self._new_link(SECOND_FACTOR, row.id, TICKET_LIVES))
         begin = beginning("password")
         return await self._database.write(lambda connection: begin(connection, row))
 
@@ -139,7 +141,7 @@ class People:
         hash_of_ticket = token_hash(ticket)
 
         def read(connection: Connection) -> Row[Any] | None:
-            held = store.link(connection, hash_of_ticket, _TICKET, clock.now())
+            held = store.link(connection, hash_of_ticket, SECOND_FACTOR, clock.now())
             return store.one(connection, held.person_id) if held is not None else None
 
         row = await self._database.read(read)
@@ -159,7 +161,7 @@ class People:
             else:
                 is_right = recovery in codes
                 store.change(connection, row.id, recovery_codes=[held for held in codes if held != recovery])
-            if not is_right or store.use_link(connection, hash_of_ticket, _TICKET, clock.now()) is None:
+            if not is_right or store.use_link(connection, hash_of_ticket, SECOND_FACTOR, clock.now()) is None:
                 raise Invalid("This code is wrong or was used already. Wait for the next one.", field="code")
             return begin(connection, row)
 

@@ -30,6 +30,11 @@ def by_email(connection: Connection, email: str) -> Row[Any] | None:
     return connection.execute(select(P).where(P.c.email == email)).one_or_none()
 
 
+def by_subject(connection: Connection, issuer: str, subject: str) -> Row[Any] | None:
+    """The person who comes from this account of a sign-in provider."""
+    return connection.execute(select(P).where(P.c.issuer == issuer, P.c.subject == subject)).one_or_none()
+
+
 def all_people(connection: Connection) -> Sequence[Row[Any]]:
     """Everybody, by name."""
     return connection.execute(select(P).order_by(func.lower(P.c.name), P.c.id)).all()

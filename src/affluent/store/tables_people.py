@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Table, Text, UniqueConstraint
 
 from affluent.store.tables import metadata
 from affluent.store.types import Instant, Json
@@ -22,6 +22,10 @@ people = Table(
     Column("recovery_codes", Json),
     Column("created_at", Instant, nullable=False),
     Column("signed_in_at", Instant),
+    # Of a person who signs in with a provider: its address, and their account there.
+    Column("issuer", Text),
+    Column("subject", Text),
+    UniqueConstraint("issuer", "subject"),
 )
 
 sessions = Table(

@@ -31,6 +31,31 @@ def begin(request: Request, response: Response, token: str) -> None:
     )
 
 
+def begin_elsewhere(request: Request, response: Response, kept: str) -> None:
+    """Leave in the browser what belongs to a sign-in at a provider."""
+    response.set_cookie(
+        f"{cookie_name(request)}-sign-in",
+        kept,
+        max_age=600,
+        path="/",
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+
+
+def end_elsewhere(request: Request, response: Response) -> None:
+    """Take it out again: it is good once."""
+    name, secure = f"{cookie_name(request)}-sign-in", request.url.scheme == "https"
+    if name in request.cookies:
+        response.delete_cookie(name, path="/", httponly=True, samesite="lax", secure=secure)
+
+
+def kept_elsewhere(request: Request) -> str:
+    """What the browser kept while it was at the provider, or empty."""
+    return request.cookies.get(f"{cookie_name(request)}-sign-in", "")
+
+
 def end(request: Request, response: Response) -> None:
     """Take the session out of the browser."""
     secure = request.url.scheme == "https"

@@ -16,6 +16,8 @@ WEB: dict[str, str] = {
     "GET /sign-in": PUBLIC,
     "POST /sign-in": PUBLIC,
     "POST /sign-in/code": PUBLIC,
+    "GET /sign-in/provider": PUBLIC,
+    "GET /sign-in/callback": PUBLIC,
     "POST /sign-out": PUBLIC,
     "GET /invitation/{link}": PUBLIC,
     "POST /invitation/{link}": PUBLIC,

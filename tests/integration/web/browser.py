@@ -147,6 +147,7 @@ async def browser(database_url: str) -> AsyncIterator[Browser]:
             settings=Settings(max_body_bytes=LARGEST),
             server_url=SERVER,
             people=People(database=it.database, vault=it.vault, server_url=SERVER),
+            single_sign_on=None,
             users=Users(database=it.database, server_url=SERVER),
             account=OwnAccount(database=it.database, vault=it.vault),
             audit=Audit(it.database),

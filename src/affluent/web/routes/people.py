@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote, unquote
 
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from affluent.services.errors import NotFound, ServiceError
+from affluent.services.errors import Forbidden, NotFound, ProviderAway, ProviderWrong, ServiceError
 from affluent.services.people import NeedsCode, PersonView
+from affluent.services.single_sign_on import SingleSignOn
 from affluent.web import session
 from affluent.web.forms import Form
 from affluent.web.site import Site
@@ -22,6 +24,8 @@ class SignInPage:
     form: Form
     wanted: str
     is_new: bool
+    provider: str
+    """Its name on the button; empty: nobody signs in elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +58,8 @@ def routes(site: Site) -> list[Route]:
         site.get("/sign-in", show_sign_in, public=True),
         site.post("/sign-in", sign_in, public=True),
         site.post("/sign-in/code", give_code, public=True),
+        site.get("/sign-in/provider", to_provider, public=True),
+        site.get("/sign-in/callback", from_provider, public=True),
         site.post("/sign-out", sign_out, public=True),
         site.get("/invitation/{link}", show_invitation, public=True),
         site.post("/invitation/{link}", accept_invitation, public=True),
@@ -99,6 +105,36 @@ async def give_code(visit: Visit) -> Response:
         again.blame(error, "code")
         return await _code_page(visit, again, ticket, wanted, status=422)
     return _entering(visit, token, wanted)
+
+
+async def to_provider(visit: Visit) -> Response:
+    """Off to the provider, with a cookie by which the browser is known when it comes back."""
+    wanted = _local(visit.query("next"))
+    if visit.signed_in is not None:
+        return visit.go(wanted)
+    try:
+        address, kept = await _provider(visit).begin()
+    except (ProviderAway, ProviderWrong) as error:
+        return await _not_from_provider(visit, error, wanted)
+    response = visit.go(address)
+    session.begin_elsewhere(visit.request, response, f"{kept} {quote(wanted)}")
+    return response
+
+
+async def from_provider(visit: Visit) -> Response:
+    """Back from the provider: signed in, asked for the second factor, or told why not."""
+    kept, _, wanted = session.kept_elsewhere(visit.request).partition(" ")
+    wanted = _local(unquote(wanted))
+    try:
+        token = await _provider(visit).arrive(kept, visit.request.query_params)
+    except NeedsCode as more:
+        response = await _code_page(visit, Form(), more.ticket, wanted)
+    except (Forbidden, ProviderAway, ProviderWrong) as error:
+        response = await _not_from_provider(visit, error, wanted)
+    else:
+        response = _entering(visit, token, wanted)
+    session.end_elsewhere(visit.request, response)
+    return response
 
 
 async def show_invitation(visit: Visit) -> Response:
@@ -164,13 +200,31 @@ async def enter(visit: Visit) -> Response:
 
 
 async def _sign_in_page(visit: Visit, form: Form, wanted: str, status: int = 200) -> Response:
-    page = SignInPage(form=form, wanted=wanted, is_new=not await visit.hub.people.has_owner())
+    provider = visit.hub.single_sign_on
+    page = SignInPage(
+        form=form,
+        wanted=wanted,
+        is_new=not await visit.hub.people.has_owner(),
+        provider=provider.name if provider else "",
+    )
     return await visit.page("people/sign_in.html", page, section="", status=status)
 
 
 async def _code_page(visit: Visit, form: Form, ticket: str, wanted: str, status: int = 200) -> Response:
     page = CodePage(form=form, ticket=ticket, wanted=wanted)
     return await visit.page("people/code.html", page, section="", status=status)
+
+
+def _provider(visit: Visit) -> SingleSignOn:
+    if visit.hub.single_sign_on is None:
+        raise NotFound("Nobody signs in elsewhere here: no provider is set.")
+    return visit.hub.single_sign_on
+
+
+async def _not_from_provider(visit: Visit, error: ServiceError, wanted: str) -> Response:
+    form = Form()
+    form.wrong("", f"{_provider(visit).name}: {error.message}")
+    return await _sign_in_page(visit, form, wanted, status=error.status)
 
 
 def _entering(visit: Visit, token: str, address: str) -> Response:
