@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import smtplib
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
+from functools import partial
 from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import Connection, func, insert, select, text, update
@@ -17,7 +19,7 @@ from affluent.kit import clock
 from affluent.kit.ids import first_id
 from affluent.kit.jsons import dumps
 from affluent.kit.logs import logger
-from affluent.store import tables
+from affluent.store import tables, tables_inbound
 from affluent.store.configuration import alone
 from affluent.store.database import Database
 
@@ -26,6 +28,7 @@ _NOTE = "alerts"
 _AGAIN = timedelta(hours=24)
 _WINDOW = timedelta(hours=1)
 _SEND_SECONDS = 20
+_HERE = ("localhost", "127.0.0.1", "::1")
 _OLDEST = text("SELECT min(due_at) FROM runs WHERE finished_at IS NULL AND state = 'queued' AND ready")
 
 
@@ -91,6 +94,7 @@ class Alerts:
     def _standing(self, connection: Connection, now: datetime) -> Sequence[Alert]:
         return [
             *_ailing(connection),
+            *_idle(connection),
             *self._failing(connection, now),
             *_unknown(connection),
             *self._late(connection, now),
@@ -141,12 +145,19 @@ class Alerts:
         mail["From"], mail["To"], mail["Subject"] = self._wishes.sender, address, "Affluent needs attention"
         mail.set_content(message)
         server = urlsplit(self._wishes.smtp)
-        kind: Callable[..., smtplib.SMTP] = smtplib.SMTP_SSL if server.scheme == "smtps" else smtplib.SMTP
+        # A password goes only to who the certificate says it is; without one any encryption is better than none.
+        trusted = ssl.create_default_context() if server.username else None
+        kind: Callable[..., smtplib.SMTP] = smtplib.SMTP
+        if server.scheme == "smtps":
+            kind = partial(smtplib.SMTP_SSL, context=trusted)
         with kind(server.hostname or "localhost", server.port or 0, timeout=_SEND_SECONDS) as session:
             session.ehlo()
-            if server.scheme == "smtp" and session.has_extn("starttls"):
-                session.starttls()
+            is_open = server.scheme == "smtp" and not session.has_extn("starttls")
+            if server.scheme == "smtp" and not is_open:
+                session.starttls(context=trusted)
             if server.username:
+                if is_open and server.hostname not in _HERE:
+                    raise ConnectionError("the mail server offers no encryption, so it is sent no password")
                 session.login(unquote(server.username), unquote(server.password or ""))
             session.send_message(mail)
 
@@ -156,6 +167,24 @@ def _ailing(connection: Connection) -> Sequence[Alert]:
     rows = connection.execute(select(table).where(table.c.status == "needs_attention").order_by(table.c.id))
     return [
         Alert(key=f"connection/{row.id}/{row.version}", sentence=f"{row.name} needs attention: {row.status_reason}")
+        for row in rows
+    ]
+
+
+def _idle(connection: Connection) -> Sequence[Alert]:
+    """Webhooks that have gone silent, and polls, schedules and registrations that keep failing: one alert a connection."""
+    table = tables_inbound.duties
+    rows = connection.execute(
+        select(table.c.kind, table.c.connection_id, func.min(table.c.note).label("note"), func.count().label("number"))
+        .where(table.c.note != "")
+        .group_by(table.c.kind, table.c.connection_id)
+        .order_by(table.c.kind, table.c.connection_id)
+    )
+    return [
+        Alert(
+            key=f"duty/{row.kind}/{row.connection_id}",
+            sentence=row.note if row.number == 1 else f"{row.note} The same of {row.number - 1} more.",
+        )
         for row in rows
     ]
 

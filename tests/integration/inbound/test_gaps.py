@@ -10,8 +10,10 @@ from sqlalchemy import update
 from affluent.kit import clock
 from affluent.kit.jsons import dumps
 from affluent.sdk import AuthFailed, Listing
+from affluent.store import tables
 from affluent.store.tables_inbound import duties
 from tests.integration.inbound.stand import EPOCH, stand
+from tests.integration.operations.test_alerts import Channel, alerting
 
 LATER = timedelta(minutes=16)
 
@@ -94,6 +96,26 @@ async def test_a_webhook_that_has_gone_silent_is_named_on_its_connection_until_i
         await it.attend(later=LATER)
         assert (await it.the_connection(link)).status_reason == ""
         assert (await it.duty(link, "gaps")).sentence == "Everything was delivered."
+
+
+async def test_people_outside_are_told_of_a_webhook_that_has_gone_silent_and_again_after_it_was_heard(database_url):
+    async with stand(database_url) as it:
+        link = await watched(it)
+        channel = Channel()
+        async with alerting(it, channel) as alerts:
+            assert await alerts.sweep() == 0
+            for lost, told in (("lost", 1), ("lost-again", 2)):
+                has(it, lost, hours=2.0 / told)
+                await it.attend(later=LATER)
+                assert await alerts.sweep() == 1
+                assert await alerts.sweep() == 0
+                assert len(channel.messages) == told
+                await it.post(link, body(f"heard-{told}"))
+                await it.attend(later=LATER)
+                assert await alerts.sweep() == 0
+                aged = update(tables.deliveries).values(received_at=clock.now() - timedelta(hours=1.5))
+                await it.execute(aged)
+    assert "is silent: Feed has events that it did not deliver" in channel.messages[0]
 
 
 async def test_one_lost_delivery_among_others_is_no_silence(database_url):
