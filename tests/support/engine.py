@@ -6,7 +6,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import Field, SecretStr
 from sqlalchemy import Connection, insert, select
 
-from affluent.domain.event import EventDraft
+from affluent.domain.event import EventDraft, Priority
 from affluent.domain.flow import FlowDefinition
 from affluent.engine.breaker import Breaker
 from affluent.engine.dispatch.embedded import EmbeddedDispatcher
@@ -198,9 +198,14 @@ class Engine:
             )
         )  # fmt: skip
 
-    async def accept(self, *external_ids: str, account: str = "", minutes: int = 0) -> list[str]:
+    async def accept(
+        self, *external_ids: str, account: str = "", minutes: int = 0, priority: Priority = Priority.LIVE
+    ) -> list[str]:
         """Accept sold events; returns the ids of the runs made."""
-        drafts = [draft(external_id, account=account, minutes=minutes) for external_id in external_ids]
+        drafts = [
+            replace(draft(external_id, account=account, minutes=minutes), priority=priority)
+            for external_id in external_ids
+        ]
         accepted = await self.database.group(self.intake.accept_each, drafts)
         return [run_id for item in accepted for run_id in item.run_ids]
 

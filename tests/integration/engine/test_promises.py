@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from affluent.domain.event import Priority
 from affluent.sdk import AlreadyApplied, AuthFailed, NotApplicable, OutcomeUnknown, Rejected, Unavailable
 from affluent.services.runs import BulkAction, RunFilter
 from affluent.store import tables
@@ -47,6 +48,30 @@ async def test_runs_of_one_account_go_one_after_another_in_event_order(database_
         order = [call[1] for call in it.vendor.calls]
         assert order in (["third", "first", "second"], ["first", "second", "third"])
         assert len(await it.rows(tables.events)) == 3
+
+
+async def test_a_backfill_that_stands_still_leaves_places_for_live_events(database_url):
+    gate = asyncio.Event()
+
+    async def stand_still(_action, sale_id):
+        if sale_id.startswith("old"):
+            await gate.wait()
+
+    async with engine(database_url, Vendor(behave=stand_still), concurrency=8) as it:
+        await it.flow(PUT)
+        await it.accept(*(f"old-{number}" for number in range(100)), priority=Priority.BACKFILL)
+        async with asyncio.timeout(5):
+            while len(it.vendor.calls) < 4:
+                await asyncio.sleep(0.005)
+        await it.accept(*(f"new-{number}" for number in range(20)))
+        async with asyncio.timeout(5):
+            while len(it.vendor.books) < 20:
+                await asyncio.sleep(0.005)
+        assert [name for _, name in it.vendor.calls[:4]] == ["old-0", "old-1", "old-2", "old-3"]
+        assert all(name.startswith("new") for _, name in it.vendor.calls[4:])
+        gate.set()
+        await it.settle()
+        assert len(it.vendor.books) == 120
 
 
 async def test_a_failed_run_does_not_block_the_next_of_its_account(database_url):

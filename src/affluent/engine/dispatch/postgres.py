@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -25,9 +26,11 @@ from affluent.store.bulk import Row, each
 from affluent.store.database import Database, StoreUnavailable
 
 _log = logger("dispatch")
-_ENTRYPOINT = "run"
-_LIVE = 1_000_000_000
+_LIVE, _BACKFILL = "run", "backfill"
+"""Two lines of jobs, each with a PgQueuer of its own: jobs of a backfill that stands still keep no live one from being taken."""
+_RANKS = 1_000_000_000
 _POLL = timedelta(milliseconds=20)
+_AGGREGATION = timedelta(seconds=30)
 _HELD = 4
 """Jobs that a worker holds, per run that it executes. PgQueuer gives a finished job up only with a whole batch or after a tenth
 of a second; with fewer jobs at hand the worker would stand still until then."""
@@ -48,13 +51,13 @@ class PgQueue:
             connection.execute(_LOCK, {"keys": dumps(list(ordering_keys))})
 
     def put(self, connection: Connection, runs: Sequence[Row]) -> None:
-        """One job per run, deferred until it is due, live before backfill and in fair order."""
+        """One job per run, deferred until it is due, in the line of its priority and in fair order."""
         if not runs:
             return
         now = clock.to_micros(clock.now())
         parameters: tuple[Any, ...] = (
-            [_job_priority(run) for run in runs],
-            [_ENTRYPOINT] * len(runs),
+            [_RANKS - int(run["rank"]) % _RANKS for run in runs],  # PgQueuer takes higher numbers first
+            [_LIVE if run["priority"] < Priority.BACKFILL else _BACKFILL for run in runs],
             [str(run["id"]).encode() for run in runs],
             [timedelta(microseconds=max(run["due_at"] - now, 0)) for run in runs],
             [None] * len(runs),
@@ -63,14 +66,8 @@ class PgQueue:
         connection.exec_driver_sql(self._enqueue, parameters)
 
 
-def _job_priority(run: Row) -> int:
-    """PgQueuer takes higher numbers first."""
-    base = _LIVE if run["priority"] < Priority.BACKFILL else 0
-    return base - int(run["rank"]) % _LIVE
-
-
 class PostgresDispatcher:
-    """Executes jobs in this process, at most `concurrency` at a time."""
+    """Executes jobs in this process, at most `concurrency` at a time; backfill takes at most half of the places."""
 
     def __init__(
         self, *, url: str, database: Database, executor: Executor, concurrency: int, lease_seconds: float
@@ -80,10 +77,11 @@ class PostgresDispatcher:
         self._executor = executor
         self._concurrency = max(concurrency, 4)
         self._places = Places(self._concurrency)
+        self._backfill_places = Places(self._concurrency // 2)
         self._lease = timedelta(seconds=lease_seconds)
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.Task[None] | None = None
-        self._queuer: PgQueuer | None = None
+        self._queuers: dict[str, PgQueuer] = {}
         self._stopping = False
 
     def wake(self) -> None:
@@ -101,8 +99,9 @@ class PostgresDispatcher:
     async def stop(self, *, grace_seconds: float = 4.0) -> None:
         """Take no more jobs, let what runs finish for a while, hand back the rest."""
         self._stopping = True
-        if self._queuer is not None:
-            self._queuer.shutdown.set()
+        for queuer in self._queuers.values():
+            queuer.shutdown.set()
+        self._backfill_places.let_all_in()
         self._places.let_all_in()
         running = list(self._tasks)
         if running:
@@ -118,8 +117,14 @@ class PostgresDispatcher:
     async def _serve(self) -> None:
         while not self._stopping:
             try:
-                async with asyncpg.create_pool(self._url, min_size=0, max_size=4, command_timeout=30) as pool:
-                    await self._take_jobs(pool)
+                async with (
+                    asyncpg.create_pool(self._url, min_size=0, max_size=6, command_timeout=30) as pool,
+                    asyncio.TaskGroup() as lines,
+                ):
+                    lines.create_task(self._take_jobs(pool, _LIVE, self._concurrency), name="dispatch-live")
+                    lines.create_task(
+                        self._take_jobs(pool, _BACKFILL, self._concurrency // 2), name="dispatch-backfill"
+                    )
             except (
                 OSError,
                 asyncpg.PostgresError,
@@ -132,11 +137,12 @@ class PostgresDispatcher:
             if not self._stopping:
                 await asyncio.sleep(0.5)
 
-    async def _take_jobs(self, pool: asyncpg.Pool[Any]) -> None:
-        queuer = self._queuer = PgQueuer.from_asyncpg_pool(pool)
+    async def _take_jobs(self, pool: asyncpg.Pool[Any], line: str, at_once: int) -> None:
+        """Take the jobs of one line until the process stops or the database is lost."""
+        queuer = self._queuers[line] = PgQueuer.from_asyncpg_pool(pool)
         queuer.qm.min_dequeue_poll_interval = _POLL
 
-        @queuer.qm.entrypoint(_ENTRYPOINT, accepts_context=False)
+        @queuer.qm.entrypoint(line, accepts_context=False)
         async def execute(job: Job) -> None:
             if self._stopping:
                 await self._give_back(job)
@@ -149,14 +155,27 @@ class PostgresDispatcher:
 
         await queuer.qm.run(
             dequeue_timeout=timedelta(seconds=2),
-            batch_size=self._concurrency,
-            max_concurrent_tasks=_HELD * self._concurrency,
+            batch_size=at_once,
+            max_concurrent_tasks=_HELD * at_once,
             heartbeat_timeout=self._lease,
             shutdown_on_listener_failure=True,
+            log_aggregation_interval=_AGGREGATION if line == _LIVE else timedelta(),
         )
+        if not self._stopping:
+            raise ConnectionError("the listener failed")  # ends the other line too; both begin anew
+
+    @asynccontextmanager
+    async def _place(self, job: Job) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            if job.entrypoint == _BACKFILL:
+                await stack.enter_async_context(self._backfill_places.place(job.priority))
+                await stack.enter_async_context(self._places.place(job.priority - _RANKS))
+            else:
+                await stack.enter_async_context(self._places.place(job.priority))
+            yield
 
     async def _execute(self, job: Job) -> None:
-        async with self._places.place(job.priority):
+        async with self._place(job):
             if self._stopping:
                 await self._give_back(job)
                 return
