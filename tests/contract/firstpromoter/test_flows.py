@@ -187,3 +187,21 @@ async def test_an_approval_whose_webhook_never_came_is_fetched_and_a_late_webhoo
     assert [state for state, _ in await seller.ends()] == ["succeeded"]
     granted = await seller.bill("GET", "/credits?account_id=ACC-77")
     assert [item["creditAmount"] for item in granted["data"]] == [50]
+
+
+async def test_a_delivered_event_is_not_fetched_again_and_a_fetched_one_not_taken_in_again(seller: Market) -> None:
+    url, event = await rewarded(seller)
+    commission = seller.promoter.ledger.commissions[event["data"]["id"]]
+    commission.status_updated_at = (clock.now() - timedelta(hours=1)).isoformat()
+    step = {"id": "go", "app": "flow_control", "action": "filter", "inputs": {"keep": "{{ true }}"}}
+    draft = {"name": "Count", "type": "inbound", "trigger": {"app": "firstpromoter", "trigger": "commission_approved"}}
+    flow = await seller.hub.flows.create({**draft, "steps": [step]}, publish=True)
+    bindings = {"trigger": seller.connections["firstpromoter"]}
+    await seller.hub.flow_connections.create(flow_id=flow.flow.id, name="Count", bindings=bindings)
+    assert await deliver(seller, url, event) == 200
+    await seller.settle()
+    await seller.sweep()
+    assert await deliver(seller, url, {**event, "event_id": "another-id-of-the-same-approval"}) == 200
+    await seller.settle()
+    approved = [row for row in await seller.rows(tables.events) if row.type == "commission.approved"]
+    assert [len(approved), len(await seller.ends())] == [1, 2], "one event, one run of either flow"

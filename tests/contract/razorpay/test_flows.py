@@ -275,3 +275,55 @@ async def test_a_flow_of_ones_own_on_another_event_of_the_sale_has_the_same_effe
     ]
     assert [item["event_id"] for item in shop.promoter.books()["sales"]] == [invoice]
     assert {state for state, _ in await shop.ends()} == {"succeeded"}
+
+
+async def _counting_flow(shop: Market, trigger: str) -> None:
+    """A private flow without any effect of its own, which would hide a second run."""
+    draft = {
+        "name": f"Count {trigger}", "type": "inbound", "trigger": {"app": "razorpay", "trigger": trigger},
+        "steps": [{"id": "go", "app": "flow_control", "action": "filter", "inputs": {"keep": "{{ true }}"}}],
+    }  # fmt: skip
+    flow = await shop.hub.flows.create(draft, publish=True)
+    made = await shop.hub.flow_connections.create(
+        flow_id=flow.flow.id, name="Count", bindings={"trigger": shop.connections["razorpay"]}
+    )
+    await shop.control("webhook", url=made.flow_connection.webhook_url, secret=SECRET)
+
+
+async def _told(shop: Market) -> list[str]:
+    """The types of the events so far, and every run a line."""
+    runs = await shop.rows(tables.runs)
+    events = await shop.rows(tables.events)
+    assert len(runs) == len({row.event_id for row in runs}), "an event started one flow twice"
+    return sorted(row.type for row in events)
+
+
+@pytest.mark.parametrize("first", ["a list", "the webhook"])
+async def test_each_event_of_a_sale_is_one_whether_a_list_or_the_webhook_tells_it_first(
+    tmp_path: Path, database_url: str, first: str
+) -> None:
+    async with market(tmp_path, database_url) as shop:
+        await shop.connect()
+        for trigger in ("payment_captured", "order_paid", "payment_link_paid"):
+            await _counting_flow(
+                shop, trigger
+            )  # an address each: every event is sent to all three, under three event ids
+        is_healed_first = first == "a list"
+        told = ["order.paid", "payment.authorized", "payment.captured", "payment_link.paid"]
+        listed = [told[0], *told[2:]]
+        await shop.control("advance", seconds=-3600)
+        link = shop.razorpay._books.create_payment_link({"amount": 500, "currency": "INR"})
+        await shop.control("deliver", drop=told if is_healed_first else [])
+        await shop.control("pay", id=link["id"])
+        await shop.settle()
+        assert await _told(shop) == ([] if is_healed_first else told)
+        await shop.sweep()
+        assert await _told(shop) == (listed if is_healed_first else told)
+        for delivery in shop.razorpay.webhooks.deliveries:  # late, or once more
+            delivery.state, delivery.next_at = "pending", 0
+        await shop.control("advance", seconds=1)
+        await shop.settle()
+        assert await _told(shop) == told
+        assert len(shop.razorpay.webhooks.deliveries) == 12
+        assert {tuple(item.statuses)[-1] for item in shop.razorpay.webhooks.deliveries} == {200}
+        assert len(await shop.rows(tables.runs)) == 3

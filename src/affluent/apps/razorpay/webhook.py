@@ -1,7 +1,8 @@
 """How Razorpay's webhooks are verified and read. Pure.
 
-The signature is the lower-case hex HMAC-SHA256 of the raw body under the webhook secret. Repeats carry the same
-`x-razorpay-event-id`; samples of older webhooks lack it, so there is a stand-in made of the event itself.
+The signature is the lower-case hex HMAC-SHA256 of the raw body under the webhook secret. What a record goes through once is
+named after the record, so that a webhook and what a sweep finds in a list are one event, whichever comes first. Everything
+else is named by `x-razorpay-event-id`, which repeats share; samples of older webhooks lack it, so there is a stand-in.
 """
 
 from __future__ import annotations
@@ -17,6 +18,17 @@ from affluent.sdk import Incoming
 
 SIGNATURE = "x-razorpay-signature"
 EVENT_ID = "x-razorpay-event-id"
+ONCE = {
+    "payment.authorized": "payment",
+    "payment.captured": "payment",
+    "payment.failed": "payment",
+    "order.paid": "order",
+    "invoice.paid": "invoice",
+    "payment_link.paid": "payment_link",
+    "refund.created": "refund",
+    "refund.processed": "refund",
+}
+"""Events that a record has once, and which of their records: a payment is captured once, an invoice is paid whole once."""
 
 
 def sign(body: bytes, secret: str) -> str:
@@ -50,10 +62,18 @@ def parse(body: JSONObject, headers: Mapping[str, str]) -> Incoming:
     }
     return Incoming(
         type=event,
-        external_id=headers.get(EVENT_ID, "").strip() or _stand_in(body, event, entities, created_at),
+        external_id=named(event, entities)
+        or headers.get(EVENT_ID, "").strip()
+        or _stand_in(body, event, entities, created_at),
         payload={**head, **entities, **head},  # facts come first, and no record takes their place
         occurred_at=_instant(created_at),
     )
+
+
+def named(event: str, entities: Mapping[str, JSONObject]) -> str:
+    """What an event that happens once is known by; empty for others, and without the record's id."""
+    number = entities.get(ONCE.get(event, ""), {}).get("id")
+    return f"{event}/{number}" if isinstance(number, str) and number else ""
 
 
 def _tidy(record: JSONObject) -> JSONObject:

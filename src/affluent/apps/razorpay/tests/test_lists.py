@@ -16,7 +16,7 @@ from affluent.kit import clock
 from affluent.kit.jsons import JSONObject, loads
 from affluent.sdk import Incoming, Trigger
 
-FOUND = {"payment_captured", "payment_failed", "invoice_paid", "payment_link_paid", "refund_processed"}
+FOUND = {"payment_captured", "payment_failed", "order_paid", "invoice_paid", "payment_link_paid", "refund_processed"}
 
 
 async def found(desk: Desk, key: str, since: datetime | None = None) -> list[Incoming]:
@@ -49,6 +49,7 @@ def test_every_event_that_moves_money_for_a_flow_can_be_found() -> None:
     ("key", "kind"),
     [
         ("payment_captured", "invoice"),
+        ("order_paid", "invoice"),
         ("invoice_paid", "invoice"),
         ("payment_link_paid", "link"),
         ("refund_processed", "link"),
@@ -66,6 +67,7 @@ async def test_a_sweep_tells_what_the_webhook_tells(desk: Desk, listener: Listen
     assert listed.type == trigger.event
     assert title(trigger, listed) == title(trigger, told[0])
     assert facts(listed.payload) == facts(told[0].payload)
+    assert listed.external_id == told[0].external_id
     assert trigger.output is not None
     trigger.output.model_validate(listed.payload)
 
@@ -90,7 +92,7 @@ async def test_an_invoice_paid_in_parts_is_found_with_the_payment_that_completed
     await desk.control("pay", id=made.id, amount=100)
     last = (await desk.control("pay", id=made.id))["payment"]
     listed = await found(desk, "invoice_paid")
-    assert {item.external_id for item in listed} == {f"listed/invoice.paid/{made.id}"}
+    assert {item.external_id for item in listed} == {f"invoice.paid/{made.id}"}
     assert listed[0].payload["payment_id"] == last["id"]
 
 

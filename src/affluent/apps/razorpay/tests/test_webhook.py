@@ -87,10 +87,19 @@ def test_without_a_secret_nothing_is_genuine() -> None:
     assert not verify(BODY, signed(BODY, ""), [])
 
 
-def test_the_event_id_is_the_headers() -> None:
+def test_what_happens_once_to_a_record_is_named_after_it_whatever_the_header_says() -> None:
     incoming = parse(paid(), {"x-razorpay-event-id": "EvT1"})
-    assert (incoming.type, incoming.external_id) == ("payment.captured", "EvT1")
+    assert (incoming.type, incoming.external_id) == (
+        "payment.captured",
+        f"payment.captured/{incoming.payload['payment']['id']}",
+    )
     assert incoming.occurred_at == datetime(2019, 9, 5, 12, 36, 33, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("event", ["invoice.partially_paid", "subscription.charged", "payment.dispute.action_required"])
+def test_what_may_happen_again_to_a_record_is_named_by_the_header(event: str) -> None:
+    body = {**paid(), "event": event}
+    assert [parse(body, {"x-razorpay-event-id": name}).external_id for name in ("EvT1", "EvT2")] == ["EvT1", "EvT2"]
 
 
 def test_without_the_header_a_repeat_has_the_same_id_and_another_event_has_another() -> None:
