@@ -10,15 +10,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from affluent.domain.run import FINISHED, RunState
 from affluent.engine.queue import Queue
 from affluent.kit import clock
 from affluent.kit.jsons import dumps
+from affluent.kit.logs import logger
 from affluent.store import bulk, ledger, tables
 from affluent.store.bulk import Row
-from affluent.store.database import on_commit
+from affluent.store.database import on_commit, undone_if_it_fails
 
+_log = logger("engine")
 _RUN_CHANGE = (
     "state",
     "position",
@@ -151,7 +154,7 @@ class Journal:
         self.release(connection, finished)
         bad = [entry.run_id for entry in held if entry.state in (RunState.FAILED, RunState.UNKNOWN)]
         if bad and self._failed is not None:
-            self._failed(connection, bad)
+            self._tell(self._failed, connection, bad)
         if again:
             on_commit(connection, self._wake)
         return [
@@ -161,6 +164,18 @@ class Journal:
             )
             for entry in entries
         ]
+
+    def _tell(
+        self, failed: Callable[[Connection, Sequence[str]], None], connection: Connection, run_ids: Sequence[str]
+    ) -> None:
+        """A defect of whoever is told must not keep a run from ending: it is logged, and nothing of it is kept."""
+        try:
+            with undone_if_it_fails(connection):
+                failed(connection, run_ids)
+        except SQLAlchemyError:  # the database's trouble is everybody's: the entries are written again
+            raise
+        except Exception:  # noqa: BLE001 - logged; the run ends as it should
+            _log.exception("nobody was told of runs that failed", runs=list(run_ids))
 
     def _not_paused_after_all(self, connection: Connection, run_ids: Sequence[str]) -> None:
         """A connection that was repaired while its run was being paused will not be repaired again: try in a second."""

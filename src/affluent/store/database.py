@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 T = TypeVar("T")
 I = TypeVar("I")  # noqa: E741 - item of a group
@@ -72,6 +74,23 @@ NOTES = "ledger"
 def on_commit(connection: Connection, callback: Callable[[], None]) -> None:
     """Call `callback` in the event loop after the transaction of this connection has committed."""
     connection.info.setdefault("on_commit", []).append(callback)
+
+
+@contextmanager
+def undone_if_it_fails(connection: Connection) -> Iterator[None]:
+    """A savepoint: when the block raises, what it wrote, noted for the ledger and left for after the commit is forgotten."""
+    kept, noted = len(connection.info.get("on_commit", [])), len(connection.info.get(NOTES, []))
+    savepoint = connection.begin_nested()
+    try:
+        yield
+    except OperationalError:
+        raise
+    except Exception:
+        savepoint.rollback()
+        del connection.info.get("on_commit", [])[kept:]
+        del connection.info.get(NOTES, [])[noted:]
+        raise
+    savepoint.commit()
 
 
 def committed(connection: Connection) -> list[Callable[[], None]]:

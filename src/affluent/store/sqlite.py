@@ -17,7 +17,18 @@ from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import OperationalError
 
 from affluent.kit import crash
-from affluent.store.database import NOTES, Database, I, Processor, R, StoreUnavailable, T, Unit, committed
+from affluent.store.database import (
+    NOTES,
+    Database,
+    I,
+    Processor,
+    R,
+    StoreUnavailable,
+    T,
+    Unit,
+    committed,
+    undone_if_it_fails,
+)
 from affluent.store.recording import recorded, recording, watch
 
 _LINGER_SECONDS = 0.002
@@ -172,19 +183,13 @@ class SqliteDatabase(Database):
 
 
 def _run_unit(connection: Connection, job: _Job, unit: Unit[Any]) -> tuple[_Job, Any, Exception | None]:
-    kept, noted = len(connection.info.get("on_commit", [])), len(connection.info.get(NOTES, []))
-    savepoint = connection.begin_nested()
     try:
-        result = unit(connection)
+        with undone_if_it_fails(connection):
+            return job, unit(connection), None
     except OperationalError:
         raise
     except Exception as error:  # noqa: BLE001 - handed to whoever waits for the unit
-        savepoint.rollback()
-        del connection.info.get("on_commit", [])[kept:]
-        del connection.info.get(NOTES, [])[noted:]
         return job, None, error
-    savepoint.commit()
-    return job, result, None
 
 
 def _translated(error: Exception, what: str = "written") -> Exception:

@@ -110,3 +110,24 @@ async def test_nothing_is_told_when_nobody_listens(database_url: str) -> None:
         await it.accept("a")
         await it.settle()
         assert await told(it) == []
+
+
+async def test_a_defect_of_whoever_is_told_keeps_no_run_from_ending_and_leaves_no_half_event(database_url: str) -> None:
+    async with engine(database_url, Vendor(behave=refuse_sales)) as it:
+        await listening(it)
+        await it.flow(PUT, name="Sell")
+        tell = RunFailures(it.intake, lambda run_id: f"http://hub/activity/{run_id}").tell
+
+        def break_half_way(connection: Any, run_ids: Sequence[str]) -> None:
+            tell(connection, run_ids)
+            raise LookupError("a defect of the one who is told")
+
+        it.journal._failed = break_half_way
+        (run_id,) = await it.accept("a")
+        await it.settle()
+        assert (await it.run(run_id)).state == "failed"
+        assert await told(it) == []
+        it.journal._failed = tell
+        await it.accept("b")
+        await it.settle()
+        assert len(await told(it)) == 1
