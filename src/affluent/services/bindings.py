@@ -12,6 +12,7 @@ from affluent.domain.flow import FlowDefinition
 from affluent.engine.plans import bind
 from affluent.sdk import App, Effect
 from affluent.services.errors import Invalid
+from affluent.services.owners import owners, refuse_without_rights
 from affluent.services.triggering import TRIGGER, source_of
 from affluent.store import connections as store
 from affluent.vault.envelope import Vault
@@ -42,16 +43,22 @@ class Bindings:
         needed = self._wanted(definition, bindings)
         rows = store.of_ids(connection, [value for value in bindings.values() if value])
         problems: list[tuple[str, str]] = []
+        of = owners(connection, rows.values())
         for place, value in bindings.items():
             if value and place not in needed:
                 problems.append((f"bindings.{place}", self._why_unneeded(definition, place)))
         for place, key in needed.items():
-            problem = self._problem(key, bindings.get(place, ""), rows)
+            value = bindings.get(place, "")
+            problem = self._problem(key, value, rows) or (of[value].problem if value in of else "")
             if problem:
                 problems.append((f"bindings.{place}", problem))
         if problems:
             raise Invalid(problems[0][1], field=problems[0][0], problems=problems)
         return {place: bindings[place] for place in needed}
+
+    def refuse_without_rights(self, connection: Connection, bindings: Mapping[str, str]) -> None:
+        """Raise Conflict when nothing new may begin on one of the connections."""
+        refuse_without_rights(connection, bindings.values())
 
     def adopted(self, connection: Connection, definition: FlowDefinition, bindings: Mapping[str, str]) -> Places:
         """The bindings that fit a new version: kept where they fit, and filled where the app has one connection here."""

@@ -15,10 +15,11 @@ from affluent.engine.limits import Limiter
 from affluent.engine.plans import Plans
 from affluent.engine.queue import Queue
 from affluent.kit import clock
+from affluent.kit.actor import current
 from affluent.kit.ids import new_id
 from affluent.kit.jsons import JSONObject
 from affluent.sdk import App, AppError, AuthFailed, Limit
-from affluent.services import triggering
+from affluent.services import owners, triggering
 from affluent.services.connection_views import ConnectionTest, ConnectionView, Uses, connection_view
 from affluent.services.credentials import Credentials, Tester, blamed, merged, opened, validated
 from affluent.services.errors import Conflict, Invalid, NotFound
@@ -77,6 +78,7 @@ class Connections:
             "version": 1,
             "status": "active",
             "status_reason": "",
+            "owner_id": owners.new_owner(current()),
             "tested_at": None if skip_test else now,
             "created_at": now,
             "updated_at": now,
@@ -191,6 +193,14 @@ class Connections:
         """Use it again; the runs that waited go on. Raises NotFound."""
         return await self._set(connection_id, {"status": "active", "status_reason": ""})
 
+    async def owner(self, connection_id: str) -> owners.Owner:
+        """Whose it is, and whether something new may begin on it. Raises NotFound."""
+        return await self._database.read(lambda connection: self._owner(connection, connection_id))
+
+    async def take_over(self, connection_id: str) -> ConnectionView:
+        """Whoever acts now owns it from now on. Raises NotFound."""
+        return await self._set(connection_id, {"owner_id": owners.new_owner(current())})
+
     async def delete(self, connection_id: str) -> None:
         """Remove it with its secrets; raises NotFound, and Conflict with the list of where it is used."""
 
@@ -257,6 +267,10 @@ class Connections:
     def _show(self, connection: Connection, connection_id: str) -> ConnectionView:
         row = _found(store.one(connection, connection_id), connection_id)
         return self._view(row, store.uses(connection, [connection_id])[connection_id])
+
+    def _owner(self, connection: Connection, connection_id: str) -> owners.Owner:
+        row = _found(store.one(connection, connection_id), connection_id)
+        return owners.owners(connection, [row])[row.id]
 
     def _view(self, row: Row[Any], uses: Uses) -> ConnectionView:
         app = self._catalog.apps.get(row.app)

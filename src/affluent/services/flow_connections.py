@@ -40,8 +40,7 @@ from affluent.vault.envelope import CannotOpen, Vault
 _SHORTEST_SECRET = 16
 _LONGEST_SECRET = 500
 _SECRETS_ACCEPTED = 2
-_Secrets = list[str]
-"""Webhook secrets, the current one first."""
+_Secrets = list[str]  # of a webhook, the current one first
 
 
 class FlowConnections:
@@ -256,6 +255,7 @@ class FlowConnections:
             trigger = self._trigger(FlowDefinition.model_validate(row.definition))
             if trigger is None:
                 raise Conflict(f"The trigger of this flow is not installed: {row.trigger_app}, {row.trigger_event}.")
+            self._bindings.refuse_without_rights(connection, row.bindings)
             if trigger.kind is TriggerKind.MANUAL and trigger.poll is not None and not payload:
                 return self._intake.accept(connection, [_backfill(connection, row, trigger)])[0]
             _check_payload(trigger, payload)

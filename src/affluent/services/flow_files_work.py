@@ -23,8 +23,10 @@ from affluent.services.flow_files_read import connection_rows, flow_names, link_
 from affluent.services.flow_inputs import checked_inputs
 from affluent.services.flows import Flows
 from affluent.services.names import checked_name
+from affluent.services.owners import new_owner
 from affluent.store import connections as connection_store
 from affluent.store import flows as flow_store
+from affluent.store.recording import who_acts
 from affluent.vault.envelope import Vault
 
 _LONGEST_SHOWN = 120
@@ -128,6 +130,7 @@ class Work:
             "version": 1,
             "status": status,
             "status_reason": reason,
+            "owner_id": new_owner(who_acts(self._connection)),
             "tested_at": None,
             "created_at": now,
             "updated_at": now,

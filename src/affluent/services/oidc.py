@@ -11,9 +11,9 @@ from urllib.parse import quote, urlsplit
 
 import aiohttp
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri  # type: ignore[import-untyped]  # authlib ships no types
-from authlib.oauth2.rfc7636 import create_s256_code_challenge  # type: ignore[import-untyped]  # same
-from authlib.oidc.core import CodeIDToken  # type: ignore[import-untyped]  # same
-from authlib.oidc.discovery import get_well_known_url  # type: ignore[import-untyped]  # same
+from authlib.oauth2.rfc7636 import create_s256_code_challenge  # type: ignore[import-untyped]  # authlib ships no types
+from authlib.oidc.core import CodeIDToken  # type: ignore[import-untyped]  # authlib ships no types
+from authlib.oidc.discovery import get_well_known_url  # type: ignore[import-untyped]  # authlib ships no types
 from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet

@@ -18,6 +18,7 @@ from affluent.sdk import App
 from affluent.services.errors import Conflict, NotFound
 from affluent.services.flow_connections import FlowConnections
 from affluent.services.flows import Flows
+from affluent.services.owners import refuse_without_rights
 from affluent.services.reconciliation_nightly import APP
 from affluent.services.reconciliation_views import line_of
 from affluent.services.repair_plan import BY_HAND, REPLAY, RESUME, Call, Planner
@@ -91,6 +92,8 @@ class Repair:
     async def apply(self, statement_id: str, numbers: Sequence[int] = (), *, author: str) -> Repaired:
         """Begin the calls. Doing it twice repeats nothing: the same ids, the same keys. Raises NotFound, Conflict."""
         plan = await self.preview(statement_id, numbers)
+        used = {call.connection_id for call in plan.calls if call.how != BY_HAND}
+        await self._database.write(lambda connection: refuse_without_rights(connection, used))
         run_ids: list[str] = []
         known = 0
         for call in plan.calls:

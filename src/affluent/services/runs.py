@@ -23,6 +23,7 @@ from affluent.kit.jsons import dumps
 from affluent.sdk import App
 from affluent.services import run_forecasts
 from affluent.services.errors import Conflict, NotFound
+from affluent.services.owners import refuse_without_rights
 from affluent.services.pages import LARGEST_PAGE, Page, bounded
 from affluent.services.run_forecasts import Forecast
 from affluent.services.run_views import Cause, RunDetail, RunView, detail, money, view
@@ -142,7 +143,9 @@ class Runs:
             )
         )
 
-    async def bulk(self, wanted: RunFilter, action: BulkAction) -> int:
+    async def bulk(
+        self, wanted: RunFilter, action: BulkAction, progress: Callable[[int, int], None] = lambda _done, _all: None
+    ) -> int:
         """Do it to all runs of the filter that allow it; returns how many. Replays and resumes go behind live events."""
         act: dict[BulkAction, Callable[[Connection, str], object]] = {
             BulkAction.RESUME: self._resume,
@@ -159,6 +162,7 @@ class Runs:
                 return sum(_quietly(act[action], connection, run_id) for run_id in chunk)
 
             done += await self._database.write(unit)
+            progress(start + len(chunk), len(ids))
         return done
 
     async def settle_unknown(self, apps: Mapping[str, App]) -> int:
@@ -174,6 +178,9 @@ class Runs:
             raise Conflict(
                 f"This run is {row.state}; only a failed, unknown, cancelled, paused or waiting run can be resumed."
             )
+        links = tables.flow_connections
+        bindings = connection.execute(select(links.c.bindings).where(links.c.id == row.flow_connection_id)).scalar()
+        refuse_without_rights(connection, (bindings or {}).values())
         ledger.moved(connection, [(run_id, ledger.OPEN)])
         note(connection, "resumed", "run", subject=run_id, name=row.title, was=row.state)
         values = {"state": "queued", "due_at": clock.now(), "tries": 0, "first_failed_at": None, "finished_at": None}
@@ -202,10 +209,11 @@ class Runs:
         row = _row(connection, run_id)
         flow = connection.execute(select(tables.flows).where(tables.flows.c.id == row.flow_id)).one_or_none()
         link = connection.execute(
-            select(tables.flow_connections.c.id).where(tables.flow_connections.c.id == row.flow_connection_id)
+            select(tables.flow_connections.c.bindings).where(tables.flow_connections.c.id == row.flow_connection_id)
         ).one_or_none()
         if flow is None or link is None:
             raise Conflict("The flow connection of this run was removed, so its event cannot be replayed through it.")
+        refuse_without_rights(connection, link.bindings.values())
         number = version or flow.version
         versions = tables.flow_versions
         if not connection.execute(

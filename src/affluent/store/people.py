@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,12 @@ def add(connection: Connection, values: dict[str, Any]) -> Row[Any]:
 def one(connection: Connection, person_id: str) -> Row[Any] | None:
     """The person of an id."""
     return connection.execute(select(P).where(P.c.id == person_id)).one_or_none()
+
+
+def of_ids(connection: Connection, ids: Collection[str]) -> dict[str, Row[Any]]:
+    """The people of these ids that there are."""
+    rows = connection.execute(select(P).where(P.c.id.in_(ids))) if ids else ()
+    return {row.id: row for row in rows}
 
 
 def by_email(connection: Connection, email: str) -> Row[Any] | None:

@@ -70,6 +70,12 @@ def name_actor(connection: Connection, actor: Actor) -> None:
         recorder.actor = actor
 
 
+def who_acts(connection: Connection) -> Actor:
+    """Under whose name the changes of this unit of work are noted; a unit runs in a thread that knows no task."""
+    recorder = connection.info.get(_RECORDER)
+    return recorder.actor if recorder is not None else SYSTEM
+
+
 def watch(engine: Engine) -> None:
     """Let the statements of an engine be seen."""
     event.listen(engine, "before_execute", _before)

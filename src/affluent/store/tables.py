@@ -58,6 +58,8 @@ connections = Table(
     Column("status_reason", Text, nullable=False),
     Column("limit_requests", Integer),
     Column("limit_seconds", Integer),
+    # The person who made it; none: the administrators'.
+    Column("owner_id", Text),
     Column("tested_at", Instant),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),

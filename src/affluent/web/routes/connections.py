@@ -12,6 +12,9 @@ from starlette.routing import Route
 from affluent.kit.numbers import whole
 from affluent.services.connection_views import ConnectionView, Use
 from affluent.services.errors import Invalid, NotFound, ServiceError
+from affluent.services.owners import Owner
+from affluent.services.people import Role
+from affluent.web.flow_duties import Standing, standings
 from affluent.web.forms import Form
 from affluent.web.routes.apps import Line, app_page, limit_of, lines, may_edit
 from affluent.web.schema_fields import SchemaField, fields_of, typed
@@ -26,6 +29,8 @@ class UsedBy:
     use: Use
     webhook_url: str
     """Where the vendor sends its webhooks, when this connection is its trigger's."""
+    standing: Standing
+    """What workers do for it on this connection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +49,8 @@ class ConnectionPage:
     """Which form that is: name, keys or limit."""
     dialog: str
     may_edit: bool
+    owner: Owner
+    may_take_over: bool
 
     @property
     def connection(self) -> ConnectionView:
@@ -66,6 +73,7 @@ def routes(site: Site) -> list[Route]:
         site.post("/connections/{connection}/limit", limit),
         site.post("/connections/{connection}/enable", enable),
         site.post("/connections/{connection}/disable", disable),
+        site.post("/connections/{connection}/take-over", take_over, role=Role.ADMINISTRATOR),
         site.post("/connections/{connection}/delete", delete),
     ]
 
@@ -136,6 +144,12 @@ async def disable(visit: Visit) -> Response:
     return visit.go(f"/connections/{view.id}", say=f"Nothing is sent on {view.name} any more; its runs wait.")
 
 
+async def take_over(visit: Visit) -> Response:
+    """Make it the administrator's own."""
+    view = await visit.hub.connections.take_over(visit.path("connection"))
+    return visit.go(f"/connections/{view.id}", say=f"{view.name} is yours now. Flows can be switched on with it.")
+
+
 async def delete(visit: Visit) -> Response:
     """Remove it, when nothing uses it and its name was typed."""
     connection, form = await visit.hub.connections.get(visit.path("connection")), await visit.form()
@@ -165,7 +179,9 @@ async def _try(
 async def _page(visit: Visit, form: Form, *, part: str = "", dialog: str = "", status: int = 200) -> Response:
     connection = await visit.hub.connections.get(visit.path("connection"))
     app = visit.hub.catalog.apps.get(connection.app)
-    line, uses = await asyncio.gather(lines(visit, (connection,)), _uses(visit, connection))
+    line, uses, owner = await asyncio.gather(
+        lines(visit, (connection,)), _uses(visit, connection), visit.hub.connections.owner(connection.id)
+    )
     page = ConnectionPage(
         line=line[0],
         fields=fields_of(app.credentials.model_json_schema() if app and app.credentials else None),
@@ -176,17 +192,22 @@ async def _page(visit: Visit, form: Form, *, part: str = "", dialog: str = "", s
         part=part,
         dialog=dialog or visit.query("dialog"),
         may_edit=may_edit(visit.person),
+        owner=owner,
+        may_take_over=visit.person.role is Role.ADMINISTRATOR and owner.id not in ("", visit.person.id),
     )
     crumbs = [("Apps", "/apps"), (connection.app_title, f"/apps/{connection.app}"), (connection.name, "")]
     return await visit.page("connections/show.html", page, section="Apps", crumbs=crumbs, status=status)
 
 
 async def _uses(visit: Visit, connection: ConnectionView) -> tuple[UsedBy, ...]:
+    triggered = [use.flow_connection_id for use in connection.used_by if "trigger" in use.places]
+    found = await standings(visit.hub, triggered)
+
     async def used(use: Use) -> UsedBy:
         if "trigger" not in use.places:
-            return UsedBy(use=use, webhook_url="")
+            return UsedBy(use=use, webhook_url="", standing=Standing())
         link = await visit.hub.flow_connections.get(use.flow_connection_id)
-        return UsedBy(use=use, webhook_url=link.webhook_url)
+        return UsedBy(use=use, webhook_url=link.webhook_url, standing=found[link.id])
 
     return tuple(await asyncio.gather(*(used(use) for use in connection.used_by)))
 

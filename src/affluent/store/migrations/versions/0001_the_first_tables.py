@@ -103,6 +103,7 @@ def upgrade() -> None:
         sa.Column("status_reason", sa.Text(), nullable=False),
         sa.Column("limit_requests", sa.Integer(), nullable=True),
         sa.Column("limit_seconds", sa.Integer(), nullable=True),
+        sa.Column("owner_id", sa.Text(), nullable=True),
         sa.Column("tested_at", store_types.Instant(), nullable=True),
         sa.Column("created_at", store_types.Instant(), nullable=False),
         sa.Column("updated_at", store_types.Instant(), nullable=False),
