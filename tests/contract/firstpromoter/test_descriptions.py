@@ -77,6 +77,17 @@ async def manage(vendor: Bench) -> None:
     await tried(vendor, "deny_commissions", commission_ids=[commission])
     if vendor.version == 2:
         await manage_v2(vendor, made.promoter_id, referral)
+    else:
+        await manage_v1(vendor, made.promoter_id, referral)
+
+
+async def manage_v1(vendor: Bench, promoter: int, referral: int) -> None:
+    """What v1 does a call at a time."""
+    await vendor.run("add_promoters_to_campaign", promoter_ids=[promoter], campaign_id=1)
+    await vendor.run("move_promoters", promoter_ids=[promoter], from_campaign_id=2, to_campaign_id=3)
+    await tried(vendor, "move_promoters", promoter_ids=[9], from_campaign_id=2, to_campaign_id=3)
+    await vendor.run("renew_sign_in", promoter_id=promoter)
+    await vendor.run("delete_referrals", referral_ids=[referral])
 
 
 async def manage_v2(vendor: Bench, promoter: int, referral: int) -> None:

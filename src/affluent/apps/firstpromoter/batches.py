@@ -41,6 +41,13 @@ async def run(ctx: Ctx, method: str, path: str, ids: list[int], **fields: object
     return Batch(processed=processed, batch_ids=batch_ids)
 
 
+async def one_by_one(ctx: Ctx, method: str, path: str, ids: list[int], fields: JSONObject) -> Batch:
+    """What v2 does in a batch, in v1: a call for each id."""
+    for number in ids:
+        await client.send(ctx, method, path, {"id": number, **fields})
+    return Batch(processed=len(ids), batch_ids=[])
+
+
 async def _finished(ctx: Ctx, body: JSONObject) -> JSONObject:
     for _ in range(_LOOKS):
         if body.get("status") not in ("pending", "in_progress"):

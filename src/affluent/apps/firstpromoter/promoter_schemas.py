@@ -56,6 +56,18 @@ class PromoterList(PageInput):
     campaign_id: int | None = Field(None, title="Campaign id", description="Only promoters of this campaign.")
 
 
+class PromoterRef(InputModel):
+    """Which promoter."""
+
+    promoter_id: int = Field(title="Promoter id", description="FirstPromoter's number of the promoter.")
+
+
+class RenewedPromoter(OutputModel):
+    """A promoter whose token was made new."""
+
+    promoter_id: int
+
+
 class Promoters(InputModel):
     """Which promoters."""
 

@@ -14,11 +14,14 @@ from affluent.apps.firstpromoter.promoter_schemas import (
     PromoterMove,
     PromoterPage,
     PromoterParent,
+    PromoterRef,
     Promoters,
     PromotersOfCampaign,
+    RenewedPromoter,
     promoter_of,
 )
 from affluent.apps.firstpromoter.schemas import PromoterSearch
+from affluent.kit.jsons import JSONObject
 from affluent.sdk import AlreadyApplied, App, AppError, Effect, Rejected, Response
 
 TAKEN = "has already been taken"
@@ -40,6 +43,9 @@ def declare(app: App) -> None:
     app.action(
         "update_promoter", title="Update a promoter", effect=Effect.IDEMPOTENT_WRITE, sample="update_promoter.json"
     )(update_promoter)
+    app.action(
+        "renew_sign_in", title="Renew a promoter's sign-in", effect=Effect.IDEMPOTENT_WRITE, sample="renew_sign_in.json"
+    )(renew_sign_in)
     app.action("list_promoters", title="List promoters", effect=Effect.READ, sample="list_promoters.json")(
         list_promoters
     )
@@ -131,7 +137,10 @@ async def block_promoters(ctx: Ctx, which: PromotersOfCampaign) -> Batch:
 
 async def add_promoters_to_campaign(ctx: Ctx, which: PromotersOfCampaign) -> Batch:
     """Add promoters to one more campaign."""
-    return await _in_campaign(ctx, "add_to_campaign", which)
+    if client.is_v2(ctx.credentials):
+        return await _in_campaign(ctx, "add_to_campaign", which)
+    fields: JSONObject = {"campaign_id": which.campaign_id}
+    return await batches.one_by_one(ctx, "POST", "/promoters/add_to_campaign", which.promoter_ids, fields)
 
 
 async def archive_promoters(ctx: Ctx, which: Promoters) -> Batch:
@@ -145,7 +154,15 @@ async def restore_promoters(ctx: Ctx, which: Promoters) -> Batch:
 
 
 async def move_promoters(ctx: Ctx, move: PromoterMove) -> Batch:
-    """Move promoters from one campaign to another."""
+    """Move promoters from one campaign to another. In API v1 their referrals always move along."""
+    if not client.is_v2(ctx.credentials):
+        if not move.move_referrals:
+            raise Rejected("API v1 cannot leave the referrals behind.", field="move_referrals")
+        fields: JSONObject = {
+            "source_campaign_id": move.from_campaign_id,
+            "destination_campaign_id": move.to_campaign_id,
+        }
+        return await batches.one_by_one(ctx, "POST", "/promoters/move_to_campaign", move.promoter_ids, fields)
     return await batches.run(
         ctx,
         "POST",
@@ -155,6 +172,14 @@ async def move_promoters(ctx: Ctx, move: PromoterMove) -> Batch:
         to_campaign_id=move.to_campaign_id,
         soft_move_referrals=move.move_referrals,
     )
+
+
+async def renew_sign_in(ctx: Ctx, which: PromoterRef) -> RenewedPromoter:
+    """Make the token new that signs a promoter in; links with the old one stop working. API v1 only; it is not handed out."""
+    if client.is_v2(ctx.credentials):
+        raise Rejected("Only API v1 can do this: use a connection with a legacy key and without an Account ID.")
+    client.document(await client.send(ctx, "PUT", "/promoters/refresh_token", {"id": which.promoter_id}))
+    return RenewedPromoter(promoter_id=which.promoter_id)
 
 
 async def assign_parent(ctx: Ctx, parent: PromoterParent) -> Batch:

@@ -143,6 +143,8 @@ async def move_referrals(ctx: Ctx, move: ReferralMove) -> Batch:
 
 async def delete_referrals(ctx: Ctx, which: ReferralIds) -> Batch:
     """Remove referrals, for example those of a test."""
+    if not client.is_v2(ctx.credentials):
+        return await batches.one_by_one(ctx, "DELETE", "/leads/delete", which.referral_ids, {})
     return await batches.run(ctx, "DELETE", "/company/referrals", which.referral_ids)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 from starlette.requests import Request
 
 from affluent.apps.firstpromoter import twin_views
@@ -90,6 +92,43 @@ def _update_promoter(ledger: Ledger, _request: Request, fields: JSONObject) -> A
     raise Refusal(404, {"error": NO_PROMOTER})
 
 
+def _add_to_campaign(ledger: Ledger, _request: Request, fields: JSONObject) -> Answer:
+    owner = _first_place(ledger, fields)
+    campaign = ledger.campaigns[int(fields["campaign_id"])]
+    made = Membership(
+        id=next(ledger.ids), campaign=campaign, promoter=owner.promoter, ref_token=f"{owner.ref_token}-{campaign.id}",
+        created_at=time_now(),
+    )  # fmt: skip
+    ledger.memberships[made.id] = made
+    return 200, _promoter(ledger, owner)
+
+
+def _move_to_campaign(ledger: Ledger, _request: Request, fields: JSONObject) -> Answer:
+    owner = _first_place(ledger, fields, campaign_id=int(fields["source_campaign_id"]))
+    owner.campaign = ledger.campaigns[int(fields["destination_campaign_id"])]
+    return 200, _promoter(ledger, owner)
+
+
+def _refresh_token(ledger: Ledger, _request: Request, fields: JSONObject) -> Answer:
+    _first_place(ledger, fields)
+    return 200, {"auth_token": secrets.token_urlsafe(24)}
+
+
+def _first_place(ledger: Ledger, fields: JSONObject, *, campaign_id: int = 0) -> Membership:
+    for item in ledger.memberships.values():
+        if str(item.promoter.id) == fields.get("id") and campaign_id in (0, item.campaign.id):
+            return item
+    raise Refusal(404, {"error": NO_PROMOTER})
+
+
+def _delete_lead(ledger: Ledger, _request: Request, fields: JSONObject) -> Answer:
+    lead = _lead(ledger, fields)
+    del ledger.referrals[lead.id]
+    ledger.by_uid.pop(lead.uid, None)
+    ledger.by_email.pop(lead.email.lower(), None)
+    return 200, {"message": "Lead deleted"}
+
+
 def _promoter(ledger: Ledger, owner: Membership) -> JSONObject:
     promoter = owner.promoter
     promotions = [twin_views.promotion_v1(each) for each in ledger.memberships.values() if each.promoter is promoter]
@@ -145,10 +184,14 @@ CALLS: tuple[tuple[str, str, Call], ...] = (
     ("GET", "/leads/show", _show_lead),
     ("GET", "/leads/list", _list_leads),
     ("PUT", "/leads/update", _update_lead),
+    ("DELETE", "/leads/delete", _delete_lead),
     ("GET", "/promoters/list", _list_promoters),
     ("GET", "/promoters/show", _show_promoter),
     ("POST", "/promoters/create", _create_promoter),
     ("PUT", "/promoters/update", _update_promoter),
+    ("POST", "/promoters/add_to_campaign", _add_to_campaign),
+    ("POST", "/promoters/move_to_campaign", _move_to_campaign),
+    ("PUT", "/promoters/refresh_token", _refresh_token),
     ("GET", "/rewards/list", _list_rewards),
     ("PUT", "/rewards/update", _update_reward),
 )

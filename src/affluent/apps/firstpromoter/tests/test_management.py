@@ -116,6 +116,27 @@ async def test_promoters_join_and_change_campaigns_and_get_a_parent(vendor_v2: B
     assert vendor_v2.twin.ledger.promoters[ADA].parent_id == 4102
 
 
+async def test_the_legacy_api_adds_moves_and_deletes_one_by_one(vendor_v1: Bench) -> None:
+    await vendor_v1.run("add_promoters_to_campaign", promoter_ids=[ADA, 4102], campaign_id=2)
+    await vendor_v1.run("move_promoters", promoter_ids=[ADA], from_campaign_id=1, to_campaign_id=3)
+    found = await vendor_v1.run("get_promoter", promoter_id=ADA)
+    assert sorted(item.campaign_id for item in found.campaigns) == [2, 3]
+    move = {"promoter_ids": [ADA], "from_campaign_id": 3, "to_campaign_id": 1, "move_referrals": False}
+    with pytest.raises(Rejected) as caught:
+        await vendor_v1.run("move_promoters", **move)
+    assert caught.value.field == "move_referrals"
+    number = await referred(vendor_v1)
+    assert (await vendor_v1.run("delete_referrals", referral_ids=[number])).processed == 1
+    assert vendor_v1.books["referrals"] == []
+
+
+async def test_a_sign_in_is_renewed_and_its_token_handed_to_nobody(vendor_v1: Bench, vendor_v2: Bench) -> None:
+    renewed = await vendor_v1.run("renew_sign_in", promoter_id=ADA)
+    assert renewed.model_dump() == {"promoter_id": ADA}
+    with pytest.raises(Rejected, match="Only API v1"):
+        await vendor_v2.run("renew_sign_in", promoter_id=ADA)
+
+
 async def test_many_ids_are_sent_in_groups_that_are_done_at_once(vendor_v2: Bench) -> None:
     made = [(await vendor_v2.run("create_promoter", email=f"p{number}@x.example")).promoter_id for number in range(7)]
     done = await vendor_v2.run("archive_promoters", promoter_ids=made)
