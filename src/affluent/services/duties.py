@@ -139,7 +139,13 @@ class Duties:
             return store.all_of(connection, flow_connection_id)
 
         rows = await self._database.read(unit)
-        return [DutyView(**{name: getattr(row, name) for name in DutyView.__dataclass_fields__}) for row in rows]
+        return [_shown(row) for row in rows]
+
+    async def of(self, flow_connection_ids: Sequence[str]) -> Mapping[str, Sequence[DutyView]]:
+        """The duties of several flow connections; nothing of those that are gone."""
+        read = self._database.read
+        rows = await read(lambda connection: [(one, store.all_of(connection, one)) for one in flow_connection_ids])
+        return {one: [_shown(row) for row in found] for one, found in rows}
 
     async def take_over(self) -> None:
         """At the start of a process: where it is the only one, nobody else can still have a duty."""
@@ -307,6 +313,10 @@ def drop(connection: Connection, row: Row[Any]) -> None:
     """End a duty and forget it."""
     store.remove(connection, row.flow_connection_id, row.kind)
     store.show_on_connection(connection, row.connection_id)
+
+
+def _shown(row: Row[Any]) -> DutyView:
+    return DutyView(**{name: getattr(row, name) for name in DutyView.__dataclass_fields__})
 
 
 def _duty(row: Row[Any]) -> Duty:

@@ -7,7 +7,7 @@ and then goes on for ever. A backfill walks once through everything, for a flow 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -150,12 +150,35 @@ class Walks:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What may be chosen about a flow connection."""
+
+    poll: PollOptions | None = None
+    """How it is polled now; None: it is not."""
+    backfill: bool = False
+    """Whether it can walk through everything the vendor has."""
+
+
 class Polls:
     """What people choose about polls and backfills."""
 
     def __init__(self, *, database: Database, vendors: Vendors) -> None:
         self._database = database
         self._vendors = vendors
+
+    async def offers(self, flow_connection_ids: Sequence[str]) -> dict[str, Offer]:
+        """By flow connection; nothing for one that is gone, or whose trigger is not installed."""
+
+        def offer(connection: Connection, link: str) -> Offer:
+            target, _ = self._vendors.read(connection, link, "")
+            if target is None:
+                return Offer()
+            row = store.one(connection, link, POLL)
+            poll = _poll_options(target, row.settings if row is not None else {}) if _is_polled(target) else None
+            return Offer(poll=poll, backfill=_can_backfill(target))
+
+        return await self._database.read(lambda c: {link: offer(c, link) for link in flow_connection_ids})
 
     async def choose(
         self, flow_connection_id: str, *, start: str | None = None, every_seconds: int | None = None

@@ -15,6 +15,7 @@ from affluent.services.people import Role
 from affluent.services.run_views import RunView
 from affluent.store.runs import RunFilter
 from affluent.web import jsonview
+from affluent.web.flow_duties import Standing, standings
 from affluent.web.flow_page import TABS, Card, cards, said_by
 from affluent.web.forms import Form
 from affluent.web.routes.apps import may_edit
@@ -23,6 +24,7 @@ from affluent.web.switch_on import SwitchOn, switch_on
 from affluent.web.visit import Visit
 
 _PAGE = 50
+_OF_A_LINK = ("edit", "trigger", "remove", "rotate", "poll", "backfill")
 _NO_FORM = SwitchOn(places=(), inputs=(), tables={}, values={}, known=())
 
 
@@ -37,6 +39,8 @@ class FlowPage:
     cards: tuple[Card, ...]
     runs: tuple[RunView, ...]
     links: tuple[FlowConnectionView, ...]
+    standings: Mapping[str, Standing]
+    """Flow connection → what workers do for it."""
     names: Mapping[str, str]
     """Connection id → name."""
     versions: tuple[VersionView, ...]
@@ -44,7 +48,7 @@ class FlowPage:
     newer: str
     form: Form
     dialog: str
-    """connect, edit, trigger, remove, rotate or delete."""
+    """connect, edit, trigger, remove, rotate, poll, backfill or delete."""
     link: FlowConnectionView | None
     """The flow connection that the dialog is about."""
     switch_on: SwitchOn
@@ -104,7 +108,7 @@ async def flow_page(
     edits = may_edit(visit.person)
     dialog = dialog if edits else ""
     link = await _link(visit, flow_id, of) if of else None
-    if dialog in ("edit", "trigger", "remove", "rotate") and link is None:
+    if dialog in _OF_A_LINK and link is None:
         dialog = ""
     after = visit.query("after")
     runs = await _runs(visit, flow_id) if tab == "activity" else []
@@ -125,6 +129,7 @@ async def flow_page(
         cards=chain,
         runs=tuple(runs[:_PAGE]),
         links=links.items if links else (),
+        standings=await standings(hub, [one.id for one in links.items] if links else []),
         names=await _names(visit) if tab == "connections" else {},
         versions=versions,
         older=older,

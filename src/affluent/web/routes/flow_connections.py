@@ -58,6 +58,9 @@ async def create(visit: Visit) -> Response:
     link = made.flow_connection
     if link.webhook_url:
         return await _secret(visit, SecretPage(link=link, secret=made.hook_secret, is_new=True))
+    if (await hub.polls.offers([link.id]))[link.id].poll is not None:
+        address = f"/flows/{flow_id}/connections?dialog=poll&of={link.id}"
+        return visit.go(address, say=f"{link.name} is on. Choose where its polls begin.")
     return visit.go(f"/flows/{flow_id}/connections", say=f"{link.name} is on. The next event starts its first run.")
 
 
