@@ -37,7 +37,7 @@ def new_app(
 
 def files(key: str, title: str) -> dict[str, str]:
     """Name → text of every file of a new app."""
-    told = {"key": key, "title": title, "module": f"affluent.apps.{key}.app"}
+    told = {"key": key, "title": title}
     return {Template(name).substitute(told): Template(text).substitute(told) for name, text in _FILES.items()}
 
 
@@ -126,7 +126,9 @@ Saving asks the vendor for the account of the key; nothing is sent.
 
 from __future__ import annotations
 
-from $module import app
+from affluent.catalog import load
+
+app = load().apps["$key"]
 
 
 def test_a_message_goes_out_under_a_key() -> None:
