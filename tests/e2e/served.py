@@ -36,14 +36,14 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, database_url: str = "") -> Iterator[Served]:
-    """Started when the context begins, stopped when it ends."""
+def served(folder: Path, database_url: str = "", *, port: int = 0) -> Iterator[Served]:
+    """Started when the context begins, stopped when it ends; on a port that was known before, or any free one."""
     ready, stop = threading.Event(), asyncio.Event()
     made: list[Served] = []
     failed: list[BaseException] = []
 
     async def run() -> None:
-        async with _server(folder, database_url) as it:
+        async with _server(folder, database_url, port) as it:
             made.append(it)
             ready.set()
             await stop.wait()
@@ -70,8 +70,8 @@ def served(folder: Path, database_url: str = "") -> Iterator[Served]:
 
 
 @asynccontextmanager
-async def _server(folder: Path, database_url: str) -> AsyncIterator[Served]:
-    own, vendors = bind("127.0.0.1", 0), bind("127.0.0.1", 0)
+async def _server(folder: Path, database_url: str, port: int) -> AsyncIterator[Served]:
+    own, vendors = bind("127.0.0.1", port), bind("127.0.0.1", 0)
     hub = build(
         Settings(data_dir=folder, allow_private_addresses=True, database_url=database_url), own_url=address(own)
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
@@ -123,9 +123,11 @@ def collected(site: Site) -> list[Route]:
 
 
 def _to_sign_in(visit: Visit) -> Response:
-    wanted = visit.request.url.path + (f"?{visit.request.url.query}" if visit.request.url.query else "")
-    asks_for_page = visit.request.method == "GET" and not visit.is_htmx
-    address = f"/sign-in?next={quote(wanted)}" if asks_for_page and wanted != "/" else "/sign-in"
+    # A part of a page that is asked for by its script is not where somebody wants to go on: the page is.
+    url = urlsplit(visit.request.headers.get("hx-current-url", "")) if visit.is_htmx else visit.request.url
+    wanted = url.path + (f"?{url.query}" if url.query else "")
+    asks_for_page = visit.request.method == "GET" or visit.is_htmx
+    address = f"/sign-in?next={quote(wanted)}" if asks_for_page and wanted not in ("", "/") else "/sign-in"
     if visit.is_htmx:
         return Response(headers={"HX-Redirect": address})
     return RedirectResponse(address, 303)
