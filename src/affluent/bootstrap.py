@@ -21,7 +21,7 @@ from affluent.engine.limits import Limiter, shared_reserve
 from affluent.engine.plans import Plans
 from affluent.engine.queue import Queue, TableQueue
 from affluent.services.account import OwnAccount
-from affluent.services.alerts import Alerts, Wishes
+from affluent.services.alerts import Alerts
 from affluent.services.audit import Audit
 from affluent.services.case_files import CaseFiles
 from affluent.services.connections import Connections
@@ -38,6 +38,7 @@ from affluent.services.hooks import Hooks
 from affluent.services.identities import Identities
 from affluent.services.identity_map import IdentityMap
 from affluent.services.ledger import LEDGER, Ledgers
+from affluent.services.ledger_heads import LedgerHeads
 from affluent.services.metrics import (
     CountingIntake,
     CountingJournal,
@@ -46,6 +47,7 @@ from affluent.services.metrics import (
     Metrics,
     TimedExecutor,
 )
+from affluent.services.options import Options, wishes
 from affluent.services.people import People
 from affluent.services.polls import BACKFILL, POLL, Polls, Walks
 from affluent.services.preview import Preview
@@ -143,6 +145,7 @@ class Hub:
     metrics: Metrics
     tracing: Tracing | None
     alerts: Alerts
+    options: Options
     health: Health
     syncs: Syncs
     billing: Billing
@@ -319,31 +322,26 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         pulse=Pulse(database),
         metrics=Metrics(database),
         tracing=tracing,
-        alerts=_alerts(settings, database, network, server_url),
+        alerts=Alerts(database=database, network=network, wishes=wishes(settings), server_url=server_url),
+        options=Options(database=database, vault=vault, settings=settings),
         health=Health(database),
         syncs=Syncs(database),
         billing=Billing(database, intake.accept),
         reconciliation=reconciliation,
         why=why,
         evidence=EvidencePacks(why=why, vault=vault),
-        ledgers=Ledgers(database=database, vault=vault),
+        ledgers=Ledgers(
+            database=database,
+            vault=vault,
+            kept=LedgerHeads(
+                database=database, vault=vault, folder=settings.data_dir, database_url=settings.database_url
+            ),
+        ),
         nightly=Nightly(
             database=database, reconciliation=reconciliation, intake=intake, zone=settings.reconciliation_zone
         ),
         server_url=server_url,
     )
-
-
-def _alerts(settings: Settings, database: Database, network: Network, server_url: str) -> Alerts:
-    targets = (target.strip() for target in settings.alerts_to.get_secret_value().split(","))
-    wishes = Wishes(
-        targets=tuple(target for target in targets if target),
-        smtp=settings.alerts_smtp.get_secret_value(),
-        sender=settings.alerts_from,
-        failures=settings.alerts_failures,
-        queue_age=timedelta(minutes=settings.alerts_queue_minutes),
-    )
-    return Alerts(database=database, network=network, wishes=wishes, server_url=server_url)
 
 
 def _tracing(settings: Settings) -> Tracing | None:

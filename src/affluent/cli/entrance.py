@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
@@ -33,19 +33,19 @@ class RateLimit:
     """So many requests a minute per key, in any rhythm within it."""
 
     def __init__(self, per_minute: int, seconds: Callable[[], float] = monotonic) -> None:
-        self._most = per_minute
+        self.per_minute = per_minute
         self._seconds = seconds
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
     def wait(self, key: str) -> float:
         """Take one; 0, or after how many seconds the next is there."""
-        if not self._most:
+        if not self.per_minute:
             return 0.0
         now = self._seconds()
-        bucket = self._buckets.setdefault(key, _Bucket(self._most, now))
+        bucket = self._buckets.setdefault(key, _Bucket(self.per_minute, now))
         self._buckets.move_to_end(key)
-        rate = self._most / 60
-        bucket.left = min(float(self._most), bucket.left + (now - bucket.filled_at) * rate)
+        rate = self.per_minute / 60
+        bucket.left = min(float(self.per_minute), bucket.left + (now - bucket.filled_at) * rate)
         bucket.filled_at = now
         while len(self._buckets) > _MOST_KEPT:
             self._buckets.popitem(last=False)
@@ -58,10 +58,18 @@ class RateLimit:
 class Entrance:
     """The outermost ASGI application."""
 
-    def __init__(self, app: ASGIApp, *, hosts: Sequence[str], per_minute: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        hosts: Sequence[str],
+        per_minute: int,
+        now_per_minute: Callable[[], Awaitable[int]] | None = None,
+    ) -> None:
         self._app = app
         self._hosts = frozenset(host.strip().lower() for host in hosts if host.strip())
         self._limit = RateLimit(per_minute)
+        self._now_per_minute = now_per_minute
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As an ASGI application."""
@@ -70,6 +78,8 @@ class Entrance:
             return
         headers = Headers(scope=scope)
         address = scope["client"][0] if scope.get("client") else ""
+        if self._now_per_minute is not None and not scope["path"].startswith(_UNMETERED):
+            self._limit.per_minute = await self._now_per_minute()
         refusal = self._refusal(scope["path"], headers, address)
         if refusal is not None:
             await refusal(scope, receive, send)

@@ -22,10 +22,15 @@ from affluent.webhooks.receive import HookDoor, hook_routes
 def application(hub: Hub) -> ASGIApp:
     """The server as one ASGI application."""
     settings = hub.settings
+
+    async def per_minute() -> int:
+        return (await hub.options.current()).requests_per_minute
+
     return Entrance(
         HookDoor(hub.hooks, Starlette(routes=server_routes(hub)), max_body_bytes=settings.max_body_bytes),
         hosts=settings.allowed_hosts.split(","),
         per_minute=settings.requests_per_minute,
+        now_per_minute=per_minute,
     )
 
 

@@ -8,11 +8,17 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import uvloop
 from pydantic import SecretStr
+from sqlalchemy.exc import SQLAlchemyError
 
 from affluent.cli.options import AsJson, Config, settings_with
-from affluent.cli.output import say_json, table
+from affluent.cli.output import errors, say_json, table
+from affluent.services.options import CHANGEABLE
 from affluent.settings import SecretFiles, Settings, configured
+from affluent.store import options
+from affluent.store.database import StoreUnavailable
+from affluent.store.open import open_database
 
 _PASSWORD = re.compile(r"(?<=://)([^:/@]*):[^@]*@")
 
@@ -27,14 +33,17 @@ def settings(
         typer.echo(reference(), nl=False)
         return
     known = settings_with(config=config)
+    here = uvloop.run(_changed_here(known))
     in_file = configured(known.config) if known.config else {}
     rows = [
         {
             "setting": name,
             "variable": variable(name),
-            "value": shown(getattr(known, name)),
+            "value": here[name] if name in here else shown(getattr(known, name)),
             "from": "option"
             if name == "config" and config
+            else "Admin Center"
+            if name in here
             else source(name, known.config if name in in_file else None),
             "help": field.description or "",
         }
@@ -44,6 +53,26 @@ def settings(
         say_json(rows)
         return
     table("Settings", ["Variable", "Value", "From", "Help"], [list(row.values())[1:] for row in rows])
+
+
+async def _changed_here(known: Settings) -> dict[str, str]:
+    """What was changed in the Admin Center and holds, by setting."""
+    if not known.database_url and not known.sqlite_path().exists():
+        return {}
+    database = open_database(known.database_url, known.sqlite_path())
+    try:
+        await database.open()
+        rows = await database.read(options.all_options)
+    except (StoreUnavailable, SQLAlchemyError, OSError):
+        errors.print("The database cannot be read, so what was changed in the Admin Center is not shown.")
+        return {}
+    finally:
+        await database.close()
+    return {
+        name: "set, not shown" if row.secret is not None else str(row.value)
+        for name, row in rows.items()
+        if name in CHANGEABLE and name not in known.model_fields_set
+    }
 
 
 def variable(name: str) -> str:

@@ -58,18 +58,19 @@ class Alerts:
     def __init__(self, *, database: Database, network: Network, wishes: Wishes, server_url: str) -> None:
         self._database = database
         self._network = network
-        self._wishes = wishes
+        self.wishes = wishes
+        """May be replaced when they were changed."""
         self._server_url = server_url
 
     async def sweep(self) -> int:
         """Tell what is new; returns how many troubles. Of several processes one tells."""
-        if not self._wishes.targets:
+        if not self.wishes.targets:
             return 0
         fresh = await self._database.write(alone(self._claim))
         if not fresh:
             return 0
         message = "\n".join([*(f"• {alert.sentence}" for alert in fresh), f"{self._server_url}/activity"])
-        results = [await self._send(target, message) for target in self._wishes.targets]
+        results = [await self._send(target, message) for target in self.wishes.targets]
         if not any(results):
             await self._database.write(alone(lambda connection: self._forget(connection, fresh)))
         return len(fresh)
@@ -106,7 +107,7 @@ class Alerts:
             select(runs.c.cause, func.count().label("number"), func.min(runs.c.sentence).label("sentence"))
             .where(runs.c.state == "failed", runs.c.id >= first_id("run", now - _WINDOW))
             .group_by(runs.c.cause)
-            .having(func.count() >= self._wishes.failures)
+            .having(func.count() >= self.wishes.failures)
         )
         return [
             Alert(key=f"cause/{row.cause}", sentence=f"{row.number} runs failed within an hour, e.g.: {row.sentence}")
@@ -116,7 +117,7 @@ class Alerts:
     def _late(self, connection: Connection, now: datetime) -> Sequence[Alert]:
         oldest = connection.execute(_OLDEST).scalar()
         age = now - clock.from_micros(oldest) if oldest else timedelta()
-        if age < self._wishes.queue_age:
+        if age < self.wishes.queue_age:
             return []
         minutes = int(age.total_seconds() // 60)
         return [Alert(key="queue", sentence=f"A due run has waited for {minutes} minutes. Are workers running?")]
@@ -142,9 +143,9 @@ class Alerts:
 
     def _mail(self, address: str, message: str) -> None:
         mail = EmailMessage()
-        mail["From"], mail["To"], mail["Subject"] = self._wishes.sender, address, "Affluent needs attention"
+        mail["From"], mail["To"], mail["Subject"] = self.wishes.sender, address, "Affluent needs attention"
         mail.set_content(message)
-        server = urlsplit(self._wishes.smtp)
+        server = urlsplit(self.wishes.smtp)
         # A password goes only to who the certificate says it is; without one any encryption is better than none.
         trusted = ssl.create_default_context() if server.username else None
         kind: Callable[..., smtplib.SMTP] = smtplib.SMTP

@@ -47,11 +47,12 @@ class Retention:
 
     def __init__(self, *, database: Database, keep: timedelta) -> None:
         self._database = database
-        self._keep = keep
+        self.keep = keep
+        """May be replaced when it was changed."""
 
     async def sweep(self) -> int:
         """Delete old deliveries and surplus refused ones; returns how many."""
-        before = clock.to_micros(clock.now() - self._keep)
+        before = clock.to_micros(clock.now() - self.keep)
         deleted = await self._delete(lambda connection: connection.execute(_OLD, {"before": before}).rowcount)
         return deleted + await self._delete(_surplus)
 

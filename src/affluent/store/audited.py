@@ -86,6 +86,7 @@ AUDITED: dict[str, Audited] = {
         hidden=_set("password_hash totp_secret recovery_codes"),
         quiet=_set("signed_in_at totp_step"),
     ),
+    "options": Audited(noun="server setting", name="id", hidden=_set("secret")),
     "customers": Audited(noun="customer"),
     "contacts": Audited(noun="contact"),
     "accounts": Audited(noun="account"),

@@ -317,6 +317,16 @@ limits = Table(
     Column("next_at", Instant, nullable=False),
 )
 
+options = Table(
+    "options",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("value", Json),
+    # Of a setting that is a secret.
+    Column("secret", LargeBinary),
+    Column("updated_at", Instant, nullable=False),
+)
+
 notes = Table(
     "notes",
     metadata,

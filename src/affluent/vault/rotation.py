@@ -18,6 +18,7 @@ class Place(NamedTuple):
 PLACES = (
     Place("connections", "secrets", "connections"),
     Place("flow_connections", "hook_secrets", "flow_connections"),
+    Place("options", "secret", "options"),
     Place("people", "totp_secret", "people"),
 )
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from affluent.bootstrap import Hub
 from affluent.kit.logs import logger
+from affluent.services.options import wishes
 from affluent.store.database import StoreUnavailable
 from affluent.worker.duties import attend
 from affluent.worker.retention import forget_attempts, forget_deliveries
@@ -66,8 +67,14 @@ async def reconcile(hub: Hub) -> None:
     await hub.nightly.sweep()
 
 
+async def keep_heads(hub: Hub) -> None:
+    """Keep the ledger's heads outside the database."""
+    await hub.ledgers.keep_heads()
+
+
 async def alert(hub: Hub) -> None:
     """Tell people outside what needs them."""
+    hub.alerts.wishes = wishes(await hub.options.current())
     await hub.alerts.sweep()
 
 
@@ -78,5 +85,6 @@ _SWEEPS: tuple[tuple[float, Sweep], ...] = (
     (2, reconcile),
     (60, alert),
     (300, forget_deliveries),
+    (300, keep_heads),
     (3600, forget_attempts),
 )

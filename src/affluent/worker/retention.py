@@ -13,6 +13,7 @@ _log = logger("retention")
 
 async def forget_deliveries(hub: Hub) -> None:
     """Delete deliveries that are old, and refused ones that are too many."""
+    hub.retention.keep = timedelta(days=(await hub.options.current()).deliveries_days)
     deleted = await hub.retention.sweep()
     if deleted:
         _log.info("deleted old deliveries", deliveries=deleted)
@@ -20,6 +21,7 @@ async def forget_deliveries(hub: Hub) -> None:
 
 async def forget_attempts(hub: Hub) -> None:
     """Delete the requests and answers of runs that ended well long ago."""
-    deleted = await forget_answers(hub.database, timedelta(days=hub.settings.attempts_days))
+    keep = timedelta(days=(await hub.options.current()).attempts_days)
+    deleted = await forget_answers(hub.database, keep)
     if deleted:
         _log.info("deleted old attempts", attempts=deleted)

@@ -138,6 +138,8 @@ WEB: dict[str, str] = {
     "GET /admin/audit": ADMIN,
     "GET /admin/audit/export": ADMIN,
     "GET /admin/settings": ADMIN,
+    "POST /admin/settings/{setting}": ADMIN,
+    "POST /admin/settings/{setting}/reset": ADMIN,
 }
 
 SERVER: dict[str, str] = {

@@ -1,64 +1,88 @@
-"""Admin Center, Settings: what this server runs with, each with what it does and the variable that sets it. No secrets."""
+"""Admin Center, Settings: what this server runs with and why, and what of it can be changed here. No secrets."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import SecretStr
 from starlette.responses import Response
 from starlette.routing import Route
 
+from affluent.services.errors import Invalid
+from affluent.services.options import CHANGEABLE, Option, variable
 from affluent.services.people import Role
-from affluent.settings import Settings
+from affluent.web.forms import Form
 from affluent.web.site import Site
 from affluent.web.visit import Crumb, Visit
 
 _CRUMBS: tuple[Crumb, ...] = (("Admin Center", "/admin/tokens"), ("Settings", ""))
-_HIDDEN = ("database_url", "master_key", "master_key_command")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """One setting."""
 
-    variable: str
-    value: str
-    about: str
-    is_default: bool
+    option: Option
+    form: Form
+    """What was typed and refused, or nothing."""
+
+    @property
+    def variable(self) -> str:
+        """Its variable."""
+        return variable(self.option.name)
+
+    @property
+    def shown(self) -> str:
+        """Its value; of a secret, whether there is one."""
+        if self.option.is_secret:
+            return "set" if self.option.is_set else "not set"
+        return self.option.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingsPage:
     """All settings in the order in which they are declared."""
 
-    lines: tuple[Line, ...]
+    here: tuple[Line, ...]
+    """Those that can be changed here, unless the environment sets them."""
+    at_start: tuple[Line, ...]
 
 
 def routes(site: Site) -> list[Route]:
     """The administrator's."""
-    return [site.get("/admin/settings", index, role=Role.ADMINISTRATOR)]
+    return [
+        site.get("/admin/settings", index, role=Role.ADMINISTRATOR),
+        site.post("/admin/settings/{setting}", change, role=Role.ADMINISTRATOR),
+        site.post("/admin/settings/{setting}/reset", reset, role=Role.ADMINISTRATOR),
+    ]
 
 
 async def index(visit: Visit) -> Response:
     """The page."""
-    page = SettingsPage(lines=tuple(_lines(visit.hub.settings)))
-    return await visit.page("options/index.html", page, section="Admin Center", crumbs=_CRUMBS)
+    return await _page(visit, "", Form())
 
 
-def _lines(settings: Settings) -> list[Line]:
-    return [
-        Line(
-            variable=f"AFFLUENT_{name.upper()}",
-            value=_shown(name, getattr(settings, name)),
-            about=field.description or "",
-            is_default=name not in settings.model_fields_set,
-        )
-        for name, field in Settings.model_fields.items()
-    ]
+async def change(visit: Visit) -> Response:
+    """Keep another value."""
+    name, form = visit.path("setting"), await visit.form()
+    try:
+        done = await visit.hub.options.change(name, form.text(name))
+    except Invalid as error:
+        form.blame(error, name)
+        return await _page(visit, name, form, status=422)
+    return visit.go("/admin/settings", say=f"{variable(done.name)} is changed. It holds everywhere within a minute.")
 
 
-def _shown(name: str, value: object) -> str:
-    plain = value.get_secret_value() if isinstance(value, SecretStr) else value
-    if name in _HIDDEN or isinstance(value, SecretStr):
-        return "set" if plain else "not set"
-    return "" if plain is None else str(plain)
+async def reset(visit: Visit) -> Response:
+    """Back to the default."""
+    done = await visit.hub.options.reset(visit.path("setting"))
+    return visit.go("/admin/settings", say=f"{variable(done.name)} has its default again.")
+
+
+async def _page(visit: Visit, name: str, form: Form, status: int = 200) -> Response:
+    options = await visit.hub.options.list()
+    lines = [Line(option=option, form=form if option.name == name else Form()) for option in options]
+    page = SettingsPage(
+        here=tuple(line for line in lines if line.option.name in CHANGEABLE),
+        at_start=tuple(line for line in lines if line.option.name not in CHANGEABLE),
+    )
+    return await visit.page("options/index.html", page, section="Admin Center", crumbs=_CRUMBS, status=status)

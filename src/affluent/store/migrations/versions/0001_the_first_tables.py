@@ -452,6 +452,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_one_time_links")),
     )
     op.create_table(
+        "options",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("value", store_types.Json(), nullable=True),
+        sa.Column("secret", sa.LargeBinary(), nullable=True),
+        sa.Column("updated_at", store_types.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_options")),
+    )
+    op.create_table(
         "payments",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("account_id", sa.Text(), nullable=False),
@@ -875,6 +883,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_payments_account")
 
     op.drop_table("payments")
+    op.drop_table("options")
     op.drop_table("one_time_links")
     op.drop_table("notes")
     with op.batch_alter_table("mirrored_customers", schema=None) as batch_op:
