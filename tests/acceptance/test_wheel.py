@@ -78,3 +78,5 @@ def test_the_demo_plays_from_the_wheel_in_an_environment_of_its_own(wheel: Path,
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert (told["lost"], told["duplicates_at_vendor"], told["differences"]) == (0, 0, [])
+    assert set(told["unexplained"]) == {"EUR", "INR", "JPY", "KWD", "USD"}
+    assert not any(told["unexplained"].values())
