@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from affluent.api.methods import allowed
 from affluent.kit.jsons import JSONObject, JSONValue, dumps
 from affluent.services.errors import Invalid, ServiceError
 from affluent.services.validation import Problems, dotted, plain
@@ -123,13 +124,13 @@ def _field(detail: JSONValue) -> str:
 async def _http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    detail = error.detail
+    detail, headers = error.detail, error.headers
     if error.status_code == 404:
         detail = f"There is nothing at {request.url.path}."
     elif error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "")
-        detail = f"{request.method} is not possible here" + (f"; {allowed} is." if allowed else ".")
-    return problem(request, error.status_code, detail, headers=error.headers)
+        headers = {"Allow": allowed(request)}
+        detail = f"{request.method} is not possible here; possible: {headers['Allow']}."
+    return problem(request, error.status_code, detail, headers=headers)
 
 
 async def _unavailable(request: Request, _error: Exception) -> Response:

@@ -261,6 +261,32 @@ async def test_what_is_not_there_is_a_404(sqlite, path):
         is_problem(await call("GET", path), 404, code="not_found", instance=f"/api/v1{path}")
 
 
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [("/connections", "GET, POST"), ("/connections/con_1", "DELETE, GET, PATCH"), ("/flows/preview", "POST"),
+     ("/runs/bulk", "POST"), ("/flows/flo_1/versions/1", "GET")],
+)  # fmt: skip
+async def test_allow_names_the_methods_of_all_routes_of_an_address(sqlite, path, methods):
+    async with client(sqlite) as call:
+        answer = await call("OPTIONS", path)
+    assert (answer.status, answer.headers["allow"]) == (405, methods)
+
+
+@pytest.mark.parametrize("value", [0, 1, "yes", "true"])
+async def test_all_runs_are_meant_only_by_a_plain_true(sqlite, value):
+    async with client(sqlite) as call:
+        answer = await call("POST", "/runs/bulk", {"action": "cancel", "runs": {}, "everything": value})
+    assert is_problem(answer, 422)["problems"][0]["field"] == "everything"
+
+
+@pytest.mark.parametrize("moment", ["0.5", "1767225600", "-1", "2026-01-31T00:00:00"])
+async def test_a_time_is_written_with_its_zone_not_counted(sqlite, moment):
+    async with client(sqlite) as call:
+        for path in ("/audit", "/runs"):
+            answer = await call("GET", f"{path}?until={moment}")
+            assert is_problem(answer, 422)["problems"][0]["field"] == "until"
+
+
 async def test_a_method_that_is_not_possible_is_a_405_that_says_which_are(sqlite):
     async with client(sqlite) as call:
         answer = await call("DELETE", "/apps")

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from affluent.api.methods import allowed
 from affluent.api.togai import directory, money, plans
 from affluent.api.togai.routing import Authorise, guarded, routes, say, secret_of
 from affluent.billing import Billing
@@ -48,9 +49,10 @@ def _authenticate(authorise: Authorise) -> Route:
 async def _refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    detail = error.detail
+    detail, headers = error.detail, error.headers
     if error.status_code == 404:
         detail = f"There is nothing at {request.url.path}."
     elif error.status_code == 405:
+        headers = {"Allow": allowed(request)}
         detail = f"{request.method} is not possible at {request.url.path}."
-    return say(error.status_code, detail, error.headers)
+    return say(error.status_code, detail, headers)

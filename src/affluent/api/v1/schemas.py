@@ -5,11 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
 from affluent.kit.jsons import JSONObject
 
+
+def _written(value: object) -> object:
+    """A time as it is written, not the seconds of a clock that pydantic would take too."""
+    if isinstance(value, datetime) or (isinstance(value, str) and "-" in value.lstrip("-")):
+        return value
+    raise ValueError("write a time with its zone, e.g. 2026-01-31T00:00:00Z")
+
+
 Text = Annotated[str, Field(max_length=300)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_written)]
 _DRAFT: JSONObject = {
     "name": "Order when an invoice is paid",
     "type": "outbound",
@@ -44,7 +53,7 @@ class NewTokenRequest(Sent):
 
     name: Text = Field(description="What it is for.")
     scopes: list[str] = Field(max_length=100, description="Scopes, e.g. invoices:read; the caller must hold each.")
-    expires_at: AwareDatetime | None = Field(None, description="When it stops working; null: never.")
+    expires_at: Moment | None = Field(None, description="When it stops working; null: never.")
     networks: list[str] = Field(
         default_factory=list,
         max_length=20,
@@ -83,7 +92,7 @@ class NewConnection(Sent):
     app: Text = Field(description="App key.")
     name: Text = Field(description="Unique among the app's connections.")
     fields: JSONObject = Field(default_factory=dict, description="The app's credentials; see the app's own schema.")
-    skip_test: bool = Field(default=False, description="Save without asking the vendor.")
+    skip_test: StrictBool = Field(default=False, description="Save without asking the vendor.")
 
 
 class ConnectionChange(Sent):
@@ -95,7 +104,7 @@ class ConnectionChange(Sent):
     fields: JSONObject | None = Field(
         None, description="Credentials to change: a secret left empty is kept, null removes a field."
     )
-    skip_test: bool = Field(default=False, description="Save new credentials without asking the vendor.")
+    skip_test: StrictBool = Field(default=False, description="Save new credentials without asking the vendor.")
     limit: OwnLimit | None = Field(None, description="Own request limit; null: the app's.")
 
 
@@ -105,7 +114,7 @@ class NewFlow(Sent):
     model_config = ConfigDict(json_schema_extra={"examples": [{"definition": _DRAFT, "publish": False}]})
 
     definition: JSONObject = Field(description="The definition; as a draft it may be unfinished.")
-    publish: bool = Field(default=False, description="Publish it at once as version 1; it must be valid then.")
+    publish: StrictBool = Field(default=False, description="Publish it at once as version 1; it must be valid then.")
 
 
 class Draft(Sent):
@@ -169,7 +178,7 @@ class NewFlowConnection(Sent):
     name: Text = Field(description="What people call it.")
     bindings: dict[str, str] = Field(default_factory=dict, description='Step id, or "trigger", → connection id.')
     inputs: JSONObject = Field(default_factory=dict, description="What the flow asks for.")
-    enabled: bool = Field(default=True, description="Whether events start runs from now on.")
+    enabled: StrictBool = Field(default=True, description="Whether events start runs from now on.")
 
 
 class FlowConnectionChange(Sent):
@@ -228,8 +237,8 @@ class RunSelection(Sent):
         description="Title or sentence contains this; or it is the id of a run, an event, an account, a customer, an invoice or"
         " of any system.",
     )
-    since: AwareDatetime | None = Field(None, description="Created at or after.")
-    until: AwareDatetime | None = Field(None, description="Created before.")
+    since: Moment | None = Field(None, description="Created at or after.")
+    until: Moment | None = Field(None, description="Created before.")
     ids: list[Text] = Field(default_factory=list, max_length=1000, description="One of these.")
 
 
@@ -242,7 +251,7 @@ class BulkRequest(Sent):
 
     action: Literal["resume", "replay", "cancel"] = Field(description="What to do.")
     runs: RunSelection = Field(description="To which runs.")
-    everything: bool = Field(default=False, description="Confirms that no condition means all runs.")
+    everything: StrictBool = Field(default=False, description="Confirms that no condition means all runs.")
 
 
 class Done(BaseModel):
