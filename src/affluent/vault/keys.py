@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,11 @@ class BadMasterKey(ValueError):
 
 
 def load(*, value: str = "", path: Path, command: str = "", create: bool = True) -> Vault:
-    """The vault of keys given as text, else printed by a command, else of the key file, which is made when it is missing."""
+    """The vault of keys given as text, else printed by a command, else of the key file, which is made when it is missing.
+
+    A process with keys in its memory leaves no picture of it on the disk when it crashes.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     if value:
         return Vault(*_named(value.split()))
     if command:
