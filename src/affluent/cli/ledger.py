@@ -50,6 +50,8 @@ def verify(
             console.print(f"{money_text(money.accepted, currency)} = {' + '.join(parts)}", highlight=False)
         for chain, last in found.heads.items():
             console.print(f"Head {chain}={last}", highlight=False)
+        kept = f"The heads kept at {found.kept_at} were looked for." if found.kept_at else "No heads are kept here yet."
+        console.print(kept, highlight=False)
         verdict = "Sound." if found.is_sound else f"{found.problem_count} problems."
         console.print(f"{found.blocks} sealed commits, {found.notes} rows. {verdict}", highlight=False)
     if not found.is_sound:

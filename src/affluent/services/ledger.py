@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
@@ -11,10 +11,13 @@ from sqlalchemy import Connection, text
 
 from affluent.domain.run import RunState
 from affluent.kit.jsons import InvalidJSON, loads
+from affluent.kit.logs import logger
+from affluent.services.ledger_heads import HeadsAltered, LedgerHeads
 from affluent.store import ledger as store
 from affluent.store.database import Database
 from affluent.vault.envelope import CannotOpen, Vault
 
+_log = logger("ledger")
 LEDGER = "ledger"
 """What the key of the chains is derived for."""
 _SHOWN = 200
@@ -56,7 +59,9 @@ class Verification:
     blocks: int = 0
     notes: int = 0
     heads: dict[str, str] = field(default_factory=dict)
-    """Chain → its last hash. Keep it elsewhere: a chain that was cut off at its end shows no other trace."""
+    """Chain → its last hash. Keep it elsewhere: a chain that was cut off at its end shows no trace in the database."""
+    kept_at: str = ""
+    """When the heads were kept that were looked for; empty: none were kept beside this server yet."""
     runs: Balance = field(default_factory=Balance)
     money: dict[str, Balance] = field(default_factory=dict)
     """By currency, minor units of the events behind the runs."""
@@ -76,17 +81,37 @@ class Verification:
 class Ledgers:
     """Use cases of the ledger."""
 
-    def __init__(self, *, database: Database, vault: Vault) -> None:
+    def __init__(self, *, database: Database, vault: Vault, kept: LedgerHeads | None = None) -> None:
         self._database = database
         self._vault = vault
+        self._kept = kept
 
     async def verify(self, heads: Mapping[str, str] | None = None) -> Verification:
-        """Prove it, or say what was altered. `heads` are hashes that were kept elsewhere: each must still be in its chain."""
+        """Prove it, or say what was altered. `heads` and those kept beside this server must still be in their chains."""
         return await self._database.read(lambda connection: self._verify(connection, heads or {}))
+
+    async def keep_heads(self) -> None:
+        """Bring the file beside this server up to date, and tell the log, which may be kept elsewhere."""
+        if self._kept is None:
+            return
+        fresh = await self._kept.keep()
+        if fresh is None:
+            _log.error("the ledger was cut off or replaced since its heads were kept; see: affluent ledger verify")
+        elif fresh:
+            _log.info("ledger heads", heads={chain: last for chain, (_, last) in fresh.items()})
 
     def _verify(self, connection: Connection, heads: Mapping[str, str]) -> Verification:
         report = Verification()
-        self._check_chains(connection, report, heads)
+        try:
+            kept = self._kept.read() if self._kept else None
+        except HeadsAltered:
+            report.found(
+                "The file of the ledger's heads beside this server was altered, or its master key is not here."
+            )
+            kept = None
+        ours = {chain: last for chain, (_, last) in kept.heads.items()} if kept else {}
+        report.kept_at = kept.at if kept else ""
+        self._check_chains(connection, report, [*ours.items(), *heads.items()])
         rows = int(connection.execute(text("SELECT COUNT(*) FROM effects")).scalar() or 0)
         parts = 1 + rows // _AT_ONCE
         for part in range(parts):
@@ -95,9 +120,9 @@ class Ledgers:
         _check_balance(connection, report)
         return report
 
-    def _check_chains(self, connection: Connection, report: Verification, heads: Mapping[str, str]) -> None:
+    def _check_chains(self, connection: Connection, report: Verification, heads: Iterable[tuple[str, str]]) -> None:
         keys: dict[str, bytes | None] = {}
-        wanted = dict(heads)
+        wanted = set(heads)
         sql = text("SELECT number, chain, previous, hash, key_id, at, body FROM ledger ORDER BY number")
         for row in connection.execute(sql, execution_options=_STREAM):
             report.blocks += 1
@@ -111,9 +136,8 @@ class Ledgers:
             if row.previous != report.heads.get(row.chain, ""):
                 report.found(f"Before row {row.number} of the ledger something was removed or put in.")
             report.heads[row.chain] = row.hash
-            if wanted.get(row.chain) == row.hash:
-                del wanted[row.chain]
-        for chain in wanted:
+            wanted.discard((row.chain, row.hash))
+        for chain, _ in sorted(wanted):
             report.found(
                 f"The chain {chain} does not hold the hash that was kept elsewhere: it was cut off or replaced."
             )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import delete, insert, text, update
 
+from affluent.kit.jsons import dumps, loads
 from affluent.sdk import Rejected, Unavailable
 from affluent.services.ledger import LEDGER, Ledgers, Verification
+from affluent.services.ledger_heads import LedgerHeads, path_of, set_aside
 from affluent.store import tables, tables_money
 from affluent.store.ledger import Sealer
 from tests.support.engine import VAULT, Engine, Vendor, engine
@@ -47,8 +50,14 @@ async def verified(it: Engine, **heads: str) -> Verification:
     return await Ledgers(database=it.database, vault=VAULT).verify(heads)
 
 
+async def quiet(it: Engine) -> None:
+    """Let nothing more happen: the run that waits is tried again and again, which commits between two looks."""
+    await it.dispatcher.stop(grace_seconds=2)
+
+
 async def spoiled(it: Engine, *statements: Any) -> Verification:
     """The verdict after rows were changed behind the product's back."""
+    await quiet(it)
     sealer, it.database.sealer = it.database.sealer, None
     for statement in statements:
         await it.database.write(lambda c, s=statement: c.execute(s))
@@ -57,6 +66,7 @@ async def spoiled(it: Engine, *statements: Any) -> Verification:
 
 
 async def test_everything_accepted_is_applied_explained_waiting_or_parked(it: Engine) -> None:
+    await quiet(it)
     found = await verified(it)
     assert found.problems == []
     runs = found.runs
@@ -81,7 +91,7 @@ ALTERED = {
     .where(tables.effects.c.fate == "rejected")
     .values(fate="applied"),
     "the state of a run": update(tables.runs).where(tables.runs.c.state == "failed").values(state="succeeded"),
-    "an open run to done": update(tables.runs).where(tables.runs.c.state == "waiting").values(state="succeeded"),
+    "an open run to done": update(tables.runs).where(tables.runs.c.title == "slow").values(state="succeeded"),
     "the version a run had": update(tables.runs).values(flow_version=9),
     "removed effects": delete(tables.effects).where(tables.effects.c.fate == "applied"),
     "removed runs": delete(tables.runs).where(tables.runs.c.state == "failed"),
@@ -109,9 +119,77 @@ async def test_a_ledger_cut_off_at_its_end_is_found_with_a_head_that_was_kept(it
     heads = (await verified(it)).heads
     found = await verified(it, **heads)
     assert found.is_sound
-    await spoiled(it, text("DELETE FROM ledger"), *(delete(t) for t in (tables.events, tables.runs, tables.effects)))
+    await spoiled(it, *EVERYTHING)
     assert (await verified(it)).is_sound
     assert not (await verified(it, **heads)).is_sound
+
+
+EVERYTHING = (text("DELETE FROM ledger"), *(delete(t) for t in (tables.events, tables.runs, tables.effects)))
+
+
+async def test_a_ledger_cut_off_at_its_end_is_found_by_the_heads_kept_beside_the_server(
+    it: Engine, tmp_path: Path
+) -> None:
+    kept = LedgerHeads(database=it.database, vault=VAULT, folder=tmp_path, database_url="")
+    ledgers = Ledgers(database=it.database, vault=VAULT, kept=kept)
+    assert (await ledgers.verify()).kept_at == ""
+    await ledgers.keep_heads()
+    await it.accept("later", account="later")
+    await it.settle()
+    found = await ledgers.verify()
+    assert (found.problems, bool(found.kept_at)) == ([], True)
+    await ledgers.keep_heads()
+    before = kept.path.read_bytes()
+    await spoiled(it, *EVERYTHING)
+    await ledgers.keep_heads()
+    assert kept.path.read_bytes() == before, "what was cut off is not kept over what was there"
+    assert (await verified(it)).is_sound, "the database alone shows no trace"
+    assert all("cut off or replaced" in problem for problem in (await ledgers.verify()).problems)
+    assert not (await ledgers.verify()).is_sound
+
+
+async def test_the_last_commit_alone_cannot_be_taken_back_either(it: Engine, tmp_path: Path) -> None:
+    kept = LedgerHeads(database=it.database, vault=VAULT, folder=tmp_path, database_url="")
+    ledgers = Ledgers(database=it.database, vault=VAULT, kept=kept)
+    (run,) = await it.accept("refund", account="refund")
+    await it.settle()
+    await quiet(it)
+    await ledgers.keep_heads()
+    last = text("DELETE FROM ledger WHERE number = (SELECT MAX(number) FROM ledger)")
+    back = update(tables.runs).where(tables.runs.c.id == run).values(state="waiting")
+    await spoiled(it, last, back)
+    assert not (await ledgers.verify()).is_sound
+
+
+@pytest.mark.parametrize("change", ["a head", "the time", "another key", "no JSON"])
+async def test_a_file_of_heads_that_we_did_not_write_is_found(it: Engine, tmp_path: Path, change: str) -> None:
+    kept = LedgerHeads(database=it.database, vault=VAULT, folder=tmp_path, database_url="")
+    ledgers = Ledgers(database=it.database, vault=VAULT, kept=kept)
+    await ledgers.keep_heads()
+    said = loads(kept.path.read_bytes())
+    chain = next(iter(said["heads"]))
+    changed = {
+        "a head": {**said, "heads": {chain: [1, "0" * 64]}},
+        "the time": {**said, "at": "2020-01-01T00:00:00+00:00"},
+        "another key": {**said, "key_id": "theirs"},
+        "no JSON": "",
+    }
+    kept.path.write_text(dumps(changed[change]) if changed[change] else "{")
+    found = await ledgers.verify()
+    assert found.problems == [
+        "The file of the ledger's heads beside this server was altered, or its master key is not here."
+    ]
+    await ledgers.keep_heads()
+    assert not (await ledgers.verify()).is_sound, "it is not written anew over the alarm"
+
+
+def test_every_database_has_a_file_of_its_own_whoever_opens_it(tmp_path: Path) -> None:
+    urls = ["", "postgresql://a:1@db/one", "postgresql://b:2@db/one", "postgresql://b:2@db/two"]
+    names = [path_of(tmp_path, url).name for url in urls]
+    assert (names[1] == names[2], len(set(names))) == (True, 3)
+    path_of(tmp_path, "").write_text("{}")
+    set_aside(tmp_path, "")
+    assert not path_of(tmp_path, "").exists()
 
 
 async def test_whoever_has_the_database_alone_cannot_seal(it: Engine) -> None:
@@ -125,6 +203,7 @@ async def test_whoever_has_the_database_alone_cannot_seal(it: Engine) -> None:
 async def test_commits_side_by_side_keep_every_chain_whole(it: Engine) -> None:
     await asyncio.gather(*(it.accept(f"n{number}", account=f"n{number}") for number in range(60)))
     await it.settle()
+    await quiet(it)
     found = await verified(it)
     assert (found.problems, found.runs.accepted) == ([], 65)
     numbers = [row.number for row in await it.rows(tables_money.ledger)]
