@@ -17,6 +17,7 @@ from affluent.cli.server import hold
 from affluent.kit import clock
 from affluent.services import backup as backups
 from affluent.services.backup import Backup
+from affluent.services.ledger_heads import set_aside
 from affluent.settings import Settings
 from affluent.vault import keys
 from affluent.vault.envelope import Vault
@@ -66,9 +67,11 @@ def restore(
 
     async def work() -> Backup:
         with hold(settings.data_dir):
-            return await asyncio.to_thread(
+            done = await asyncio.to_thread(
                 lambda: backups.restore(file.resolve(), settings.sqlite_path(), vault, replace=replace)
             )
+            set_aside(settings.data_dir, settings.database_url)
+            return done
 
     _tell(run(work(), settings), f"Restored to {settings.sqlite_path()}", as_json=as_json)
 
