@@ -155,7 +155,7 @@ def checked(name: str, text: str) -> Any:  # noqa: ANN401 - a setting's own type
     try:
         return TypeAdapter[Any](field.rebuild_annotation()).validate_python(text)
     except ValidationError as error:
-        raise Invalid(f"{error.errors()[0]['msg']}. It is: {field.description}", field=name) from error
+        raise Invalid(f"{error.errors()[0]['msg']}.", field=name) from error
 
 
 def wishes(settings: Settings) -> Wishes:
