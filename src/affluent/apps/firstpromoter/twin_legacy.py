@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from typing import TypeVar
 
 from starlette.requests import Request
 
@@ -20,6 +21,7 @@ from affluent.apps.firstpromoter.twin_ledger import (
 from affluent.apps.firstpromoter.twin_track import Answer, Call
 from affluent.kit.jsons import JSONObject
 
+T = TypeVar("T")
 NO_LEAD = "Lead not found"
 NO_PROMOTER = "Promoter not found"
 
@@ -29,9 +31,8 @@ def _show_lead(ledger: Ledger, _request: Request, fields: JSONObject) -> Answer:
 
 
 def _list_leads(ledger: Ledger, _request: Request, fields: JSONObject) -> Answer:
-    return 200, [
-        twin_views.lead_shown_v1(item) for item in ledger.referrals.values() if _matches(item.membership, fields)
-    ]
+    found = [item for item in ledger.referrals.values() if _matches(item.membership, fields)]
+    return 200, [twin_views.lead_shown_v1(item) for item in _page(found, fields)]
 
 
 def _update_lead(ledger: Ledger, _request: Request, fields: JSONObject) -> Answer:
@@ -45,9 +46,8 @@ def _update_lead(ledger: Ledger, _request: Request, fields: JSONObject) -> Answe
 
 
 def _list_promoters(ledger: Ledger, _request: Request, fields: JSONObject) -> Answer:
-    size = int(fields.get("per_page") or 20)
     found = [_promoter(ledger, item) for item in ledger.memberships.values() if _matches(item, fields)]
-    return 200, found[:size]
+    return 200, _page(found, fields)
 
 
 def _show_promoter(ledger: Ledger, _request: Request, fields: JSONObject) -> Answer:
@@ -137,7 +137,8 @@ def _promoter(ledger: Ledger, owner: Membership) -> JSONObject:
 
 
 def _list_rewards(ledger: Ledger, _request: Request, fields: JSONObject) -> Answer:
-    return 200, [_reward(item) for item in ledger.commissions.values() if _matches(item.membership, fields)]
+    found = [item for item in ledger.commissions.values() if _matches(item.membership, fields)]
+    return 200, [_reward(item) for item in _page(found, fields)]
 
 
 def _reward(item: Commission) -> JSONObject:
@@ -155,6 +156,12 @@ def _update_reward(ledger: Ledger, _request: Request, fields: JSONObject) -> Ans
             item.status = fields.get("status") or item.status
             return 200, twin_views.reward_v1(item)
     raise Refusal(422, {"error": "Reward not found"})
+
+
+def _page(found: list[T], fields: JSONObject) -> list[T]:
+    """The page that was asked for, of 20 unless said otherwise."""
+    size, number = int(fields.get("per_page") or 20), int(fields.get("page") or 1)
+    return found[(number - 1) * size : number * size]
 
 
 def _lead(ledger: Ledger, fields: JSONObject) -> Referral:
