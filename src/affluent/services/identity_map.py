@@ -188,7 +188,12 @@ def _conflict(connection: Connection, row: Any) -> IdentityConflict:  # noqa: AN
 
 
 def _read(text: str) -> list[dict[str, str]]:
-    lines = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
+    if "\x00" in text:
+        raise Invalid("The file must not contain the character U+0000.", field="csv")
+    try:
+        lines = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
+    except csv.Error as error:
+        raise Invalid(f"The file is not CSV: {error}.", field="csv") from error
     if not lines:
         raise Invalid("The file holds no line. Its first line names the columns: " + ", ".join(COLUMNS), field="csv")
     missing = {"account_id", "kind", "external_id"} - lines[0].keys()

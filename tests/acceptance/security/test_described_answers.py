@@ -39,7 +39,7 @@ async def tried(description: str, url: str, token: str, *, examples: int, out_of
     )  # fmt: skip
     out, _ = await process.communicate()
     text = out.decode("utf-8", "replace")
-    assert process.returncode == 0, text[-6000:]
+    assert process.returncode == 0, text[text.find("= FAILURES =") :][:12_000]
     assert int(re.findall(r"(\d+) generated", text)[0]) > 100
     return text
 

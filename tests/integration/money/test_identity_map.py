@@ -61,3 +61,12 @@ async def test_a_file_without_lines_or_columns_is_refused(shop: Market) -> None:
         with pytest.raises(Invalid) as refused:
             await shop.hub.identity_map.take(text, author="Mira")
         assert refused.value.field == "csv"
+
+
+@pytest.mark.parametrize(
+    "text", ["Í\rT\x0eF", "account_id,kind\r\rx", "a\x00b", 'account_id,"' + "x" * 140_000, "\r", ",,,\n,,,,,,,", '"']
+)
+async def test_a_file_that_is_no_table_of_identities_is_refused_in_words(shop: Market, text: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        await shop.hub.identity_map.take(text, author="Mira")
+    assert refused.value.field == "csv"
