@@ -123,7 +123,7 @@ class VendorDoor:
         exchange: JSONObject = {
             "method": method,
             "url": redact_text(url, self.secrets),
-            "request": {"headers": redact(sent, self.secrets), "body": self._kept(body)},
+            "request": {"headers": redact(sent, self.secrets), "body": self._kept(body, json)},
         }
         self.exchanges.append(exchange)
         started = perf_counter()
@@ -137,8 +137,8 @@ class VendorDoor:
             crash.point("call.after")
             exchange["milliseconds"] = round((perf_counter() - started) * 1000)
         self.answered = response.status < 500
-        merged = {**self.app_faults, **self.faults, **(faults or {})}
-        meaning = classify(response, merged, vendor=self.vendor, is_write=is_write)
+        known = {**self.app_faults, **self.faults, **(faults or {})} if faults or self.faults else self.app_faults
+        meaning = classify(response, known, vendor=self.vendor, is_write=is_write)
         if meaning is not None:
             if response.status == 429:
                 after = response.retry_after()
@@ -238,12 +238,13 @@ class VendorDoor:
         kept = {name: value for name, value in headers.items() if name in _SHOWN_HEADERS or name.startswith("x-")}
         return redact(kept, self.secrets)
 
-    def _kept(self, body: bytes | None) -> JSONValue:
+    def _kept(self, body: bytes | None, document: JSONValue = None) -> JSONValue:
+        """A body as it is kept; `document` is what it was made of, where that is known."""
         if not body:
             return None
         if len(body) <= _KEPT:
             try:
-                return redact(loads(body), self.secrets)
+                return redact(loads(body) if document is None else document, self.secrets)
             except InvalidJSON:
                 pass
         return redact_text(body[:_KEPT].decode("utf-8", "replace"), self.secrets)
