@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
 
 from affluent.cli.options import AsJson, DataDir, settings_with
-from affluent.cli.output import MISUSED, console, errors, fail, say_json
+from affluent.cli.output import MISUSED, console, fail, say_json
+from affluent.cli.progress import progress
 from affluent.cli.run import run
 from affluent.cli.server import hold
 from affluent.kit import clock
@@ -33,18 +33,9 @@ def backup(target: Target = None, as_json: AsJson = False, data_dir: DataDir = N
     path = target or Path()
     if path.is_dir():
         path /= f"affluent-{clock.now():%Y%m%dT%H%M%SZ}.backup"
-    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as bar:
-        task = bar.add_task("Backing up")
-        done = run(
-            asyncio.to_thread(
-                backups.take,
-                settings.sqlite_path(),
-                path.resolve(),
-                _vault(settings),
-                lambda done, total: bar.update(task, completed=done, total=total),
-            ),
-            settings,
-        )
+    with progress("Backing up") as tell:
+        copying = asyncio.to_thread(backups.take, settings.sqlite_path(), path.resolve(), _vault(settings), tell)
+        done = run(copying, settings)
     _tell(done, f"Backed up to {done.path}", as_json=as_json)
 
 
@@ -61,14 +52,15 @@ def restore(
     settings = _embedded(data_dir)
     vault = _vault(settings)
     if check:
-        done = run(asyncio.to_thread(backups.verify, file.resolve(), vault), settings)
+        with progress("Reading") as tell:
+            done = run(asyncio.to_thread(backups.verify, file.resolve(), vault, tell), settings)
         _tell(done, f"{file} is whole", as_json=as_json)
         return
 
     async def work() -> Backup:
-        with hold(settings.data_dir):
+        with hold(settings.data_dir), progress("Restoring") as tell:
             done = await asyncio.to_thread(
-                lambda: backups.restore(file.resolve(), settings.sqlite_path(), vault, replace=replace)
+                lambda: backups.restore(file.resolve(), settings.sqlite_path(), vault, replace=replace, progress=tell)
             )
             set_aside(settings.data_dir, settings.database_url)
             return done

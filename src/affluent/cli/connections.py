@@ -123,21 +123,32 @@ def try_connection(
 
 
 @connections.command("disable")
-def disable_connection(connection_id: str, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+def disable_connection(
+    connection_id: str, as_json: AsJson = False, data_dir: DataDir = None, database_url: DatabaseUrl = None
+) -> None:
     """Send nothing on it any more; its runs wait."""
-    _tell(with_hub(lambda hub: hub.connections.disable(connection_id), data_dir, database_url), "is disabled")
+    done = with_hub(lambda hub: hub.connections.disable(connection_id), data_dir, database_url)
+    _tell(done, "is disabled", as_json=as_json)
 
 
 @connections.command("enable")
-def enable_connection(connection_id: str, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+def enable_connection(
+    connection_id: str, as_json: AsJson = False, data_dir: DataDir = None, database_url: DatabaseUrl = None
+) -> None:
     """Use it again; the runs that waited go on."""
-    _tell(with_hub(lambda hub: hub.connections.enable(connection_id), data_dir, database_url), "is enabled")
+    done = with_hub(lambda hub: hub.connections.enable(connection_id), data_dir, database_url)
+    _tell(done, "is enabled", as_json=as_json)
 
 
 @connections.command("delete")
-def delete_connection(connection_id: str, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+def delete_connection(
+    connection_id: str, as_json: AsJson = False, data_dir: DataDir = None, database_url: DatabaseUrl = None
+) -> None:
     """Remove it with its secrets; refused while a flow uses it."""
     with_hub(lambda hub: hub.connections.delete(connection_id), data_dir, database_url)
+    if as_json:
+        say_json({"id": connection_id, "deleted": True})
+        return
     console.print(f"{connection_id} is deleted.", highlight=False)
 
 

@@ -20,6 +20,7 @@ evidence = typer.Typer(help="Evidence packs: signed, readable, verifiable offlin
 def pack(
     asked_for: Annotated[str, typer.Argument(help="Id of a commission, sale, invoice, payment, account or run.")],
     to: Annotated[Path | None, typer.Option(help="File to write; default: evidence-ID.zip here.")] = None,
+    as_json: AsJson = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
@@ -27,6 +28,9 @@ def pack(
     made = with_hub(lambda hub: hub.evidence.pack(asked_for), data_dir, database_url)
     path = to or Path(made.name)
     path.write_bytes(made.content)
+    if as_json:
+        say_json({"path": str(path), "fingerprint": made.fingerprint})
+        return
     console.print(f"{path}: signed by the key {made.fingerprint}", highlight=False)
 
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from affluent.bootstrap import Hub
 from affluent.cli.flows_files import Files, carry_out, say_file
 from affluent.cli.options import AsJson, DatabaseUrl, DataDir
-from affluent.cli.output import console, say_json, table
+from affluent.cli.output import MISUSED, console, fail, say_json, table
+from affluent.cli.progress import progress
 from affluent.cli.show import with_hub
+from affluent.kit.jsons import InvalidJSON, JSONObject, loads
+from affluent.services.duties import DutyView
 
 flows = typer.Typer(help="Flows, ready-made and your own.", no_args_is_help=True)
+
+_LOOK_SECONDS = 0.5
 
 
 @flows.command("list")
@@ -65,17 +72,73 @@ def list_flow_connections(
 
 
 @flows.command("enable")
-def enable_flow(flow_connection_id: str, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+def enable_flow(
+    flow_connection_id: str, as_json: AsJson = False, data_dir: DataDir = None, database_url: DatabaseUrl = None
+) -> None:
     """Let new events start runs of a flow connection."""
     link = with_hub(lambda hub: hub.flow_connections.enable(flow_connection_id), data_dir, database_url)
+    if as_json:
+        say_json(asdict(link))
+        return
     console.print(f"{link.flow_name}, {link.name}, is on.", highlight=False)
 
 
 @flows.command("disable")
-def disable_flow(flow_connection_id: str, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+def disable_flow(
+    flow_connection_id: str, as_json: AsJson = False, data_dir: DataDir = None, database_url: DatabaseUrl = None
+) -> None:
     """Start no more runs of a flow connection; what runs ends."""
     link = with_hub(lambda hub: hub.flow_connections.disable(flow_connection_id), data_dir, database_url)
+    if as_json:
+        say_json(asdict(link))
+        return
     console.print(f"{link.flow_name}, {link.name}, is off.", highlight=False)
+
+
+@flows.command("trigger")
+def trigger_flow(
+    flow_connection_id: str,
+    payload: Annotated[str, typer.Option(help="The event as a JSON object; none: begin a backfill.")] = "{}",
+    follow: Annotated[bool, typer.Option("--follow", help="Wait until a backfill has read everything.")] = False,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Trigger now: start a run, or a backfill of everything its trigger lists. A running server does the work."""
+    given = _payload(payload)
+
+    async def work(hub: Hub) -> tuple[str, DutyView | None]:
+        accepted = await hub.flow_connections.trigger_now(flow_connection_id, given)
+        if not follow:
+            return accepted.event_id, None
+        with progress("Reading", unit="events") as tell:
+            while not (walk := await _backfill(hub, flow_connection_id)) or walk.phase != "done":
+                tell(walk.items if walk else 0, 0)
+                await asyncio.sleep(_LOOK_SECONDS)
+        return accepted.event_id, walk
+
+    event_id, walk = with_hub(work, data_dir, database_url)
+    if as_json:
+        say_json({"event_id": event_id, "backfill": asdict(walk) if walk else None})
+    elif walk:
+        console.print(f"The backfill brought {walk.items} events. {walk.sentence}".rstrip(), highlight=False)
+    else:
+        console.print(f"Triggered as {event_id}: affluent runs tail", highlight=False)
+
+
+async def _backfill(hub: Hub, flow_connection_id: str) -> DutyView | None:
+    found = await hub.duties.list(flow_connection_id)
+    return next((duty for duty in found if duty.kind == "backfill"), None)
+
+
+def _payload(text: str) -> JSONObject:
+    try:
+        given = loads(text)
+    except InvalidJSON as error:
+        fail(f"--payload: {error}", MISUSED)
+    if not isinstance(given, dict):
+        fail("--payload must be a JSON object, e.g. {}.", MISUSED)
+    return dict(given)
 
 
 @flows.command("export")

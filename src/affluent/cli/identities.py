@@ -8,11 +8,9 @@ from typing import Annotated
 
 import typer
 
-from affluent.bootstrap import Hub
 from affluent.cli.options import AsJson, DatabaseUrl, DataDir
-from affluent.cli.output import MISUSED, console, errors, fail, say_json, table
+from affluent.cli.output import MISUSED, console, fail, say_json, table
 from affluent.cli.show import with_hub
-from affluent.services.errors import Invalid
 
 identities = typer.Typer(help="Identities: the ids of an account in every system.", no_args_is_help=True)
 
@@ -57,29 +55,37 @@ def merge(
     kind: Annotated[str, typer.Option(help="Kind, e.g. referral.")],
     external_id: Annotated[str, typer.Option(help="The id there.")],
     account_id: Annotated[str, typer.Option(help="The account whose id it is.")],
+    as_json: AsJson = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
     """Say whose id it is; the other accounts lose it."""
     given = {"app": app, "kind": kind, "external_id": external_id, "account_id": account_id}
     with_hub(lambda hub: hub.identity_map.merge(**given, author="command line"), data_dir, database_url)
+    if as_json:
+        say_json(given)
+        return
     console.print(f"{kind} {external_id} is {account_id}.", highlight=False)
 
 
 @identities.command("export")
 def export(
     to: Annotated[Path, typer.Argument(help="CSV file to write.")],
+    as_json: AsJson = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
     """Write the whole map."""
     text = with_hub(lambda hub: hub.identity_map.export(), data_dir, database_url)
     to.write_text(text, encoding="utf-8", newline="")
+    if as_json:
+        say_json({"path": str(to), "ids": max(text.count("\n") - 1, 0)})
 
 
 @identities.command("import")
 def take(
     file: Annotated[Path, typer.Argument(help="CSV: account_id, app or connection_id, kind, external_id.")],
+    as_json: AsJson = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
@@ -89,12 +95,8 @@ def take(
     except (OSError, UnicodeDecodeError) as error:
         fail(f"{file}: {error}", MISUSED)
 
-    async def work(hub: Hub) -> int:
-        try:
-            return await hub.identity_map.take(text, author="command line")
-        except Invalid as wrong:
-            for where, problem in wrong.problems:
-                errors.print(f"{where}: {problem}", highlight=False)
-            raise
-
-    console.print(f"{with_hub(work, data_dir, database_url)} ids imported.", highlight=False)
+    number = with_hub(lambda hub: hub.identity_map.take(text, author="command line"), data_dir, database_url)
+    if as_json:
+        say_json({"ids": number})
+        return
+    console.print(f"{number} ids imported.", highlight=False)

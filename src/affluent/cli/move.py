@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
 from sqlalchemy import Connection
 
 from affluent.cli.options import AsJson, DataDir, settings_with
-from affluent.cli.output import MISUSED, console, errors, fail, say_json
+from affluent.cli.output import MISUSED, console, fail, say_json
+from affluent.cli.progress import progress
 from affluent.cli.run import run
 from affluent.cli.server import CannotStart, hold
 from affluent.settings import Settings
@@ -77,14 +77,13 @@ def _copy(source: SqliteDatabase, target: Connection) -> Moved:
     if taken:
         raise CannotStart(f"The database is not empty: {', '.join(taken[:3])} have rows. Move into an empty one.")
     rows = 0
-    with (
-        source.engine.connect() as ours,
-        Progress(console=errors, transient=True, disable=not errors.is_terminal) as bar,
-    ):
-        for table in bar.track(known, description="Moving"):
+    with source.engine.connect() as ours, progress("Moving", unit="rows") as tell:
+        total = moving.count(ours)
+        for table in known:
             for part in moving.batches(ours, table):
                 moving.put(target, table, part)
                 rows += len(part)
+                tell(rows, total)
             if moving.fingerprint(ours, table) != moving.fingerprint(target, table):
                 raise CannotStart(f"Table {table.name} did not arrive as it was; nothing was moved.")
     return Moved(rows=rows, tables=len(known), unfinished=moving.finish(target), queued=requeue_all(target))

@@ -12,7 +12,8 @@ import typer
 
 from affluent.bootstrap import Hub
 from affluent.cli.options import AsJson, DatabaseUrl, DataDir
-from affluent.cli.output import MISUSED, console, errors, fail, say_json, table
+from affluent.cli.output import MISUSED, console, fail, say_json, table
+from affluent.cli.progress import progress
 from affluent.cli.show import with_hub
 from affluent.services import reconciliation_csv
 from affluent.services.reconciliation_views import StatementView, money_text
@@ -35,11 +36,17 @@ def reconcile(
 
     async def work(hub: Hub) -> StatementView:
         begun = await hub.reconciliation.begin(days[0], days[1], zone=zone, author="command line")
-        done = await hub.reconciliation.run(begun.id, None if as_json else _say_progress)
-        while done.phase in ("reading", "comparing"):  # a vendor asked to wait, or a worker goes on with it
-            await asyncio.sleep(_TOGETHER_SECONDS)
-            await hub.reconciliation.advance()
-            done = await hub.reconciliation.get(begun.id)
+        with progress("Reading the books", unit="records") as tell:
+
+            def read(found: StatementView) -> None:
+                tell(sum(item.records for item in found.snapshots), 0)
+
+            done = await hub.reconciliation.run(begun.id, read)
+            while done.phase in ("reading", "comparing"):  # a vendor asked to wait, or a worker goes on with it
+                await asyncio.sleep(_TOGETHER_SECONDS)
+                await hub.reconciliation.advance()
+                done = await hub.reconciliation.get(begun.id)
+                read(done)
         if csv is not None:
             with csv.open("w", newline="", encoding="utf-8") as file:
                 file.write(reconciliation_csv.header())
@@ -76,11 +83,6 @@ def _show(found: StatementView) -> None:
     )
     for currency, left in found.remainder.items():
         console.print(f"Unexplained: {money_text(left, currency)}", highlight=False)
-
-
-def _say_progress(found: StatementView) -> None:
-    read = ", ".join(f"{item.app} {item.records}" for item in found.snapshots)
-    errors.print(f"Reading: {read}", highlight=False)
 
 
 def _day(given: str, option: str) -> date:

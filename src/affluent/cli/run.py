@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from affluent.cli.output import MISUSED, fail
 from affluent.cli.server import CannotStart
 from affluent.kit import logs
-from affluent.services.errors import ServiceError
+from affluent.services.errors import Invalid, ServiceError
 from affluent.settings import Settings
 from affluent.store.database import StoreUnavailable
 from affluent.store.open import BadDatabaseUrl
@@ -32,10 +32,18 @@ def run(work: Coroutine[Any, Any, T], settings: Settings, *, log_level: str = ""
     except (CannotStart, SchemaMismatch, StoreUnavailable) as error:
         fail(str(error))
     except ServiceError as error:
-        fail(error.message)
+        fail(_named(error))
     except _store_errors() as error:
         where = "database_url" if settings.database_url else f"the data folder {settings.data_dir}"
         fail(f"{where}: {_reason(error)}")
+
+
+def _named(error: ServiceError) -> str:
+    """What was wrong, each guilty input named."""
+    problems = error.problems if isinstance(error, Invalid) else [(error.field, error.message)]
+    named = [f"{field}: {text}" for field, text in problems if field]
+    alone = len(named) == 1 and problems[0][1] == error.message
+    return "\n".join(named if alone else [error.message, *named])
 
 
 def _store_errors() -> tuple[type[Exception], ...]:

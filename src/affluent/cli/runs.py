@@ -12,6 +12,7 @@ import typer
 from affluent.bootstrap import Hub
 from affluent.cli.options import AsJson, DatabaseUrl, DataDir
 from affluent.cli.output import MISUSED, console, fail, say_json, table
+from affluent.cli.progress import progress
 from affluent.cli.show import with_hub
 from affluent.domain.run import RunState
 from affluent.kit import clock
@@ -139,8 +140,8 @@ def bulk_runs(
         forecast = await hub.runs.forecast(wanted, action)
         if not yes or not forecast.runs:
             return forecast, None
-        with console.status(f"{action.value}: {forecast.runs} runs"):
-            return forecast, await hub.runs.bulk(wanted, action)
+        with progress(action.value.capitalize(), unit="runs") as tell:
+            return forecast, await hub.runs.bulk(wanted, action, tell)
 
     forecast, done = with_hub(work, data_dir, database_url)
     if as_json:

@@ -57,7 +57,8 @@ def settings(
 
 async def _changed_here(known: Settings) -> dict[str, str]:
     """What was changed in the Admin Center and holds, by setting."""
-    if not known.database_url and not known.sqlite_path().exists():
+    file = known.sqlite_path() if not known.database_url else Path(known.database_url.removeprefix("sqlite:///"))
+    if not known.database_url.startswith("postgres") and not file.exists():
         return {}
     database = open_database(known.database_url, known.sqlite_path())
     try:

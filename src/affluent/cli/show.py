@@ -94,6 +94,7 @@ def show_app(key: str, as_json: AsJson = False) -> None:
 def create_token(
     name: Annotated[str, typer.Option(help="What it is for.")],
     scope: Annotated[list[str], typer.Option(help="e.g. invoices:read or *:write; may be given several times.")],
+    as_json: AsJson = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
@@ -103,6 +104,9 @@ def create_token(
         data_dir,
         database_url,
     )
+    if as_json:
+        say_json({**asdict(made.token), "secret": made.secret})
+        return
     typer.echo(made.secret)
 
 

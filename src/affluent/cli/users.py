@@ -39,43 +39,62 @@ def invite(
     email: Email,
     name: Annotated[str, typer.Option(help="Name of the person.")],
     role: Annotated[str, typer.Option(help="administrator, developer, product_manager or analyst.")] = "analyst",
+    as_json: AsJson = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
     """Print a link by which a new person chooses a password, once, within 24 hours."""
     _, link = with_hub(lambda hub: hub.users.invite(name=name, email=email, role=role), data_dir, database_url)
-    typer.echo(link)
+    _say_link(link, as_json=as_json)
 
 
 @users.command("link")
-def link(email: Email, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+def link(email: Email, as_json: AsJson = False, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """Print a link by which a person chooses a new password, once, within 24 hours."""
 
     async def use(hub: Hub) -> str:
         return await hub.users.new_password_link((await _person(hub, email)).id)
 
-    typer.echo(with_hub(use, data_dir, database_url))
+    _say_link(with_hub(use, data_dir, database_url), as_json=as_json)
 
 
 @users.command("role")
-def role(email: Email, role: str, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+def role(
+    email: Email, role: str, as_json: AsJson = False, data_dir: DataDir = None, database_url: DatabaseUrl = None
+) -> None:
     """Give a person another role."""
 
     async def use(hub: Hub) -> PersonView:
         return await hub.users.change_role((await _person(hub, email)).id, role)
 
     person = with_hub(use, data_dir, database_url)
+    if as_json:
+        say_json(asdict(person))
+        return
     console.print(f"{person.name} is {person.role.label} now.")
 
 
 @users.command("deactivate")
-def deactivate(email: Email, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+def deactivate(
+    email: Email, as_json: AsJson = False, data_dir: DataDir = None, database_url: DatabaseUrl = None
+) -> None:
     """Sign a person out everywhere and let them in no more."""
 
     async def use(hub: Hub) -> PersonView:
         return await hub.users.deactivate((await _person(hub, email)).id)
 
-    console.print(f"{with_hub(use, data_dir, database_url).name} is deactivated.")
+    person = with_hub(use, data_dir, database_url)
+    if as_json:
+        say_json(asdict(person))
+        return
+    console.print(f"{person.name} is deactivated.")
+
+
+def _say_link(link: str, *, as_json: bool) -> None:
+    if as_json:
+        say_json({"link": link})
+        return
+    typer.echo(link)
 
 
 async def _person(hub: Hub, email: str) -> PersonView:

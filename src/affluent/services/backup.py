@@ -57,27 +57,34 @@ def take(source: Path, target: Path, vault: Vault, progress: Progress = lambda _
             copy = Path(folder) / "copy.db"
             _copy(source, copy)
             _write(copy, partial, vault, progress)
-        found = verify(partial, vault)
+        found = verify(partial, vault, progress)
         os.replace(partial, target)  # noqa: PTH105 - the same in both
     finally:
         partial.unlink(missing_ok=True)
     return Backup(path=target, taken_at=found.taken_at, bytes=found.bytes, runs=found.runs, events=found.events)
 
 
-def verify(backup: Path, vault: Vault) -> Backup:
+def verify(backup: Path, vault: Vault, progress: Progress = lambda _done, _all: None) -> Backup:
     """Read a backup to its end and examine the database in it. Raises Invalid with what is wrong."""
     with tempfile.TemporaryDirectory(dir=backup.parent, prefix=".affluent-verify-") as folder:
-        return _unpack(backup, Path(folder) / "copy.db", vault)
+        return _unpack(backup, Path(folder) / "copy.db", vault, progress)
 
 
-def restore(backup: Path, target: Path, vault: Vault, *, replace: bool = False) -> Backup:
+def restore(
+    backup: Path,
+    target: Path,
+    vault: Vault,
+    *,
+    replace: bool = False,
+    progress: Progress = lambda _done, _all: None,
+) -> Backup:
     """Put the database of a backup in place; the server must not run. Raises Invalid, NotFound, Conflict."""
     if target.exists() and not replace:
         raise Conflict(f"There is a database at {target} already; --replace puts the backup in its place.")
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".affluent-restore-") as folder:
         copy = Path(folder) / "copy.db"
-        found = _unpack(backup, copy, vault)
+        found = _unpack(backup, copy, vault, progress)
         for suffix in ("-wal", "-shm"):
             target.with_name(target.name + suffix).unlink(missing_ok=True)
         os.replace(copy, target)  # noqa: PTH105 - the same in both
@@ -110,9 +117,10 @@ def _write(copy: Path, target: Path, vault: Vault, progress: Progress) -> None:
         os.fsync(out.fileno())
 
 
-def _unpack(backup: Path, target: Path, vault: Vault) -> Backup:
+def _unpack(backup: Path, target: Path, vault: Vault, progress: Progress) -> Backup:
     if not backup.exists():
         raise NotFound(f"There is no backup at {backup}.")
+    size = backup.stat().st_size
     try:
         with backup.open("rb") as file:
             line = file.readline(_LARGEST_HEAD)
@@ -123,6 +131,7 @@ def _unpack(backup: Path, target: Path, vault: Vault) -> Backup:
             with target.open("wb") as out:
                 for part in _opened(file, key, line):
                     out.write(part)
+                    progress(file.tell(), size)
     except CannotOpen as error:
         raise Invalid(f"{backup} cannot be opened: {error}") from error
     except (InvalidTag, InvalidJSON, ValueError, KeyError, struct.error, zlib.error) as error:

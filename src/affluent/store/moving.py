@@ -54,6 +54,11 @@ def filled(connection: Connection) -> list[str]:
     return [one.name for one in every_table() if connection.execute(select(func.count()).select_from(one)).scalar()]
 
 
+def count(connection: Connection) -> int:
+    """How many rows there are in all tables."""
+    return sum(connection.execute(select(func.count()).select_from(one)).scalar() or 0 for one in every_table())
+
+
 def finish(connection: Connection) -> int:
     """Continue the numbering of the ledger, and let the next process take up what was running; returns unfinished runs."""
     if connection.dialect.name == "postgresql":

@@ -54,7 +54,10 @@ async def sign_in(browser: Browser, there: Provider, wanted: str = "/") -> Answe
 
 async def told(at: Callers) -> list[tuple[str, str, str]]:
     """The newest entries of the audit log: action, name, changes."""
-    return [(entry.action, entry.subject_name, str(entry.changes)) for entry in (await at.hub.audit.find(Wanted())).items[:4]]
+    return [
+        (entry.action, entry.subject_name, str(entry.changes))
+        for entry in (await at.hub.audit.find(Wanted())).items[:4]
+    ]
 
 
 async def test_the_page_offers_the_provider_beside_the_password(at: Callers) -> None:
