@@ -112,7 +112,7 @@ def test_settings_tell_where_each_value_comes_from(tmp_path: Path) -> None:
     secret = tmp_path / "url"
     secret.write_text("postgresql://user:hush-hush@db/affluent\n")
     told = affluent("settings", "--json", env={"AFFLUENT_PORT": "9000", "AFFLUENT_DATABASE_URL_FILE": str(secret)})
-    rows = {row["setting"]: row for row in json.loads(told.output)}
+    rows = {row["setting"]: row for row in json.loads(told.stdout)}
     assert set(rows) == set(Settings.model_fields)
     assert (rows["port"]["value"], rows["port"]["from"]) == ("9000", "variable")
     assert rows["database_url"]["from"] == f"file {secret}"

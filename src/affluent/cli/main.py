@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
@@ -92,15 +93,15 @@ def twins(
 
 async def _serve(settings: Settings, *, execute: bool) -> None:
     stop = asked_to_stop()
-    sock = bind(settings.host, settings.port)
-    lock = None if settings.database_url else hold(settings.data_dir)
-    hub = build(settings, own_url=address(sock))
-    async with running(hub, sock, execute=execute):
-        await _welcome(hub)
-        await stop.wait()
-        console.print("Stopping: finishing what runs, handing back the rest.")
-    if lock is not None:
-        lock.close()
+    with ExitStack() as held:
+        sock = held.enter_context(bind(settings.host, settings.port))
+        if not settings.database_url:
+            held.enter_context(hold(settings.data_dir))
+        hub = build(settings, own_url=address(sock))
+        async with running(hub, sock, execute=execute):
+            await _welcome(hub)
+            await stop.wait()
+            console.print("Stopping: finishing what runs, handing back the rest.")
 
 
 async def _welcome(hub: Hub) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from affluent.kit.jsons import JSONValue, dumps
@@ -36,5 +37,5 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
 
 def fail(message: str, code: int = FAILED) -> NoReturn:
     """Say what was wrong and stop."""
-    errors.print(f"[red]affluent:[/red] {message}", highlight=False)
+    errors.print(f"[red]affluent:[/red] {escape(message)}", highlight=False, soft_wrap=True)  # paths stay whole
     raise typer.Exit(code)

@@ -67,7 +67,11 @@ async def upgrade(database: Database, *, migrate: bool = True) -> bool:
 
     if not isinstance(database, PostgresDatabase):
         raise TypeError(type(database).__name__)
-    is_ours = await _upgrade_postgres(database.engine, act)
+    try:
+        is_ours = await _upgrade_postgres(database.engine, act)
+    except BaseException:
+        await database.engine.dispose()  # nobody closes what could not be opened
+        raise
     await install_queue(database.url)
     return is_ours
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter_ns
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -25,7 +25,7 @@ class LedgerPage:
     """What was found, when it was looked for."""
 
     found: Verification | None
-    lasted: float
+    lasted: int
     """Milliseconds."""
     rows: tuple[tuple[str, tuple[str, ...], bool], ...]
     """What is counted, accepted and where it went, whether it adds up."""
@@ -53,13 +53,13 @@ async def verify(visit: Visit) -> Response:
             form.wrong("heads", f"{line[:40]} is not chain=hash, as an earlier verification shows it.")
             return await _page(visit, form, None, status=422)
         heads[chain] = last
-    begun = perf_counter()
+    begun = perf_counter_ns()
     found = await visit.hub.ledgers.verify(heads)
-    return await _page(visit, form, found, lasted=(perf_counter() - begun) * 1000)
+    return await _page(visit, form, found, lasted=(perf_counter_ns() - begun) // 1_000_000)
 
 
 async def _page(
-    visit: Visit, form: Form, found: Verification | None, *, lasted: float = 0.0, status: int = 200
+    visit: Visit, form: Form, found: Verification | None, *, lasted: int = 0, status: int = 200
 ) -> Response:
     page = LedgerPage(
         found=found,
