@@ -123,7 +123,7 @@ class VendorDoor:
         exchange: JSONObject = {
             "method": method,
             "url": redact_text(url, self.secrets),
-            "request": {"headers": redact(sent, self.secrets), "body": self._kept(body, json)},
+            "request": {"headers": redact(sent, self.secrets), "body": self._kept(body)},
         }
         self.exchanges.append(exchange)
         started = perf_counter()
@@ -238,13 +238,13 @@ class VendorDoor:
         kept = {name: value for name, value in headers.items() if name in _SHOWN_HEADERS or name.startswith("x-")}
         return redact(kept, self.secrets)
 
-    def _kept(self, body: bytes | None, document: JSONValue = None) -> JSONValue:
-        """A body as it is kept; `document` is what it was made of, where that is known."""
+    def _kept(self, body: bytes | None) -> JSONValue:
+        """A body as it is kept: read from its bytes, since what it was made of may hold models that hide secrets from us."""
         if not body:
             return None
         if len(body) <= _KEPT:
             try:
-                return redact(loads(body) if document is None else document, self.secrets)
+                return redact(loads(body), self.secrets)
             except InvalidJSON:
                 pass
         return redact_text(body[:_KEPT].decode("utf-8", "replace"), self.secrets)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from affluent.apps.http.app import app
 from affluent.apps.http.schemas import Request
@@ -126,3 +126,19 @@ async def test_the_test_of_a_connection_blames_a_refused_secret() -> None:
     ):
         with pytest.raises(AuthFailed):
             await desk.test()
+
+
+class Login(BaseModel):
+    """A body's part that only becomes JSON when it is sent."""
+
+    user: str = "ada"
+    password: str = "hush-hush"  # noqa: S105 - a made-up secret
+
+
+async def test_a_secret_inside_a_model_is_sent_and_not_kept() -> None:
+    async with local_vendor(echo) as api, bench(app) as desk:
+        door = desk.context("request").http
+        await door.request("POST", f"{api.url}/login", json={"login": Login(), "also": [Login()]})
+    assert api.calls[0].body["login"] == {"user": "ada", "password": "hush-hush"}
+    hidden = {"user": "ada", "password": "••••"}
+    assert desk.exchanges[0]["request"]["body"] == {"login": hidden, "also": [hidden]}
