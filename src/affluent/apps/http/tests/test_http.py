@@ -132,7 +132,7 @@ class Login(BaseModel):
     """A body's part that only becomes JSON when it is sent."""
 
     user: str = "ada"
-    password: str = "hush-hush"  # noqa: S105 - a made-up secret
+    password: str = "hush-hush"
 
 
 async def test_a_secret_inside_a_model_is_sent_and_not_kept() -> None:
