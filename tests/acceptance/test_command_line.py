@@ -180,6 +180,13 @@ def test_what_goes_wrong_is_said_on_standard_error_with_its_exit_code(
     assert "Traceback" not in done.output
 
 
+def test_an_event_of_its_own_is_not_followed_for_ever(place: Place) -> None:
+    payload = '{{"body": {{"id": "2"}}, "headers": {{}}, "method": "POST", "query": {{}}}}'
+    done = place.run("flows", "trigger", "{link}", "--follow", "--payload", payload)
+    assert done.exit_code == 2, done.output
+    assert "no backfill to follow" in done.stderr
+
+
 SCRIPTS = {"bash": "complete -o default -F", "zsh": "#compdef affluent", "fish": "complete --command affluent"}
 
 

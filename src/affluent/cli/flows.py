@@ -12,7 +12,7 @@ import typer
 from affluent.bootstrap import Hub
 from affluent.cli.flows_files import Files, carry_out, say_file
 from affluent.cli.options import AsJson, DatabaseUrl, DataDir
-from affluent.cli.output import MISUSED, console, fail, say_json, table
+from affluent.cli.output import MISUSED, console, errors, fail, say_json, table
 from affluent.cli.progress import progress
 from affluent.cli.show import with_hub
 from affluent.kit.jsons import InvalidJSON, JSONObject, loads
@@ -111,11 +111,7 @@ def trigger_flow(
         accepted = await hub.flow_connections.trigger_now(flow_connection_id, given)
         if not follow:
             return accepted.event_id, None
-        with progress("Reading", unit="events") as tell:
-            while not (walk := await _backfill(hub, flow_connection_id)) or walk.phase != "done":
-                tell(walk.items if walk else 0, 0)
-                await asyncio.sleep(_LOOK_SECONDS)
-        return accepted.event_id, walk
+        return accepted.event_id, await _followed(hub, flow_connection_id)
 
     event_id, walk = with_hub(work, data_dir, database_url)
     if as_json:
@@ -124,6 +120,25 @@ def trigger_flow(
         console.print(f"The backfill brought {walk.items} events. {walk.sentence}".rstrip(), highlight=False)
     else:
         console.print(f"Triggered as {event_id}: affluent runs tail", highlight=False)
+
+
+async def _followed(hub: Hub, flow_connection_id: str) -> DutyView:
+    """The backfill when it has read everything; every failure on the way is told, since a vendor may be away for long."""
+    walk = await _backfill(hub, flow_connection_id)
+    if walk is None:
+        fail("There is no backfill to follow: this was an event of its own. See: affluent runs tail", MISUSED)
+    failures = 0
+    with progress("Reading", unit="events") as tell:
+        while walk is not None and walk.phase != "done":
+            tell(walk.items, 0)
+            if walk.failures > failures:
+                errors.print(f"It is tried again: {walk.sentence}", highlight=False, soft_wrap=True)
+            failures = walk.failures
+            await asyncio.sleep(_LOOK_SECONDS)
+            walk = await _backfill(hub, flow_connection_id)
+    if walk is None:
+        fail("The flow connection was removed meanwhile; what was read stays.")
+    return walk
 
 
 async def _backfill(hub: Hub, flow_connection_id: str) -> DutyView | None:
