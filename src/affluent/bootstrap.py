@@ -47,6 +47,7 @@ from affluent.services.metrics import (
     Metrics,
     TimedExecutor,
 )
+from affluent.services.mirror import Mirror
 from affluent.services.options import Options, wishes
 from affluent.services.people import People
 from affluent.services.polls import BACKFILL, POLL, Polls, Walks
@@ -57,6 +58,7 @@ from affluent.services.reconciliation_nightly import Nightly
 from affluent.services.reconciliation_sources import Sources
 from affluent.services.repair import Repair
 from affluent.services.run_failures import RunFailures
+from affluent.services.run_search import RunSearch
 from affluent.services.runs import Runs
 from affluent.services.schedules import Schedules
 from affluent.services.scopes import ALL_SCOPES
@@ -148,6 +150,8 @@ class Hub:
     options: Options
     health: Health
     syncs: Syncs
+    mirror: Mirror
+    run_search: RunSearch
     billing: Billing
     reconciliation: Reconciliation
     nightly: Nightly
@@ -326,6 +330,8 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         options=Options(database=database, vault=vault, settings=settings),
         health=Health(database),
         syncs=Syncs(database),
+        mirror=Mirror(database),
+        run_search=RunSearch(database),
         billing=Billing(database, intake.accept),
         reconciliation=reconciliation,
         why=why,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from starlette._utils import get_route_path
 from starlette.requests import Request
 from starlette.routing import BaseRoute, compile_path
 
@@ -15,7 +14,7 @@ def allowed(request: Request) -> str:
 
     An address that is written out in one route and fits the pattern of another is the former's.
     """
-    path = get_route_path(request.scope)
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
     found = [
         (written.count("{"), method) for method, written, pattern in _methods(request.app.routes) if pattern.match(path)
     ]

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from affluent.billing.directory import Listed
 from affluent.billing.views import Account
 from affluent.bootstrap import Hub
-from affluent.services.mirror import Mirror, MirroredAccount, MirroredCustomer
+from affluent.services.mirror import MirroredAccount, MirroredCustomer
 
 _OWN, _MIRRORED = "customer.", "mir_"
 """What keys of the two begin with; the same 26 characters of time follow, so that one place is a place in both lists."""
@@ -62,7 +62,7 @@ async def entries(hub: Hub, *, search: str = "", limit: int = 25, after: str = "
     """A page of both, and the place to go on after; empty on the last page."""
     own, mirrored = await asyncio.gather(
         hub.billing.directory.find(search=search, limit=limit, after=after and _OWN + after),
-        Mirror(hub.database).find(search=search, limit=limit, after=after and _MIRRORED + after),
+        hub.mirror.find(search=search, limit=limit, after=after and _MIRRORED + after),
     )
     found = [*map(_own, own), *map(entry_of, mirrored)]
     found.sort(key=lambda entry: entry.place, reverse=True)

@@ -22,9 +22,11 @@ from affluent.services.events import Events
 from affluent.services.health import Health
 from affluent.services.identities import Identities
 from affluent.services.identity_map import IdentityMap
+from affluent.services.mirror import Mirror
 from affluent.services.people import People
 from affluent.services.pulse import Pulse
 from affluent.services.reconciliation import Reconciliation
+from affluent.services.run_search import RunSearch
 from affluent.services.runs import Runs
 from affluent.services.syncs import Syncs
 from affluent.services.users import Users
@@ -154,6 +156,8 @@ async def browser(database_url: str) -> AsyncIterator[Browser]:
             pulse=Pulse(it.database),
             health=Health(it.database),
             syncs=Syncs(it.database),
+            mirror=Mirror(it.database),
+            run_search=RunSearch(it.database),
             events=Events(it.database),
             identities=Identities(it.database, it.catalog),
             identity_map=IdentityMap(it.database, it.catalog),

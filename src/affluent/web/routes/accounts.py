@@ -14,7 +14,7 @@ from affluent.billing.errors import Missing
 from affluent.billing.schemas import NewSetting, SettingChange
 from affluent.billing.views import AccountDetail, Invoice
 from affluent.services.identities import IdentityView
-from affluent.services.mirror import Mirror, MirroredAccount
+from affluent.services.mirror import MirroredAccount
 from affluent.services.roles import may
 from affluent.services.syncs import Happening, Sync
 from affluent.web.billing_forms import blaming
@@ -217,7 +217,7 @@ async def frame_of(visit: Visit, tab: str) -> Frame:
         else:
             may_write = may(visit.person.role, _WRITES.get(tab, "accounts:write"))
             return Frame(account_id=account_id, detail=detail, tab=tab, may_write=may_write)
-    mirrored = await Mirror(visit.hub.database).account(account_id, source)
+    mirrored = await visit.hub.mirror.account(account_id, source)
     if mirrored is None and (source or not await visit.hub.events.find(account_id=account_id, limit=1)):
         raise missing
     tab = IDS[0] if tab == TABS[1][0] else tab

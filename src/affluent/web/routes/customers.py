@@ -14,7 +14,6 @@ from affluent.billing.errors import Missing, Taken
 from affluent.billing.schemas import NewAccount, NewContact, NewCustomer
 from affluent.billing.views import CustomerDetail
 from affluent.kit.jsons import JSONObject
-from affluent.services.mirror import Mirror
 from affluent.services.roles import may
 from affluent.services.syncs import Sync
 from affluent.web.billing_forms import blaming
@@ -184,7 +183,7 @@ async def _list(visit: Visit, form: Form, *, dialog: str, status: int = 200) -> 
 
 
 async def _show_mirrored(visit: Visit) -> Response:
-    customer = await Mirror(visit.hub.database).customer(visit.path("customer"), visit.query("source"))
+    customer = await visit.hub.mirror.customer(visit.path("customer"), visit.query("source"))
     syncs = await visit.hub.syncs.of_accounts([account.id for account in customer.accounts])
     crumbs = [("Customers", "/customers"), (customer.name, "")]
     page = MirroredPage(entry=entry_of(customer), seen_at=customer.seen_at, syncs=syncs)

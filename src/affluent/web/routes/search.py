@@ -10,7 +10,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from affluent.services.roles import may
-from affluent.services.run_search import RunSearch
 from affluent.web.customer_list import entries
 from affluent.web.navigation import ADMIN, MAIN
 from affluent.web.site import Site
@@ -90,7 +89,7 @@ async def _connections(visit: Visit, q: str) -> tuple[Hit, ...]:
 
 
 async def _runs(visit: Visit, q: str) -> tuple[Hit, ...]:
-    found = await RunSearch(visit.hub.database).find(q, limit=_EACH)
+    found = await visit.hub.run_search.find(q, limit=_EACH)
     runs = tuple(
         Hit(title=r.title or r.event_type, text=f"{r.flow_name} · {r.state}", href=f"/activity/{r.id}", icon="activity")
         for r in found.runs
