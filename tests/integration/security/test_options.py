@@ -61,6 +61,13 @@ async def test_what_a_variable_would_refuse_is_refused_at_the_field(at: Callers,
     assert await at.hub.database.read(store.all_options) == {}
 
 
+async def test_a_secret_saved_as_its_empty_field_is_kept(at: Callers) -> None:
+    await save(at, "alerts_to", HOOK)
+    answer = await at.people[Role.ADMINISTRATOR].post(f"{PAGE}/alerts_to", {"alerts_to": ""})
+    assert (answer.status, "Type the new value" in answer.text) == (422, True)
+    assert (await at.hub.options.current()).alerts_to.get_secret_value() == HOOK
+
+
 async def test_what_the_environment_sets_is_locked(tmp_path: Path) -> None:
     async with callers(tmp_path, deliveries_days=9) as at:
         await at.hub.database.write(
