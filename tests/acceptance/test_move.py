@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from aiohttp import web
 from sqlalchemy import text
 
 from affluent.bootstrap import Hub, build
@@ -19,29 +18,10 @@ from affluent.settings import Settings
 from affluent.store.runs import RunFilter
 from affluent.worker.loop import Worker
 from tests.acceptance.test_commands import affluent
+from tests.support.apps import Say, local_vendor
 
 EVENTS = 12
 UNFINISHED = ("queued", "running", "waiting", "paused")
-
-
-@asynccontextmanager
-async def vendor() -> AsyncIterator[tuple[str, Counter[str]]]:
-    """A shop on a local port, and how often it was sent each order."""
-    seen: Counter[str] = Counter()
-
-    async def answer(request: web.Request) -> web.Response:
-        seen[(await request.json())["id"]] += 1
-        return web.json_response({"ok": True})
-
-    server = web.Application()
-    server.router.add_post("/orders", answer)
-    runner = web.AppRunner(server)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}", seen
-    finally:
-        await runner.cleanup()
 
 
 @asynccontextmanager
@@ -70,9 +50,9 @@ def shop(url: str) -> FlowFile:
 
 
 async def test_everything_is_moved_and_what_was_in_flight_ends_there(tmp_path: Path, postgresql_url: str) -> None:
-    async with vendor() as (url, seen):
+    async with local_vendor(lambda _call: Say(body={"ok": True})) as there:
         async with opened(tmp_path) as hub:
-            await hub.files.apply(shop(url))
+            await hub.files.apply(shop(there.url))
             (link,) = (await hub.flow_connections.list()).items
             for number in range(EVENTS):
                 payload = {"body": {"id": f"order-{number}"}, "headers": {}, "method": "POST", "query": {}}
@@ -93,6 +73,7 @@ async def test_everything_is_moved_and_what_was_in_flight_ends_there(tmp_path: P
             ended = await hub.runs.find(RunFilter(), limit=200)
             assert Counter(run.state for run in ended) == {"succeeded": EVENTS}
             assert (await hub.ledgers.verify({})).problems == []
+    seen = Counter(call.body["id"] for call in there.calls)
     assert seen == {f"order-{number}": 1 for number in range(EVENTS)}
 
 

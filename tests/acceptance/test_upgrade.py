@@ -13,13 +13,13 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from affluent.store import schema
 from affluent.store.database import Database
 from affluent.store.open import open_database
 from tests.acceptance.process import AFFLUENT, Caller, Process, calling, free_port, started
 from tests.acceptance.test_commands import printed_token
+from tests.support.apps import Say, local_vendor
 from tests.support.filling import columns, contents, fill
 from tests.support.releases import next_release, release_after
 
@@ -38,27 +38,6 @@ async def affluent(*arguments: str, **environment: str) -> subprocess.CompletedP
         check=False,
         env={**os.environ, "COLUMNS": "300", **environment},
     )
-
-
-@asynccontextmanager
-async def shop() -> AsyncIterator[tuple[str, Counter[str]]]:
-    """A vendor that takes its time, and how often it was sent each order."""
-    seen: Counter[str] = Counter()
-
-    async def answer(request: web.Request) -> web.Response:
-        seen[(await request.json())["id"]] += 1
-        await asyncio.sleep(0.02)
-        return web.json_response({"ok": True})
-
-    server = web.Application()
-    server.router.add_post("/orders", answer)
-    runner = web.AppRunner(server)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}", seen
-    finally:
-        await runner.cleanup()
 
 
 async def switched_on(call: Caller, url: str) -> str:
@@ -134,11 +113,11 @@ async def test_workers_of_two_releases_share_the_work_while_the_database_is_migr
     later = {**store, **next_release(tmp_path / "next")}
     ports = [free_port() for _ in range(3)]
     async with (
-        shop() as (vendor, seen),
+        local_vendor(lambda _call: Say(body={"ok": True}), seconds=0.02) as shop,
         started("serve", "--no-execute", "--port", "0", **LOOSE, **store) as (server, url),
         calling(url, await printed_token(server)) as call,
     ):
-        customers = Customers(call, await switched_on(call, vendor))
+        customers = Customers(call, await switched_on(call, shop.url))
         arguments, environment = worker(store, url, ports[0])
         old = Process(arguments, environment)
         await old.start()
@@ -162,7 +141,7 @@ async def test_workers_of_two_releases_share_the_work_while_the_database_is_migr
                 await settled(call)
         counts = await call("GET", f"/api/v1/runs?{'&'.join(f'states={one}' for one in ('failed', 'unknown'))}&limit=1")
     assert counts["items"] == []
-    assert seen == dict.fromkeys(ordered, 1)
+    assert Counter(order.body["id"] for order in shop.calls) == dict.fromkeys(ordered, 1)
     sealed = await affluent("ledger", "verify", **store)
     assert sealed.returncode == 0, sealed.stdout + sealed.stderr
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -54,6 +55,8 @@ class LocalVendor:
     """A server on a local port that answers by a function and notes what it was asked."""
 
     answer: Callable[[Call], Say]
+    seconds: float = 0
+    """How long it takes over an answer."""
     url: str = ""
     calls: list[Call] = field(default_factory=list)
 
@@ -71,6 +74,7 @@ class LocalVendor:
             raw=await request.read(),
         )
         self.calls.append(call)
+        await asyncio.sleep(self.seconds)
         said = self.answer(call)
         if isinstance(said.body, str):
             kind = said.headers.get("Content-Type", "text/html")
@@ -80,9 +84,9 @@ class LocalVendor:
 
 
 @asynccontextmanager
-async def local_vendor(answer: Callable[[Call], Say]) -> AsyncIterator[LocalVendor]:
+async def local_vendor(answer: Callable[[Call], Say], *, seconds: float = 0) -> AsyncIterator[LocalVendor]:
     """A vendor that is there for a while."""
-    vendor = LocalVendor(answer)
+    vendor = LocalVendor(answer, seconds)
     server = web.Application()
     server.router.add_route("*", "/{path:.*}", vendor.handle)
     runner = web.AppRunner(server)
