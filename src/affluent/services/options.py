@@ -79,13 +79,14 @@ class Options:
         value = checked(name, text)
         values: dict[str, Any] = {"id": name, "value": None, "secret": None, "updated_at": clock.now()}
         if isinstance(value, SecretStr):
-            if not value.get_secret_value():  # its field is shown empty: saving it as it is must not forget the secret
-                raise Invalid("Type the new value. To have none, use the default.", field=name)
             values["secret"] = self._vault.seal(value.get_secret_value().encode(), f"options/{name}")
         else:
             values["value"] = value
 
         def unit(connection: Connection) -> None:
+            # The field of a secret is shown empty: saving it as it is must not forget the secret.
+            if isinstance(value, SecretStr) and not value.get_secret_value() and name in store.all_options(connection):
+                raise Invalid("Type the new value. To have none, use the default.", field=name)
             store.put(connection, values)
 
         await self._database.write(alone(unit))
