@@ -28,6 +28,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("counts")
     for line in sorted(lines):
         terminalreporter.line(line)
+    cases = [number for name, number in told if name == "cases"]
+    if cases:
+        terminalreporter.line(f"Cases in all: {sum(cases):,}")
     chaos = [figures for name, figures in told if name == "chaos"]
     if chaos:
         sums = ", ".join(f"{sum(each[name] for each in chaos)} {name}" for name in chaos[0])
