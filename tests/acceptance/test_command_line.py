@@ -8,6 +8,7 @@ import pty
 import shutil
 import subprocess
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Place:
     place.json("apply", "{tmp}/orders.yaml", "--no-test")
     place.json("users", "invite", "ada@example.com", "--name", "Ada")
     ids = place.ids
+    ids["token"] = place.json("tokens", "create", "--name", "Till", "--scope", "runs:read")["id"]
     ids["connection"] = place.json("connections", "list")[0]["id"]
     known = f"account_id,connection_id,kind,external_id\nA-1,{ids['connection']},customer,77\n"
     (place.folder.parent / "map.csv").write_text(known)
@@ -89,7 +91,8 @@ TABLE = [
     "export", "plan {tmp}/orders.yaml", "apply {tmp}/orders.yaml --no-test", "doctor --offline", "migrate", "settings",
     "backup {tmp}/another.backup", "restore {tmp}/kept.backup --replace", "repair {statement}",
     "reconcile --from 2026-11-03 --to 2026-11-04", "apps list", "apps show togai", "apps check togai",
-    "tokens create --name CI --scope runs:read", "tokens list", "connections list", "connections show {connection}",
+    "tokens create --name CI --scope runs:read --days 30 --network 192.0.2.7", "tokens list", "tokens rotate {token}",
+    "tokens deactivate {token}", "tokens delete {token}", "connections list", "connections show {connection}",
     "connections create http --name Other --field base_url=https://o.example --skip-test --secrets-from-stdin",
     "connections update {connection} --field base_url=https://other.example --skip-test",
     "connections disable {connection}", "connections enable {connection}", "flows list", "flows show {flow}",
@@ -161,6 +164,10 @@ def test_a_command_prints_one_json_document_and_nothing_else(place: Place, line:
         ("runs bulk resume", 2, "Say which runs"),
         ("runs list --limit 0", 2, "--limit"),
         ("events show evt_none", 1, "There is no event evt_none"),
+        ("tokens rotate tok_none", 1, "There is no token tok_none"),
+        ("tokens delete tok_none", 1, "There is no token tok_none"),
+        ("tokens create --name X --scope nothing", 1, "nothing"),
+        ("tokens create --name X --scope runs:read --network here", 1, "'here' is no network"),
         ("users link nobody@example.com", 1, "There is nobody"),
         ("restore {tmp}/none.backup --check", 1, "There is no backup"),
         ("restore {tmp}/kept.backup", 1, "--replace"),
@@ -262,3 +269,18 @@ def test_long_work_shows_how_far_it_is_on_a_terminal_and_nothing_when_piped(plac
     again = [word.replace("new.backup", "newer.backup").replace("11-0", "11-1") for word in words]
     piped = subprocess.run([AFFLUENT, *again], capture_output=True, text=True, check=False, env=environment)
     assert (piped.returncode, piped.stderr) == (0, "")
+
+
+def test_the_version_is_the_packages() -> None:
+    assert affluent("--version").stdout == f"affluent {version('affluent')}\n"
+
+
+def test_a_rotated_token_is_good_with_both_secrets_and_a_deactivated_one_with_none(place: Place) -> None:
+    assert {token["id"]: token["status"] for token in place.json("tokens", "list")}[place.ids["token"]] == "active"
+    rotated = place.json("tokens", "rotate", "{token}", "--overlap-hours", "1")
+    assert rotated["secret"].startswith("aff_")
+    assert rotated["former_until"] is not None
+    assert place.json("tokens", "deactivate", "{token}")["status"] == "deactivated"
+    assert "deactivated" in place.run("tokens", "rotate", "{token}").stderr
+    place.json("tokens", "delete", "{token}")
+    assert place.ids["token"] not in {token["id"] for token in place.json("tokens", "list")}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from importlib.metadata import version
 from typing import Annotated
 
 import typer
 from prometheus_client import start_http_server
 
 from affluent.bootstrap import Hub, build
-from affluent.cli import audit, keys, nouns, show, users
+from affluent.cli import audit, keys, nouns, show, tokens, users
 from affluent.cli.demo import demo
 from affluent.cli.evidence import evidence
 from affluent.cli.ledger import ledger
@@ -33,7 +34,7 @@ app = typer.Typer(
 )
 show.register(app)
 nouns.register(app)
-for group in (audit, keys, users):
+for group in (audit, keys, tokens, users):
     group.register(app)
 app.command()(demo)
 app.command()(reconcile)
@@ -45,6 +46,21 @@ app.add_typer(evidence, name="evidence")
 def main() -> None:
     """Entry of the `affluent` command."""
     app()
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"affluent {version('affluent')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """What holds for every command."""
 
 
 @app.command()

@@ -42,8 +42,9 @@ def _named(error: ServiceError) -> str:
     """What was wrong, each guilty input named."""
     problems = error.problems if isinstance(error, Invalid) else [(error.field, error.message)]
     named = [f"{field}: {text}" for field, text in problems if field]
-    alone = len(named) == 1 and problems[0][1] == error.message
-    return "\n".join(named if alone else [error.message, *named])
+    if len(named) == 1 and problems[0][1] == error.message:
+        return named[0]
+    return "\n".join([error.message, *(one for one in named if one not in error.message)])
 
 
 def _store_errors() -> tuple[type[Exception], ...]:

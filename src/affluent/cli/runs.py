@@ -69,13 +69,14 @@ def tail_runs(
     state: States = None,
     flow: FlowId = "",
     account: Account = "",
+    since: Since = "",
     seconds: Annotated[float, typer.Option(min=0, help="Stop after so many seconds; 0: until Ctrl-C.")] = 0,
     as_json: AsJson = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Runs as they end, one line each (with --json one object each)."""
-    wanted = _filter(state, flow=flow, account=account)
+    """Runs as they begin and end, one line each (with --json one object each); from now on, or since a moment."""
+    wanted = _filter(state, flow=flow, account=account, since=since)
     with_hub(lambda hub: _follow(hub, wanted, seconds, as_json=as_json), data_dir, database_url)
 
 
@@ -183,7 +184,7 @@ def _moment(text: str) -> datetime | None:
 async def _follow(hub: Hub, wanted: RunFilter, seconds: float, *, as_json: bool) -> None:
     """Every run once when it is seen first, and once more when its state has changed."""
     loop = asyncio.get_running_loop()
-    ends, seen, known = loop.time() + seconds, first_id("run", clock.now()), dict[str, str]()
+    ends, seen, known = loop.time() + seconds, first_id("run", wanted.since or clock.now()), dict[str, str]()
     while not seconds or loop.time() < ends:
         for run in await hub.runs.find(wanted, limit=200, after=seen):
             if known.get(run.id) == run.state:
