@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
 from playwright.sync_api import expect
 
+from affluent.web import live
 from tests.e2e.browsing import Tab
 from tests.e2e.served import Served
 from tests.e2e.world import SIGN_UP, World
@@ -43,3 +47,16 @@ def test_home_names_the_connection_that_needs_attention(tab: Tab, server: Served
     alert = page.get_by_role("alert")
     expect(alert.get_by_text("FirstPromoter twin needs attention")).to_be_visible()
     tab.check("home-attention")
+
+
+def test_a_page_that_is_left_open_leads_to_the_sign_in_when_its_session_was_ended(
+    visitor: Tab, server: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "PING_SECONDS", 0.2)
+    people, users = server.hub.people, server.hub.users
+    visitor.open(server.call(people.signed_in_link(name="Noor Haddad", email="noor@example.com")))
+    page = visitor.open("/activity")
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    noor = next(person for person in server.call(users.list()) if person.email == "noor@example.com")
+    server.call(users.revoke(noor.id))
+    expect(page).to_have_url(re.compile(r"/sign-in\?next=/activity$"))

@@ -186,15 +186,18 @@ class People:
 
         return await self._database.write(unit)
 
-    async def of_session(self, token: str) -> PersonView | None:
-        """The person whose browser holds this token; None when it is unknown, idle too long or ended."""
+    async def of_session(self, token: str, *, is_use: bool = True) -> PersonView | None:
+        """The person whose browser holds this token; None when it is unknown, idle too long or ended.
+
+        What a page that is left open asks by itself is no use of it: the session grows idle all the same.
+        """
         if not token:
             return None
         now, hash_of_token = clock.now(), token_hash(token)
         row = await self._database.read(lambda connection: store.session(connection, hash_of_token))
         if row is None or row.status != "active" or row.expires_at <= now or row.seen_at <= now - SESSION_IDLE:
             return None
-        if row.seen_at <= now - _SEEN_NOTED_EVERY:
+        if is_use and row.seen_at <= now - _SEEN_NOTED_EVERY:
             await self._database.write(lambda connection: store.seen(connection, hash_of_token, now))
         return person_view(row)
 

@@ -10,7 +10,8 @@ How to add a page:
    No inline script, style or `on…=`: the Content-Security-Policy forbids it and a test finds it. Styles: css/<noun>.css.
 4. Forms: `form = await visit.form()`, try the use case, `except ServiceError as error: form.blame(error)`, show the page again
    with status=422; done: `visit.go("/apps", say="Connected.")`. It must work without script; htmx attributes come on top.
-5. Live: `<div hx-sse:connect="/apps/events" hx-swap="none">` and `visit.stream(key, probe=…, render=…)` giving `visit.partial`s.
+5. Live: `<div id="live" hx-sse:connect="/apps/events" hx-swap="none">`, `site.live_view("/apps/events", events)` and
+   `visit.stream(key, probe=…, render=…)` giving `visit.partial`s.
 6. An error is raised, not answered: services' errors, or anything else, become a page in words (web/faults.py).
 """
 

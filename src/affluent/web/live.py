@@ -1,7 +1,8 @@
 """Live updates by server-sent events. Nothing runs without somebody who looks, and a hundred who look cost as much as one.
 
 A topic asks a cheap question (the probe) twice a second while it has subscribers, and renders when the answer changes.
-Every (re)connect gets the full current state first, so nothing ever needs to be replayed.
+Every (re)connect gets the full current state first, so nothing ever needs to be replayed. A stream ends soon after its
+person may no longer look.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
+from time import monotonic
 
 from starlette.responses import StreamingResponse
 
@@ -16,10 +18,14 @@ from affluent.kit.logs import logger
 
 PING_SECONDS = 15.0
 ASK_EVERY_SECONDS = 0.5
+SURE_SECONDS = 3.0
+"""How long a person who could look just now is taken to be allowed still."""
 _log = logger("live")
 
 Probe = Callable[[], Awaitable[Hashable]]
 Render = Callable[[], Awaitable[str]]
+Farewell = Callable[[], Awaitable[str | None]]
+"""None while the person may look; else what the stream says last, which may be nothing."""
 
 
 @dataclass(slots=True, eq=False)
@@ -62,14 +68,14 @@ class Live:
         """How many questions are being asked."""
         return len(self._topics)
 
-    def stream(self, key: Hashable, *, probe: Probe, render: Render) -> StreamingResponse:
+    def stream(self, key: Hashable, *, probe: Probe, render: Render, farewell: Farewell) -> StreamingResponse:
         """The answer to an EventSource. Streams of one key share the probe and what is rendered."""
         headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
-        messages = self.messages(key, probe=probe, render=render)
+        messages = self.messages(key, probe=probe, render=render, farewell=farewell)
         return StreamingResponse(messages, media_type="text/event-stream", headers=headers)
 
-    async def messages(self, key: Hashable, *, probe: Probe, render: Render) -> AsyncIterator[str]:
-        """The messages of a stream, without end."""
+    async def messages(self, key: Hashable, *, probe: Probe, render: Render, farewell: Farewell) -> AsyncIterator[str]:
+        """The messages of a stream, until its person may no longer look."""
         topic = self._topics.get(key)
         if topic is None:
             topic = self._topics[key] = _Topic(probe, render)
@@ -78,21 +84,36 @@ class Live:
         topic.bells.add(bell)
         if topic.number:
             bell.set()
+        sure_at = monotonic()
         try:
             yield "retry: 1000\n\n"
             while True:
-                try:
-                    await asyncio.wait_for(bell.wait(), PING_SECONDS)
-                except TimeoutError:
+                has_rung = await _rings(bell)
+                if not has_rung or monotonic() - sure_at > SURE_SECONDS:
+                    last = await farewell()
+                    if last is not None:
+                        yield message(last, topic.number)
+                        return
+                    sure_at = monotonic()
+                if has_rung:
+                    bell.clear()
+                    yield message(topic.latest, topic.number)
+                else:
                     yield ": ping\n\n"
-                    continue
-                bell.clear()
-                yield message(topic.latest, topic.number)
         finally:
             topic.bells.discard(bell)
             if not topic.bells and topic.task is not None:
                 topic.task.cancel()
                 self._topics.pop(key, None)
+
+
+async def _rings(bell: asyncio.Event) -> bool:
+    """Whether there is something new, before it is time for a sign of life."""
+    try:
+        await asyncio.wait_for(bell.wait(), PING_SECONDS)
+    except TimeoutError:
+        return False
+    return True
 
 
 def message(html: str, number: int) -> str:

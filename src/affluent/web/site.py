@@ -53,6 +53,10 @@ class Site:
         """A page, or a part of one; for people who are signed in, unless it is public."""
         return Route(path, self._answering(handler, role, public), methods=["GET"])
 
+    def live_view(self, path: str, handler: Handler) -> Route:
+        """The stream of a page (`visit.stream`). An open page asks for it by itself, so it keeps no session alive."""
+        return Route(path, self._answering(handler, is_use=False), methods=["GET"])
+
     def post(self, path: str, handler: Handler, *, role: Role | None = None, public: bool = False) -> Route:
         """What a form does. It works without script: answer with `visit.go`, or with the page again and status 422."""
         return Route(path, self._answering(handler, role, public), methods=["POST"])
@@ -64,11 +68,13 @@ class Site:
             self._counts = _Counts(sum(found.get(state, 0) for state in _ATTENTION), monotonic())
         return self._counts
 
-    def _answering(self, handler: Handler, role: Role | None, public: bool) -> Callable[[Request], Awaitable[Response]]:
+    def _answering(
+        self, handler: Handler, role: Role | None = None, public: bool = False, *, is_use: bool = True
+    ) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             visit = Visit(self, request, None)
             try:
-                person = await self.hub.people.of_session(token_of(request))
+                person = await self.hub.people.of_session(token_of(request), is_use=is_use)
                 visit = Visit(self, request, person)
                 if not public and person is None:
                     return _to_sign_in(visit)

@@ -13,7 +13,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from affluent.services.people import PersonView
+from affluent.store.database import StoreUnavailable
 from affluent.web.forms import Form
+from affluent.web.session import token_of
 from affluent.web.times import UTC_NAME, zone, zone_name
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ Crumb = tuple[str, str]
 """A breadcrumb: its text and its address; the last one's is empty."""
 THEMES = ("light", "dark")
 _PARTIAL = Markup('<hx-partial hx-target="{target}" hx-swap="{swap}">{html}</hx-partial>')
+_TO_SIGN_IN = '<hx-partial hx-target="#live" hx-swap="outerHTML"><div hx-get="/" hx-trigger="load" hx-swap="none"></div></hx-partial>'
+"""Ends the stream in the page and asks for a page, which leads who is signed out to the sign-in."""
 _YEAR = 365 * 86_400
 _SAID = "said"
 
@@ -150,4 +154,17 @@ class Visit:
             zone_name.set(self.zone)
             return await render()
 
-        return self.site.live.stream((key, self.zone), probe=probe, render=in_zone)
+        return self.site.live.stream((key, self.zone), probe=probe, render=in_zone, farewell=self._farewell)
+
+    async def _farewell(self) -> str | None:
+        """None while the same person is signed in with the same role, else the last words of a stream.
+
+        Whoever is signed out is led to the sign-in; with another role the browser asks again, and gets what it may see.
+        """
+        try:
+            now = await self.hub.people.of_session(token_of(self.request), is_use=False)
+        except StoreUnavailable:  # nothing new is read meanwhile either
+            return None
+        if now is None:
+            return _TO_SIGN_IN
+        return None if now.role is self.person.role else ""

@@ -35,9 +35,13 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ASK_EVERY_SECONDS", 0.001)
 
 
+async def stays() -> None:
+    """Says that the person may look."""
+
+
 def look(live: Live, page: Page):
     """A stream that has been opened."""
-    return live.messages("page", probe=page.probe, render=page.render)
+    return live.messages("page", probe=page.probe, render=page.render, farewell=stays)
 
 
 async def test_a_stream_begins_with_the_full_state() -> None:

@@ -99,7 +99,7 @@ def routes(site: Site) -> list[Route]:
     """Rights are judged by the address: reading and changing runs."""
     return [
         site.get("/activity", index),
-        site.get("/activity/events", events),
+        site.live_view("/activity/events", events),
         site.get("/activity/deliveries", deliveries),
         site.post("/activity/bulk", bulk),
     ]

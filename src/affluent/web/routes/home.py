@@ -98,7 +98,7 @@ class HomePage:
 
 def routes(site: Site) -> list[Route]:
     """The page and its stream."""
-    return [site.get("/", index), site.get("/home/events", events)]
+    return [site.get("/", index), site.live_view("/home/events", events)]
 
 
 async def index(visit: Visit) -> Response:

@@ -54,7 +54,7 @@ def routes(site: Site) -> list[Route]:
         site.post("/reconciliation", begin),
         site.get("/reconciliation/statements", statements),
         site.get("/reconciliation/{statement}", show),
-        site.get("/reconciliation/{statement}/events", events),
+        site.live_view("/reconciliation/{statement}/events", events),
         site.get("/reconciliation/{statement}/export", export),
         site.post("/reconciliation/{statement}/lock", lock),
         site.post("/reconciliation/{statement}/unlock", unlock),

@@ -58,7 +58,7 @@ def routes(site: Site) -> list[Route]:
     """Rights are judged by the address: reading and changing runs."""
     return [
         site.get("/activity/{run}", show),
-        site.get("/activity/{run}/events", events),
+        site.live_view("/activity/{run}/events", events),
         site.post("/activity/{run}/resume", resume),
         site.post("/activity/{run}/replay", replay),
         site.post("/activity/{run}/cancel", cancel),
