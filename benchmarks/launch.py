@@ -1,7 +1,8 @@
-"""The `affluent` command, unchanged, that also tells on SIGUSR1 how many transactions it has committed."""
+"""The `affluent` command, unchanged, that also tells on SIGUSR1 how many transactions it has committed and tasks it has."""
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
 import os
@@ -12,7 +13,7 @@ from typing import Any
 commands: Any = importlib.import_module("affluent.cli.main")  # the package has a function of that name
 
 
-def _tell_transactions() -> None:
+def _tell_when_asked() -> None:
     hubs: list[Any] = []
     build = commands.build
 
@@ -23,7 +24,8 @@ def _tell_transactions() -> None:
     def tell(_signal: int, _frame: object) -> None:
         path = Path(os.environ["BENCHMARK_TELL"])
         half = path.with_suffix(".half")
-        half.write_text(json.dumps({"transactions": sum(hub.database.transactions for hub in hubs)}))
+        transactions = sum(hub.database.transactions for hub in hubs)
+        half.write_text(json.dumps({"transactions": transactions, "tasks": len(asyncio.all_tasks())}))
         half.replace(path)
 
     commands.build = remembered
@@ -31,5 +33,5 @@ def _tell_transactions() -> None:
 
 
 if __name__ == "__main__":
-    _tell_transactions()
+    _tell_when_asked()
     commands.main()

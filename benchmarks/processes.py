@@ -56,12 +56,34 @@ class Process:
     @property
     def resident_megabytes(self) -> float:
         """Resident memory."""
-        lines = Path(f"/proc/{self.handle.pid}/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
+        return self._status("VmRSS") / 1024
+
+    @property
+    def threads(self) -> int:
+        """How many threads it has."""
+        return self._status("Threads")
+
+    @property
+    def open_files(self) -> int:
+        """How many files and sockets it holds."""
+        return len(list(Path(f"/proc/{self.handle.pid}/fd").iterdir()))
 
     @property
     def transactions(self) -> int:
-        """How many transactions it has committed; see benchmarks.launch."""
+        """How many transactions it has committed."""
+        return self._tells("transactions")
+
+    @property
+    def tasks(self) -> int:
+        """How many asyncio tasks it has."""
+        return self._tells("tasks")
+
+    def _status(self, name: str) -> int:
+        lines = Path(f"/proc/{self.handle.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
+
+    def _tells(self, name: str) -> int:
+        """A number that only the process itself knows; see benchmarks.launch."""
         self.told.unlink(missing_ok=True)
         self.handle.send_signal(signal.SIGUSR1)
         deadline = time.monotonic() + 5
@@ -69,7 +91,7 @@ class Process:
             if time.monotonic() > deadline:
                 return 0
             time.sleep(0.01)
-        return int(json.loads(self.told.read_text())["transactions"])
+        return int(json.loads(self.told.read_text())[name])
 
     def stop(self) -> None:
         """Ask it to end and wait."""

@@ -53,9 +53,7 @@ class Product:
 
     def start(self, *, execute: bool = True, workers: int | None = None) -> None:
         """Start what is needed to accept and, if wanted, to execute; waits until it is ready."""
-        options = [f"--data-dir={self.folder / 'data'}"]
-        if self.database_url:
-            options.append(f"--database-url={self.database_url}")
+        options = self._options()
         alone = execute and not self.database_url
         self.server = self._process("serve", "--port=0", *options, *([] if alone else ["--no-execute"]))
         self.url = _address(self.server.line_with("is ready at"))
@@ -68,6 +66,13 @@ class Product:
             self.others = [self._process("worker", *options) for _ in range(count)]
             for worker in self.others:
                 worker.line_with("ready")
+
+    def kill_the_last_worker(self) -> None:
+        """Kill it as the kernel would, and start another in its place; does not wait for it."""
+        killed = self.others.pop()
+        killed.handle.kill()
+        killed.handle.wait()
+        self.others.append(self._process("worker", *self._options()))
 
     def stop(self) -> None:
         """Stop it all."""
@@ -113,6 +118,10 @@ class Product:
     def transactions(self) -> int:
         """Transactions committed by all its processes so far."""
         return sum(process.transactions for process in self.processes)
+
+    def _options(self) -> list[str]:
+        database = [f"--database-url={self.database_url}"] if self.database_url else []
+        return [f"--data-dir={self.folder / 'data'}", *database]
 
     def _process(self, command: str, *options: str) -> Process:
         given = {"AFFLUENT_ALLOW_PRIVATE_ADDRESSES": "true", "AFFLUENT_LOG_LEVEL": "warning"}

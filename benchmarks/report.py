@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import soak_page
 from benchmarks.machine import Machine
 from benchmarks.processes import ROOT
 from benchmarks.scenarios import Figures
 
-STORES = {"sqlite": "SQLite, one process", "postgresql": "PostgreSQL, 2 workers"}
+STORES = soak_page.STORES
 _JSON = ROOT / "benchmarks" / "results" / "latest.json"
 _PAGE = ROOT / "docs" / "benchmarks.md"
 
@@ -131,7 +132,7 @@ def missed(results: Mapping[str, Figures]) -> list[str]:
 
 
 def write(results: Mapping[str, Figures], by_hand: Mapping[str, Figures], machine: Machine, *, full: bool) -> None:
-    """Write docs/benchmarks.md and benchmarks/results/latest.json."""
+    """Write benchmarks/results/latest.json, and the page from it."""
     _JSON.parent.mkdir(exist_ok=True)
     document = {
         "machine": machine.facts,
@@ -141,17 +142,21 @@ def write(results: Mapping[str, Figures], by_hand: Mapping[str, Figures], machin
         "missed": missed(results),
     }
     _JSON.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-    not_met = missed(results)
-    verdict = "Every target is met." if not not_met else "Not met:\n\n" + "\n".join(f"- {text}" for text in not_met)
-    text = (Path(__file__).parent / "page.md").read_text()
-    kind = "`make bench-full`" if full else "`make bench`, the quick one"
+    write_page()
+
+
+def write_page() -> None:
+    """Write docs/benchmarks.md from the results of the last benchmark and of the last soak."""
+    document = json.loads(_JSON.read_text())
+    not_met = document["missed"]
     parts = {
-        "{kind}": kind,
-        "{machine}": machine.sentence,
-        "{table}": table(results, by_hand).strip(),
-        "{verdict}": verdict,
+        "{kind}": "`make bench-full`" if document["kind"] == "full" else "`make bench`, the quick one",
+        "{machine}": Machine(facts=document["machine"]).sentence,
+        "{table}": table(document["product"], document["by_hand"]).strip(),
+        "{verdict}": "Not met:\n\n" + "\n".join(f"- {text}" for text in not_met) if not_met else "Every target is met.",
+        "{soak}": soak_page.section().strip(),
     }
+    text = (Path(__file__).parent / "page.md").read_text()
     for name, value in parts.items():
         text = text.replace(name, value)
-    _PAGE.parent.mkdir(exist_ok=True)
-    _PAGE.write_text(text)
+    _PAGE.write_text(text.strip() + "\n")
