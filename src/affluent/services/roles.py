@@ -15,7 +15,7 @@ from enum import StrEnum
 from affluent.services.errors import Forbidden
 from affluent.services.scopes import grants
 
-ADMIN_RESOURCES = frozenset({"tokens", "people", "audit", "options"})
+ADMIN_RESOURCES = frozenset({"tokens", "users", "audit", "options"})
 """The Admin Center: nobody but administrators reads it."""
 
 

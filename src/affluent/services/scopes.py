@@ -8,7 +8,8 @@ from affluent.services.errors import Invalid
 
 BILLING_RESOURCES = ("customers", "accounts", "settings", "price_plans", "invoices", "payments", "credits")
 HUB_RESOURCES = (
-    "apps", "connections", "flows", "events", "runs", "identities", "reconciliation", "tokens", "audit",
+    "apps", "connections", "flows", "events", "runs", "identities", "reconciliation", "tokens", "users", "audit",
+    "options",
 )  # fmt: skip
 RESOURCES = (*BILLING_RESOURCES, *HUB_RESOURCES)
 

@@ -24,14 +24,20 @@ from affluent.services.audit import Audit
 from affluent.services.duties import Duties
 from affluent.services.events import Events
 from affluent.services.evidence import EvidencePacks
+from affluent.services.health import Health
 from affluent.services.identities import Identities
 from affluent.services.identity_map import IdentityMap
+from affluent.services.ledger import Ledgers
+from affluent.services.mirror import Mirror
+from affluent.services.options import Options
 from affluent.services.polls import Polls
 from affluent.services.reconciliation import Reconciliation
 from affluent.services.reconciliation_sources import Sources
 from affluent.services.repair import Repair
 from affluent.services.runs import Runs
+from affluent.services.syncs import Syncs
 from affluent.services.targets import Vendors
+from affluent.services.users import Users
 from affluent.services.why import Why
 from affluent.settings import Settings
 from tests.integration.services.desk import Desk, desk
@@ -134,6 +140,12 @@ async def client(database_url: str) -> AsyncIterator[Client]:
             duties=Duties(database=it.database, vendors=_vendors(it), works=()),
             polls=Polls(database=it.database, vendors=_vendors(it)),
             audit=Audit(it.database),
+            users=Users(database=it.database, server_url="http://127.0.0.1"),
+            options=Options(database=it.database, vault=it.vault, settings=Settings(max_body_bytes=LARGEST)),
+            ledgers=Ledgers(database=it.database, vault=it.vault),
+            health=Health(it.database),
+            mirror=Mirror(it.database),
+            syncs=Syncs(it.database),
             evidence=EvidencePacks(why=why, vault=it.vault),
             settings=Settings(max_body_bytes=LARGEST),
             runs=Runs(

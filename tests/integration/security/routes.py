@@ -154,7 +154,11 @@ SERVER: dict[str, str] = {
 
 API: dict[str, Sequence[str]] = {
     "apps:read": ["GET /apps", "GET /apps/{key}"],
-    "connections:read": ["GET /connections", "GET /connections/{connection_id}"],
+    "connections:read": [
+        "GET /connections",
+        "GET /connections/{connection_id}",
+        "GET /connections/{connection_id}/health",
+    ],
     "connections:write": [
         "POST /connections",
         "PATCH /connections/{connection_id}",
@@ -171,6 +175,16 @@ API: dict[str, Sequence[str]] = {
         "DELETE /tokens/{token_id}",
     ],
     "audit:read": ["GET /audit", "GET /audit/verdict"],
+    "users:read": ["GET /users", "GET /users/{user_id}"],
+    "users:write": [
+        "POST /users",
+        "PATCH /users/{user_id}",
+        "POST /users/{user_id}/activate",
+        "POST /users/{user_id}/deactivate",
+        "POST /users/{user_id}/link",
+    ],
+    "options:read": ["GET /settings"],
+    "options:write": ["PUT /settings/{name}", "DELETE /settings/{name}"],
 }
 
 

@@ -17,6 +17,7 @@ from affluent.api.v1 import (
     apps,
     audit,
     connections,
+    customers,
     duties,
     events,
     evidence,
@@ -25,7 +26,9 @@ from affluent.api.v1 import (
     identities,
     reconciliation,
     runs,
+    server,
     tokens,
+    users,
 )
 from affluent.api.v1.examples import EXAMPLES
 from affluent.api.v1.hub import Services
@@ -40,11 +43,14 @@ _ROUTERS = (
     duties.routes,
     events.routes,
     runs.routes,
+    customers.routes,
     identities.routes,
     reconciliation.routes,
     evidence.routes,
     tokens.routes,
+    users.routes,
     audit.routes,
+    server.routes,
 )
 _TITLE = "Affluent API"
 _ABOUT = (

@@ -10,6 +10,7 @@ from affluent.api.routing import needs, router
 from affluent.api.v1.hub import After, Hub, Limit, Search
 from affluent.api.v1.schemas import ConnectionChange, NewConnection
 from affluent.services.connection_views import ConnectionTest, ConnectionView
+from affluent.services.health import ConnectionHealth
 from affluent.services.pages import Page
 
 routes = router("Connections")
@@ -41,6 +42,15 @@ async def create(hub: Hub, wanted: NewConnection, response: Response) -> Connect
 async def show(hub: Hub, connection_id: str) -> ConnectionView:
     """One connection with where it is used."""
     return await hub.connections.get(connection_id)
+
+
+@routes.get(
+    "/connections/{connection_id}/health", summary="Show how a connection fares", **needs("connections:read", 404)
+)
+async def health(hub: Hub, connection_id: str) -> ConnectionHealth:
+    """Calls and failures of the last 24 hours by the hour, oldest first."""
+    known = await hub.health.last_day()
+    return known[(await hub.connections.get(connection_id)).id]
 
 
 @routes.patch(

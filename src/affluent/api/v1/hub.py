@@ -14,14 +14,20 @@ from affluent.services.events import Events
 from affluent.services.evidence import EvidencePacks
 from affluent.services.flow_connections import FlowConnections
 from affluent.services.flows import Flows
+from affluent.services.health import Health
 from affluent.services.identities import Identities
 from affluent.services.identity_map import IdentityMap
+from affluent.services.ledger import Ledgers
+from affluent.services.mirror import Mirror
+from affluent.services.options import Options
 from affluent.services.polls import Polls
 from affluent.services.preview import Preview
 from affluent.services.reconciliation import Reconciliation
 from affluent.services.repair import Repair
 from affluent.services.runs import Runs
+from affluent.services.syncs import Syncs
 from affluent.services.tokens import Tokens
+from affluent.services.users import Users
 from affluent.services.why import Why
 from affluent.settings import Settings
 
@@ -32,14 +38,20 @@ class Services(Protocol):
     settings: Settings
     catalog: Catalog
     tokens: Tokens
+    users: Users
+    options: Options
     audit: Audit
+    ledgers: Ledgers
     connections: Connections
+    health: Health
     flows: Flows
     flow_connections: FlowConnections
     preview: Preview
     runs: Runs
     events: Events
     identities: Identities
+    mirror: Mirror
+    syncs: Syncs
     duties: Duties
     polls: Polls
     reconciliation: Reconciliation
