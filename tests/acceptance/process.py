@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from typer.testing import CliRunner, Result
 
+from affluent.cli.main import app
 from affluent.kit.jsons import loads
 
 AFFLUENT = Path(sys.executable).with_name("affluent")
@@ -89,6 +91,13 @@ async def started(*arguments: str, **environment: str) -> AsyncIterator[tuple[Pr
         yield process, url
     finally:
         await process.stop()
+
+
+async def command(*arguments: str) -> Result:
+    """What a command says. It runs in a thread of this process: to start one of its own takes seconds on a busy machine."""
+    result = await asyncio.to_thread(CliRunner().invoke, app, arguments)
+    assert result.exit_code == 0, result.output
+    return result
 
 
 def free_port() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -10,22 +9,20 @@ from typing import Any
 
 import pytest
 
+from affluent.catalog import load
+from affluent.cli.twins import twins_application
 from affluent.kit.jsons import loads
 from affluent.vault.envelope import key_id
-from tests.acceptance.process import AFFLUENT, Process, calling, started
+from tests.acceptance.process import Process, calling, command
 from tests.acceptance.test_commands import printed_token
+from tests.support.apps import served
 
 FIELDS = {"api_key": "fp_secret_of_the_rotation", "account_id": "acc-1"}
 
 
-async def command(*arguments: str) -> Any:
-    """The JSON that a command prints."""
-    process = await asyncio.create_subprocess_exec(
-        str(AFFLUENT), *arguments, "--json", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    out, error = await process.communicate()
-    assert process.returncode == 0, error.decode()
-    return loads(out)
+async def told(*arguments: str) -> Any:
+    """The JSON that a command prints. It is another process than the server's."""
+    return loads((await command(*arguments, "--json")).stdout)
 
 
 def keys_in_use(data_dir: Path) -> set[str]:
@@ -37,19 +34,19 @@ def keys_in_use(data_dir: Path) -> set[str]:
 @pytest.mark.timeout(120)
 async def test_a_server_goes_on_while_its_key_is_changed(tmp_path: Path) -> None:
     folder = ("--data-dir", str(tmp_path))
-    async with started("twins", "--port", "0") as (_, twin):
+    async with served(twins_application(load().twins())) as twin:
         server = Process(("serve", "--port", "0", *folder), {"AFFLUENT_ALLOW_PRIVATE_ADDRESSES": "true"})
         url = await server.start()
         try:
             token = await printed_token(server)
-            fields = {**FIELDS, "base_url": f"{twin}/api/v2"}
+            fields = {**FIELDS, "base_url": f"{twin}/firstpromoter/api/v2"}
             async with calling(url, token) as call:
                 made = await call(
                     "POST", "/api/v1/connections", {"app": "firstpromoter", "name": "First", "fields": fields}
                 )
                 before = keys_in_use(tmp_path)
                 for _ in range(2):
-                    done = await command("keys", "rotate", *folder)
+                    done = await told("keys", "rotate", *folder)
                     assert done["sealed_anew"] >= 1
                     assert keys_in_use(tmp_path) == {done["current"]}
                     assert (await call("POST", f"/api/v1/connections/{made['id']}/test"))["ok"]
@@ -63,9 +60,9 @@ async def test_a_server_goes_on_while_its_key_is_changed(tmp_path: Path) -> None
                 assert (await call("POST", f"/api/v1/connections/{made['id']}/test"))["ok"]
         finally:
             await server.stop()
-    listed = await command("keys", "list", *folder)
+    listed = await told("keys", "list", *folder)
     assert listed["keys"][done["current"]] >= 2
     assert (tmp_path / "master.key").stat().st_mode & 0o777 == 0o600
-    told = await command("audit", "list", "--noun", "master key", *folder)
-    assert [entry["action"] for entry in told].count("rotated") == 2
-    assert (await command("audit", "verify", *folder))["broken_at"] is None
+    entries = await told("audit", "list", "--noun", "master key", *folder)
+    assert [entry["action"] for entry in entries].count("rotated") == 2
+    assert (await told("audit", "verify", *folder))["broken_at"] is None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import secrets as chance
 import sqlite3
 import urllib.parse
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
@@ -24,11 +24,13 @@ from affluent.cli.demo import Stage
 from affluent.cli.story import WEBHOOK_SECRET, Story
 from affluent.kit import clock, logs
 from affluent.kit.jsons import loads
-from tests.acceptance.process import AFFLUENT
+from tests.acceptance.process import command
 
 PASSWORD = "a password that must not be seen " + chance.token_hex(6)
 VENDOR_SECRETS = {"fp_demo_key": "FirstPromoter", "demo-key-secret": "Razorpay", WEBHOOK_SECRET: "Razorpay's webhooks"}
-MOST_PAGES = 150
+ID = re.compile(r"[a-z]{3}[_.][0-9A-Z]{26}|[A-Z]{3}-[0-9]+|(?<=actions/|riggers/)\w+")
+MOST_OF_A_SHAPE = 4
+"""Pages that differ in an id or in what was filtered only; twenty customers' are alike."""
 BODY = b"\xff{ not json"
 
 
@@ -89,24 +91,32 @@ async def signed_in(hub: Hub, session: aiohttp.ClientSession, url: str) -> dict[
     }  # fmt: skip
 
 
+def shape(path: str) -> str:
+    """The address without what differs from page to page of the same kind."""
+    address, _, query = path.partition("?")
+    names = sorted(urllib.parse.parse_qs(query, keep_blank_values=True))
+    return f"{ID.sub('*', address)}?{'&'.join(names)}"
+
+
 async def crawl(session: aiohttp.ClientSession, url: str, haul: Haul) -> None:
-    """Every page that can be reached by links."""
-    waiting, seen = ["/", "/account", "/admin/audit", "/admin/users", "/admin/settings", "/admin/tokens"], set()
-    while waiting and len(seen) < MOST_PAGES:
+    """Every page that can be reached by links, some of each shape."""
+    waiting = ["/", "/account", "/admin/audit", "/admin/users", "/admin/settings", "/admin/tokens"]
+    found, shapes = set(waiting), Counter[str]()
+    while waiting:
         path = waiting.pop(0)
-        if path in seen or path.startswith(
-            "/account/second-factor"
-        ):  # shows a new secret each time, that is its purpose
+        if shapes[shape(path)] == MOST_OF_A_SHAPE or path.startswith("/account/second-factor"):  # shows a new secret
             continue
-        seen.add(path)
+        shapes[shape(path)] += 1
         async with session.get(url + path) as answer:
             body = await answer.read()
         assert answer.status < 500, path
         haul.add(f"page {path}", str(answer.headers).encode() + body)
         if answer.content_type == "text/html":
-            links = re.findall(r'(?:href|hx-get)="(/[^"#]*)"', body.decode())
-            waiting += [unescape(link) for link in links if not link.startswith(("/static/", "/sign-out", "//"))]
-    assert len(seen) > 20
+            links = {unescape(link) for link in re.findall(r'(?:href|hx-get)="(/[^"#]*)"', body.decode())}
+            new = [link for link in sorted(links - found) if not link.startswith(("/static/", "/sign-out", "//"))]
+            found.update(new)
+            waiting += new
+    assert len(shapes) > 40
 
 
 async def ask_everything(session: aiohttp.ClientSession, url: str, token: str, haul: Haul) -> None:
@@ -176,13 +186,8 @@ async def commands(data_dir: Path, haul: Haul) -> None:
         ("runs", "list", "--json"), ("tokens", "list", "--json"), ("users", "list", "--json"),
         ("audit", "export"), ("audit", "export", "--json"), ("audit", "verify"), ("keys", "list"), ("flows", "list"),
     ):  # fmt: skip
-        process = await asyncio.create_subprocess_exec(
-            str(AFFLUENT), *arguments, "--data-dir", str(data_dir),
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-        out, _ = await process.communicate()
-        assert process.returncode == 0, out.decode()
-        haul.add(f"command {' '.join(arguments)}", out)
+        said = await command(*arguments, "--data-dir", str(data_dir))
+        haul.add(f"command {' '.join(arguments)}", said.output)
 
 
 def dump(data_dir: Path, haul: Haul) -> None:
