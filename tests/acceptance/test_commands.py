@@ -7,6 +7,7 @@ import json
 import re
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,14 @@ async def test_the_first_start_needs_nothing_and_prints_its_secret_once(tmp_path
         async with calling(url, token) as call:
             assert len((await call("GET", "/api/v1/tokens"))["items"]) == 1
         assert "aff_" not in again.output
+
+
+def test_a_command_that_serves_nothing_does_not_load_pages_and_api() -> None:
+    asked = (
+        "import sys, affluent.cli.main; print([name for name in ('fastapi', 'affluent.web') if name in sys.modules])"
+    )
+    loaded = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout
+    assert loaded == "[]\n"
 
 
 async def printed_token(process: object) -> str:

@@ -36,9 +36,9 @@ flow_connections:
 def affluent(tmp_path: Path):
     """Runs a command on this test's data folder."""
 
-    def run(*arguments: str, given: str | None = None, folder: str = "data") -> Result:
+    def run(*arguments: str, given: str | None = None, folder: str = "data", **env: str) -> Result:
         command = [*arguments, "--data-dir", str(tmp_path / folder)]
-        return CliRunner().invoke(app, command, input=given, env={"COLUMNS": "200", "NO_COLOR": "1"})
+        return CliRunner().invoke(app, command, input=given, env={"COLUMNS": "200", "NO_COLOR": "1", **env})
 
     return run
 
@@ -66,6 +66,7 @@ def test_a_mistake_is_named_with_its_file_and_place_and_nothing_is_changed(afflu
     file.write_text(FLOW.replace("action: request", "action: requests"))
     refused = affluent("apply", str(file))
     assert refused.exit_code == 1
+    assert refused.output.count("steps.0.action") == 1
     assert "Flow “Orders to the shop”: steps.0.action" in refused.output
     assert json.loads(affluent("connections", "list", "--json").output) == []
 
@@ -78,7 +79,9 @@ def test_a_connection_takes_its_secrets_from_standard_input_and_never_shows_them
     )  # fmt: skip
     assert made.exit_code == 0, made.output
     assert json.loads(made.output)["secrets"] == ["api_key"]
-    for arguments in (("connections", "list"), ("connections", "show", json.loads(made.output)["id"]), ("export",)):
+    known = json.loads(made.output)["id"]
+    assert known in affluent("connections", "list", COLUMNS="40").output  # an id is never cut
+    for arguments in (("connections", "list"), ("connections", "show", known), ("export",)):
         shown = affluent(*arguments)
         assert shown.exit_code == 0
         assert "Main" in shown.output

@@ -128,7 +128,7 @@ async def _welcome(hub: Hub) -> None:
         console.print(f"  {secret}", highlight=False)
     link = await hub.first_link()
     if link:
-        console.print(f"Create the owner of this installation here, once: {link}", highlight=False)
+        console.print(f"Create the owner of this installation here, once: {link}", highlight=False, soft_wrap=True)
 
 
 async def _work(settings: Settings) -> None:

@@ -14,7 +14,6 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from affluent.bootstrap import Hub
-from affluent.cli.routes import application
 from affluent.kit import memory
 from affluent.worker.loop import Worker
 
@@ -26,6 +25,8 @@ class CannotStart(Exception):
 @asynccontextmanager
 async def running(hub: Hub, sock: socket.socket, *, execute: bool = True) -> AsyncIterator[None]:
     """The hub open, its worker at work and its pages served, until the context ends."""
+    from affluent.cli.routes import application  # noqa: PLC0415 - pages and API, which no other command needs
+
     await hub.open()
     worker = Worker(hub)
     try:
