@@ -50,8 +50,8 @@ WATCHED = (
     Watched(key="accept_p95", title="… 95th percentile", unit=" ms", factor=_FREE),
     Watched(key="accept_p95", title="… in pieces of reference work", per_reference=True, factor=1.5),
     Watched(key="reference", title="A piece of reference work", unit=" ms", factor=_FREE),
-    Watched(key="server_megabytes", title="Resident memory of the server", unit=" MB", factor=1.05),
-    Watched(key="worker_megabytes", title="… of an executing process", unit=" MB", factor=1.05),
+    Watched(key="server_megabytes", title="Resident memory of the server", unit=" MB", factor=1.1),
+    Watched(key="worker_megabytes", title="… of an executing process", unit=" MB", factor=1.1),
     Watched(key="open_files", title="Open files and sockets", more=10),
     Watched(key="threads", title="Threads", more=2),
     Watched(key="tasks", title="Tasks", more=30),
@@ -111,6 +111,7 @@ def text(document: Mapping[str, Any]) -> str:
     problems = [f"{STORES[store]}: {words}" for store, found in stores.items() for words in trouble(found)]
     verdict = "All of it is flat." if not problems else "Not flat:\n\n" + "\n".join(f"- {words}" for words in problems)
     rounds = " and ".join(str(len(found["samples"])) for found in stores.values())
+    load = f"{document['load_before']} before and {document['load_after']} after it"
     done = f"{document['seconds']:.0f} s on each store, {document['rate']:.0f} signed events a second"
     return f"""## Soak
 
@@ -123,6 +124,7 @@ The others, {rounds}, were sampled.
 {verdict}
 
 The figures are medians of a quarter of the samples after the warm-up, which is a quarter of the time itself. Milliseconds depend
-on who else uses the machine, so latency is judged in pieces of reference work (`benchmarks/reference.py`) timed in the same
-round: some computing, thirty words with another process and a durable write, in processes of their own.
+on who else uses the machine (the load average was {load}, the soak's niceness {document["niceness"]}), so latency
+is judged in pieces of reference work (`benchmarks/reference.py`) timed in the same round: some computing, thirty words with
+another process and a durable write, in processes of their own.
 """

@@ -31,7 +31,7 @@ _DRAIN_SECONDS = 240.0
 _REVOKED_SECONDS = 5.0
 _KEY = "fp_soak_key"
 _FAULTS: tuple[tuple[str, dict[str, object]], ...] = (
-    ("fail", {"status": 503, "times": 20}),
+    ("fail", {"status": 503, "times": 6}),  # one more than opens the breaker; each probe that fails doubles its pause
     ("drop", {"times": 10}),
     ("slow", {"seconds": 3, "times": 10}),
     ("fail", {"status": 429, "times": 5, "retry_after": 2}),
@@ -178,7 +178,8 @@ class Soak:
         await self._call("POST", f"{self.twin}/_twin/heal", {})
 
     async def _sample(self, since: float, pieces: int) -> Sample:
-        took = sorted([seconds async for seconds in self._run_seconds(since)])
+        # When none of the round has ended, each has lasted at least as long as the round.
+        took = sorted([seconds async for seconds in self._run_seconds(since)]) or [time.time() - since]
         accepted, executing = sorted(self.accepted), self.product.executing[0]
         running = self.product.processes[:2]  # not the worker that is killed now and then
         wal = self.product.folder / "data" / "affluent.db-wal"

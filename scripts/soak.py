@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
+import signal
 import sys
 import tempfile
 from dataclasses import asdict
@@ -29,11 +31,21 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=900, help="for each store")
     parser.add_argument("--rate", type=float, default=20, help="events a second")
     chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is stopped
+    load = os.getloadavg()[0]
     stores = {"sqlite": _soaked("", chosen)}
     with running_server(DURABLE) as server, server.database() as url:
         stores["postgresql"] = _soaked(url, chosen)
     date = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    document = {"date": date, "seconds": chosen.seconds, "rate": chosen.rate, "stores": stores}
+    document = {
+        "date": date,
+        "seconds": chosen.seconds,
+        "rate": chosen.rate,
+        "load_before": round(load, 1),
+        "load_after": round(os.getloadavg()[0], 1),
+        "niceness": os.nice(0),
+        "stores": stores,
+    }
     if chosen.seconds >= _SHORTEST_WRITTEN:
         soak_page.JSON.write_text(json.dumps(document, indent=1) + "\n")
         report.write_page()
