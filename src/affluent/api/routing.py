@@ -66,7 +66,7 @@ class StrictRequest(Request):
     async def json(self) -> JSONValue:
         body = await self.body()
         if rb"\u0000" in body:
-            raise HTTPException(400, "The body must not contain the character U+0000.")
+            raise HTTPException(422, "The body must not contain the character U+0000.")
         try:
             return loads(body)
         except InvalidJSON as error:
@@ -125,7 +125,7 @@ class Bounded:
         if declared is not None and declared > self._most:
             return problem(Request(scope), 413, self._too_large())
         if b"%00" in scope.get("query_string", b"") or "\x00" in scope["path"]:
-            return problem(Request(scope), 400, "The address must not contain the character U+0000.")
+            return problem(Request(scope), 422, "The address must not contain the character U+0000.")
         return None
 
     def _counted(self, receive: Receive) -> Callable[[], Awaitable[Message]]:

@@ -7,6 +7,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from time import monotonic
 
 from starlette.datastructures import Headers
@@ -92,7 +93,7 @@ class Entrance:
         if self._hosts and path not in _UNMETERED and _host(headers.get("host", "")) not in self._hosts:
             return _say(path, 400, "This server does not answer to that host name. See the setting allowed_hosts.")
         if _CONTROL.search(path):
-            return _say(path, 400, "The address must not contain control characters.")
+            return _say(path, 404, "There is nothing at this address: it contains control characters.")
         if path.startswith(_UNMETERED):
             return None
         wait = self._limit.wait(f"address {address}")
@@ -113,8 +114,8 @@ def _host(header: str) -> str:
 def _say(path: str, status: int, message: str, headers: dict[str, str] | None = None) -> Response:
     extra = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **(headers or {})}
     if path.startswith("/api/"):
-        code = {400: "bad_request", 429: "too_many_requests"}[status]
-        title = {400: "Bad Request", 429: "Too Many Requests"}[status]
+        title = HTTPStatus(status).phrase
+        code = title.lower().replace(" ", "_")
         document = {
             "type": f"urn:affluent:problem:{code}", "title": title, "status": status, "detail": message,
             "instance": path, "code": code, "field": "", "problems": [],

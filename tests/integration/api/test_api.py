@@ -199,7 +199,7 @@ async def test_every_operation_asks_for_its_scope(sqlite):
         (b"{", "application/json", 400),
         (b'{"name": NaN}', "application/json", 400),
         (b'{"name": "\\ud800"}', "application/json", 400),
-        (b'{"name": "\\u0000"}', "application/json", 400),
+        (b'{"name": "\\u0000"}', "application/json", 422),
         (b"\xff\xfe", "application/json", 400),
         (b"[" * 5000, "application/json", 400),
         (b'{"definition": ' + b'{"a":' * 80 + b"1" + b"}" * 80 + b"}", "application/json", 400),
@@ -297,7 +297,7 @@ async def test_a_method_that_is_not_possible_is_a_405_that_says_which_are(sqlite
 @pytest.mark.parametrize("path", ["/flows?search=%00", "/runs/run_\x00"])
 async def test_nul_in_an_address_is_refused(sqlite, path):
     async with client(sqlite) as call:
-        is_problem(await call("GET", path), 400)
+        is_problem(await call("GET", path), 422)
 
 
 async def test_a_defect_is_told_without_its_traceback(sqlite, monkeypatch):

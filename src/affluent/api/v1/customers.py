@@ -28,7 +28,9 @@ async def show(hub: Hub, customer_id: str, connection_id: After = "") -> Mirrore
     return await hub.mirror.customer(customer_id, connection_id)
 
 
-@routes.get("/accounts/{account_id}/timeline", summary="List what was synced for an account", **needs("runs:read", 422))
+@routes.get(
+    "/accounts/{account_id}/timeline", summary="List what was synced for an account", **needs("runs:read", 404, 422)
+)
 async def timeline(hub: Hub, account_id: str, limit: Limit = 25, after: After = "") -> Page[Happening]:
     """Its events with the runs that they started, newest first. The account's ids elsewhere are at `/identities`."""
     return await hub.syncs.timeline(account_id, limit=limit, before=after)
