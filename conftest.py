@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from affluent.store import migrating
+from tests.support.tables import drawn_once
+
 HERE = Path(__file__).parent
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 LOCAL_FOLDERS = tuple(HERE / "tests" / name for name in ("integration", "acceptance", "contract", "chaos", "e2e"))
+TO_HEAD = drawn_once(migrating.to_head)
 APPS_FOLDER = HERE / "src" / "affluent" / "apps"
 
 settings.register_profile("default", deadline=None)
@@ -35,6 +39,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if chaos:
         sums = ", ".join(f"{sum(each[name] for each in chaos)} {name}" for name in chaos[0])
         terminalreporter.line(f"Chaos in all: {sums}")
+
+
+@pytest.fixture(autouse=True)
+def tables_at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Empty SQLite databases get their tables in one go, unless a test is about migrations."""
+    if request.node.get_closest_marker("empty_database") is None:
+        monkeypatch.setattr(migrating, "to_head", TO_HEAD)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

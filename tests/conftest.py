@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.postgres import PostgresServer, PostgresUnavailable, running_server
+from tests.support.tables import template
 
 
 @pytest.fixture(scope="session")
@@ -23,23 +24,30 @@ def postgres_server() -> Iterator[PostgresServer]:
         pytest.skip(str(reason))
 
 
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: PostgresServer) -> str:
+    """A PostgreSQL database with all tables, to copy from."""
+    return template(postgres_server)
+
+
 @pytest.fixture
-def postgresql_url(postgres_server: PostgresServer) -> Iterator[str]:
-    """The URL of a fresh empty PostgreSQL database of this test."""
-    with postgres_server.database() as url:
+def postgresql_url(request: pytest.FixtureRequest, postgres_server: PostgresServer) -> Iterator[str]:
+    """The URL of a fresh PostgreSQL database of this test, with its tables; without, when marked `empty_database`."""
+    is_empty = request.node.get_closest_marker("empty_database") is not None
+    with postgres_server.database(None if is_empty else request.getfixturevalue("postgres_template")) as url:
         yield url
 
 
 @pytest.fixture(scope="module")
-def postgresql_module_url(postgres_server: PostgresServer) -> Iterator[str]:
-    """The URL of a fresh empty PostgreSQL database of this module."""
-    with postgres_server.database() as url:
+def postgresql_module_url(postgres_server: PostgresServer, postgres_template: str) -> Iterator[str]:
+    """The URL of a fresh PostgreSQL database of this module, with its tables."""
+    with postgres_server.database(postgres_template) as url:
         yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a fresh empty database of this test: the test runs once on each store."""
+    """The URL of a fresh database of this test: the test runs once on each store."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'affluent.db'}"
     url: str = request.getfixturevalue("postgresql_url")

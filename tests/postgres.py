@@ -113,10 +113,10 @@ class PostgresServer:
         self.stop(how)
         self.start()
 
-    def create_database(self) -> str:
-        """A fresh empty database; gives its name."""
+    def create_database(self, template: str | None = None) -> str:
+        """A fresh database, empty or a copy of another one that nobody uses; gives its name."""
         name = f"t_{secrets.token_hex(6)}"
-        self._client("createdb", "--template=template0", "--strategy=file_copy", name)
+        self._client("createdb", f"--template={template or 'template0'}", "--strategy=file_copy", name)
         return name
 
     def drop_database(self, name: str) -> None:
@@ -124,9 +124,9 @@ class PostgresServer:
         self._client("dropdb", "--force", "--if-exists", name)
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """The URL of a fresh empty database, dropped at the end."""
-        name = self.create_database()
+    def database(self, template: str | None = None) -> Iterator[str]:
+        """The URL of a fresh database, empty or a copy of another one, dropped at the end."""
+        name = self.create_database(template)
         try:
             yield self.url(name)
         finally:

@@ -17,6 +17,9 @@ from affluent.domain.flow import FlowDefinition
 from affluent.sdk import App, Trigger
 from affluent.sdk.twin import Twin
 
+_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""Each start reads the ready-made flows; in C, where the library has it, ten times faster."""
+
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
@@ -38,7 +41,10 @@ class Catalog:
     def public_flows(self) -> list[FlowDefinition]:
         """The ready-made flows of all app folders."""
         files = [file for app in self.apps.values() for file in sorted((app.folder / "flows").glob("*.yaml"))]
-        return [FlowDefinition.model_validate(yaml.safe_load(file.read_text())) for file in files]
+        return [
+            FlowDefinition.model_validate(yaml.load(file.read_text(), Loader=_LOADER))  # noqa: S506 - the safe one
+            for file in files
+        ]
 
     def twins(self) -> list[Twin]:
         """A twin of every app that has one."""

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
 from affluent.bootstrap import Hub, build
@@ -19,6 +20,8 @@ from affluent.store.runs import RunFilter
 from affluent.worker.loop import Worker
 from tests.acceptance.test_commands import affluent
 from tests.support.apps import Say, local_vendor
+
+pytestmark = pytest.mark.empty_database
 
 EVENTS = 12
 UNFINISHED = ("queued", "running", "waiting", "paused")

@@ -23,6 +23,8 @@ from tests.support.apps import Say, local_vendor
 from tests.support.filling import columns, contents, fill
 from tests.support.releases import next_release, release_after
 
+pytestmark = pytest.mark.empty_database
+
 STATES = ("queued", "running", "waiting", "paused")
 LOOSE = {"AFFLUENT_ALLOW_PRIVATE_ADDRESSES": "true", "AFFLUENT_SETTLE_SECONDS": "0"}
 

@@ -25,6 +25,7 @@ from affluent.store.sqlite import SqliteDatabase
 from tests.support.filling import columns, contents, fill
 
 QUEUE_OF_PGQUEUER = ("pgqueuer",)
+pytestmark = pytest.mark.empty_database
 SCRIPTS: list[Script] = list(ScriptDirectory.from_config(migrating.config()).walk_revisions())[::-1]
 
 

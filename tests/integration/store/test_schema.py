@@ -6,11 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from alembic.script import ScriptDirectory
 
 from affluent.store import schema
 from affluent.store.migrating import config
 from affluent.store.open import open_database
+
+pytestmark = pytest.mark.empty_database
 
 
 async def test_a_new_database_is_brought_to_this_release(database_url: str) -> None:
