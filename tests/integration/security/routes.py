@@ -186,6 +186,14 @@ API: dict[str, Sequence[str]] = {
     "options:read": ["GET /settings"],
     "options:write": ["PUT /settings/{name}", "DELETE /settings/{name}"],
 }
+ONLY_READS = (
+    "POST /api/v1/flows/preview",
+    "POST /api/v1/flows/validate",
+    "POST /api/v1/flows/{flow_id}/preview",
+    "POST /api/v1/runs/forecast",
+    "POST /api/v1/reconciliation/{statement_id}/repair/preview",
+)
+"""Sent with a body, although nothing is changed by them."""
 
 
 def found(routes: Sequence[BaseRoute], base: str = "") -> Iterator[str]:

@@ -13,7 +13,7 @@ from affluent.kit.jsons import loads
 from affluent.services.roles import ADMIN_RESOURCES, RIGHTS, Role, may
 from affluent.services.scopes import RESOURCES
 from tests.integration.security.callers import Callers, callers, filled
-from tests.integration.security.routes import ADMIN, API, OWN, PUBLIC, SERVER, WEB, found
+from tests.integration.security.routes import ADMIN, API, ONLY_READS, OWN, PUBLIC, SERVER, WEB, found
 
 REFUSED = (401, 403)
 
@@ -29,9 +29,10 @@ def pages(at: Callers) -> list[str]:
     return [route for route in found(server_routes(at.hub)) if not route.split(" ")[1].startswith(("/api/", "/togai/"))]
 
 
-async def test_every_route_has_its_line(at: Callers) -> None:
-    written = {*WEB, *SERVER}
-    assert [route for route in pages(at) if route not in written] == []
+async def test_every_route_has_its_line_and_every_line_its_route(at: Callers) -> None:
+    there = set(found(server_routes(at.hub)))
+    assert [route for route in pages(at) if route not in {*WEB, *SERVER}] == []
+    assert {*WEB, *SERVER} - there == set()
 
 
 async def test_without_a_session_every_page_leads_to_the_sign_in(at: Callers) -> None:
@@ -109,7 +110,18 @@ async def test_scopes_are_what_was_agreed(at: Callers) -> None:
     for scope, routes in API.items():
         for route in routes:
             method, path = route.split(" ", 1)
-            assert described.get(f"{method} /api/v1{path}", scope) == scope, route
+            assert described[f"{method} /api/v1{path}"] == scope, route
+
+
+async def test_what_changes_something_needs_the_right_to_write(at: Callers) -> None:
+    scopes = {**await documented(at), **dialect(at)}
+    assert {scope.split(":")[0] for scope in scopes.values()} <= set(RESOURCES)
+    wrong = [
+        route
+        for route, scope in scopes.items()
+        if scope.endswith(":write") == route.startswith("GET ") and route not in ONLY_READS
+    ]
+    assert wrong == []
 
 
 async def test_every_api_route_refuses_callers_without_a_token(at: Callers) -> None:
@@ -163,9 +175,3 @@ def test_roles_are_those_of_the_reference() -> None:
 def test_the_admin_center_is_the_administrators_alone(resource: str, role: Role) -> None:
     assert not may(role, f"{resource}:read")
     assert may(Role.ADMINISTRATOR, f"{resource}:read")
-
-
-def _filled(path: str) -> str:
-    from tests.integration.security.callers import filled
-
-    return filled(path)
