@@ -15,7 +15,7 @@ import aiohttp
 from affluent.engine.limits import Held, Limiter
 from affluent.kit import clock, crash
 from affluent.kit.jsons import InvalidJSON, JSONObject, JSONValue, dumps, loads
-from affluent.kit.net import ForbiddenAddress, PublicResolver, check_url
+from affluent.kit.net import ForbiddenAddress, PublicResolver, check_url, public_socket
 from affluent.kit.redact import redact, redact_text
 from affluent.sdk import AppError, Effect, Limit, Misconfigured, OutcomeUnknown, Response, Retry, Unavailable
 from affluent.sdk.http import Faults, classify
@@ -46,15 +46,16 @@ class Network:
         """The client for a URL: one that reaches public addresses only, unless private ones are allowed."""
         if self._allow_private or (self.own_url and _origin(url) == _origin(self.own_url)):
             if self._trusted is None:
-                self._trusted = self._make(None)
+                self._trusted = self._make(aiohttp.TCPConnector(limit=0, ttl_dns_cache=60))
             return self._trusted
         check_url(url)
         if self._public is None:
-            self._public = self._make(PublicResolver())
+            self._public = self._make(
+                aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, resolver=PublicResolver(), socket_factory=public_socket)
+            )
         return self._public
 
-    def _make(self, resolver: PublicResolver | None) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=0, resolver=resolver, ttl_dns_cache=60)
+    def _make(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True
         )

@@ -1,4 +1,4 @@
-"""Where outgoing requests may go: public addresses only, judged after the name was resolved."""
+"""Where outgoing requests may go: public addresses only, judged after the name was resolved, and again as each is connected to."""
 
 from __future__ import annotations
 
@@ -59,6 +59,17 @@ def check_url(url: str) -> None:
         return
     if not is_public(parts.hostname):
         raise ForbiddenAddress(f"{parts.hostname} is a private address; allow it with AFFLUENT_ALLOW_PRIVATE_ADDRESSES")
+
+
+def public_socket(info: aiohttp.AddrInfoType) -> socket.socket:
+    """A socket for an address that is public.
+
+    The client asks no resolver for a host that it reads as an address, and it reads more so than we do: ①②⑦.⓪.⓪.① too.
+    """
+    family, kind, protocol, _, where = info
+    if not is_public(str(where[0])):
+        raise ForbiddenAddress(f"{where[0]} is a private address; allow it with AFFLUENT_ALLOW_PRIVATE_ADDRESSES")
+    return socket.socket(family, kind, protocol)
 
 
 class PublicResolver(AbstractResolver):

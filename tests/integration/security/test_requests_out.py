@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import ssl
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
@@ -83,31 +84,64 @@ async def test_of_several_addresses_only_public_ones_are_connected_to(names: lis
     assert [one["host"] for one in await PublicResolver().resolve("mixed.example")] == [PUBLIC]
 
 
-async def test_a_name_bound_to_this_machine_reaches_no_server_of_it(names: list[list[str]]) -> None:
+@pytest.fixture
+async def inside() -> AsyncIterator[tuple[int, list[str]]]:
+    """A server of this machine: its port, and who reached it."""
     reached: list[str] = []
 
     async def answer(request: web.Request) -> web.Response:
-        reached.append(request.path)
+        reached.append(request.host)
         return web.Response(text="inside")
 
     application = web.Application()
     application.router.add_get("/", answer)
     runner = web.AppRunner(application)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = runner.addresses[0][1]
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield runner.addresses[0][1], reached
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def network() -> AsyncIterator[Network]:
     network = Network(allow_private=False, timeout_seconds=5)
-    try:
-        names.append(["127.0.0.1"])
-        url = f"http://rebinding.example:{port}/"
-        with pytest.raises(aiohttp.ClientConnectorError) as refused:
-            await network.session(url).get(url)
-        assert isinstance(refused.value.os_error, ForbiddenAddress)
-        assert reached == []
-    finally:
-        await network.close()
-        await runner.cleanup()
+    yield network
+    await network.close()
+
+
+async def test_a_name_bound_to_this_machine_reaches_no_server_of_it(
+    names: list[list[str]], inside: tuple[int, list[str]], network: Network
+) -> None:
+    port, reached = inside
+    names.append(["127.0.0.1"])
+    url = f"http://rebinding.example:{port}/"
+    with pytest.raises(aiohttp.ClientConnectorError) as refused:
+        await network.session(url).get(url)
+    assert isinstance(refused.value.os_error, ForbiddenAddress)
+    assert reached == []
+
+
+@pytest.mark.parametrize("host", ["①②⑦.⓪.⓪.①", "127。0。0。1", "\uff11\uff12\uff17.0.0.1", "127\uff0e0\uff0e0\uff0e1"])
+async def test_an_address_in_letters_that_only_the_client_reads_as_one_is_refused(
+    host: str, inside: tuple[int, list[str]], network: Network
+) -> None:
+    port, reached = inside
+    url = f"http://{host}:{port}/"
+    with pytest.raises(aiohttp.ClientConnectorError) as refused:
+        await network.session(url).get(url)
+    assert isinstance(refused.value.os_error, ForbiddenAddress)
+    assert reached == []
+
+
+@pytest.mark.parametrize("host", ["2130706433", "127.1", "0177.0.0.1", "0", "127.0.0.1.", "017700000001"])
+async def test_an_address_in_a_short_or_odd_notation_reaches_nothing(
+    host: str, inside: tuple[int, list[str]], network: Network
+) -> None:
+    port, reached = inside
+    url = f"http://{host}:{port}/"
+    with pytest.raises((aiohttp.ClientError, ForbiddenAddress)):
+        await network.session(url).get(url)
+    assert reached == []
 
 
 def self_signed(folder: Path) -> ssl.SSLContext:
