@@ -86,6 +86,15 @@ class EditorPage:
     form: Form
     dialog: str
     changes: tuple[str, ...]
+    is_choosing: bool
+    """Whether the step gets another action."""
+    is_pasting: bool
+    """Whether the sample is there as JSON to be changed."""
+
+    @property
+    def lists_actions(self) -> bool:
+        """Whether actions are offered instead of a form."""
+        return self.part == ADD or self.is_choosing
 
     @property
     def errors(self) -> int:
@@ -128,6 +137,8 @@ def build(
     form: Form | None = None,
     dialog: str = "",
     pasted: str = "",
+    is_choosing: bool = False,
+    is_pasting: bool = False,
 ) -> EditorPage:
     """The page of a part."""
     problems = hub.flows.validate(draft.cleaned(said))
@@ -174,13 +185,15 @@ def build(
             played.result, trigger_app=str(use.get("app", "")), up_to=part, used=str(step.get("inputs") or {})
         ),
         functions=data.functions(hub.catalog, str(use.get("app")), str(use.get("trigger"))),
-        choices=_triggers(hub) if part == TRIGGER else _actions(hub) if action or part == ADD else (),
+        choices=_triggers(hub) if part == TRIGGER else _actions(hub) if part == ADD or is_choosing else (),
         pasted=pasted,
         focus=focus,
         saved_at=detail.draft_at,
         form=form or Form(),
         dialog=dialog,
         changes=(),
+        is_choosing=is_choosing and part not in (FLOW, TRIGGER, ADD),
+        is_pasting=is_pasting,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from affluent.domain.flow import FlowType
@@ -74,15 +74,23 @@ async def create(visit: Visit) -> Response:
 
 
 async def show(visit: Visit) -> Response:
-    """One part of the draft; `?part=` says which, `?sample=` with which data, `?dialog=publish` asks for the last word."""
-    return await _show(
+    """One part of the draft; `?part=` says which, `?sample=` with which data, `?dialog=publish` asks for the last word.
+
+    The last word comes alone when the page's script asks for it.
+    """
+    page = await _page(
         visit,
         part=visit.query("part"),
         at=_place(visit.query("at")),
         sample=visit.query("sample"),
         focus=visit.query("focus"),
         dialog=visit.query("dialog"),
+        is_choosing=visit.query("choose") == "action",
+        is_pasting=bool(visit.query("paste")),
     )
+    if visit.is_htmx and page.dialog:
+        return HTMLResponse(visit.render("editor/publish.html", page=page))
+    return await _shown(visit, page)
 
 
 async def change(visit: Visit) -> Response:
@@ -114,10 +122,10 @@ async def paste(visit: Visit) -> Response:
         value = loads(form.text("payload"))
     except InvalidJSON as error:
         form.wrong("payload", f"This is not JSON: {error}.")
-        return await _show(visit, part=part, form=form, status=422)
+        return await _shown(visit, await _page(visit, part=part, form=form), status=422)
     if not isinstance(value, dict):
         form.wrong("payload", "A sample is a JSON object: { … }.")
-        return await _show(visit, part=part, form=form, status=422)
+        return await _shown(visit, await _page(visit, part=part, form=form), status=422)
     pasted().keep(visit.person.id, flow_id, value)
     return visit.go(f"/flows/{flow_id}/edit?{urlencode({'part': part, 'sample': PASTED})}")
 
@@ -125,7 +133,7 @@ async def paste(visit: Visit) -> Response:
 async def preview(visit: Visit) -> Response:
     """Footer step 2: what every step would do. Nothing is sent."""
     page = await _page(visit, part=FLOW, sample=visit.query("sample"))
-    crumbs = [("Flows", "/flows"), (page.detail.flow.name, page.href(FLOW)), ("Preview", "")]
+    crumbs = [("Integrations", ""), ("Flows", "/flows"), (page.detail.flow.name, page.href(FLOW)), ("Preview", "")]
     return await visit.page("editor/preview.html", page, section="Flows", crumbs=crumbs)
 
 
@@ -137,7 +145,7 @@ async def publish(visit: Visit) -> Response:
         await visit.hub.flows.save_draft(detail.flow.id, drafts.cleaned(_said(detail)))
         done = await visit.hub.flows.publish(detail.flow.id, author=visit.person.name, note=form.text("note").strip())
     except Invalid:
-        return await _show(visit, part=form.text("part"), form=form, dialog="publish", status=422)
+        return await _shown(visit, await _page(visit, part=form.text("part"), form=form, dialog="publish"), status=422)
     attention = " ".join(done.attention)
     say = f"Version {done.flow.flow.version} is published. {attention}".strip()
     return visit.go(f"/flows/{detail.flow.id}" + ("" if detail.flow.connections else "/connections"), say=say)
@@ -154,10 +162,7 @@ async def _new(visit: Visit, form: Form, *, status: int = 200) -> Response:
     return await visit.page("editor/new.html", page, section="Flows", crumbs=_NEW, status=status)
 
 
-async def _show(visit: Visit, *, status: int = 200, dialog: str = "", **given: object) -> Response:
-    page = await _page(visit, dialog=dialog, **given)  # type: ignore[arg-type]  # names of _page, passed on
-    if dialog == "publish" and not page.errors:
-        page = replace(page, changes=await _changes(visit, page))
+async def _shown(visit: Visit, page: EditorPage, *, status: int = 200) -> Response:
     crumbs = [
         ("Integrations", ""),
         ("Flows", "/flows"),
@@ -176,13 +181,28 @@ async def _page(
     focus: str = "",
     form: Form | None = None,
     dialog: str = "",
+    is_choosing: bool = False,
+    is_pasting: bool = False,
 ) -> EditorPage:
     detail = await _editable(visit)
     said, own = _said(detail), _own(visit)
     played = await play(visit.hub, said, sample, own)
-    text = jsonview.text(own if own is not None else played.result.payload)
-    at = min(at, len(drafts.steps_of(said)))
-    return build(visit.hub, detail, said, played, part=part, at=at, focus=focus, form=form, dialog=dialog, pasted=text)
+    payload = own if own is not None else played.result.payload
+    page = build(
+        visit.hub,
+        detail,
+        said,
+        played,
+        part=part,
+        at=min(at, len(drafts.steps_of(said))),
+        focus=focus,
+        form=form,
+        dialog=dialog if dialog == "publish" else "",
+        pasted=jsonview.text(payload) if is_pasting or played.sample == PASTED else "",
+        is_choosing=is_choosing,
+        is_pasting=is_pasting,
+    )
+    return replace(page, changes=await _changes(visit, page)) if page.dialog and not page.errors else page
 
 
 async def _changes(visit: Visit, page: EditorPage) -> tuple[str, ...]:
