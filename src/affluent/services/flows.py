@@ -49,7 +49,7 @@ class Flows:
         return changed
 
     async def list(self, *, visibility: str = "", search: str = "", limit: int = 50, after: str = "") -> Page[FlowView]:
-        """Flows, oldest first, with their apps, connections and last run. `visibility`: public, private or all."""
+        """Flows, oldest first, with their apps, connections and last run. `visibility`: public, private, or empty for all."""
         limit = bounded(limit)
 
         def unit(connection: Connection) -> Page[FlowView]:

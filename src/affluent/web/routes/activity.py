@@ -160,7 +160,7 @@ async def deliveries(visit: Visit) -> Response:
     found, links, flows = await asyncio.gather(
         hub.events.deliveries(verdict=verdict, limit=_PAGE + 1, before=before),
         hub.flow_connections.list(limit=200),
-        hub.flows.list(visibility="all", limit=200),
+        hub.flows.list(limit=200),
     )
     flow_names = {flow.id: flow.name for flow in flows}
     chosen = f"verdict={verdict}&" if verdict else ""
@@ -244,9 +244,7 @@ async def _forecast(visit: Visit, chosen: ActivityFilter, dialog: str) -> Foreca
 
 
 async def _choices(visit: Visit) -> Choices:
-    flows, connections = await asyncio.gather(
-        visit.hub.flows.list(visibility="all", limit=200), visit.hub.connections.list(limit=200)
-    )
+    flows, connections = await asyncio.gather(visit.hub.flows.list(limit=200), visit.hub.connections.list(limit=200))
     return Choices(
         flows=(("", "All flows"), *((flow.id, flow.name) for flow in flows)),
         connections=(("", "All connections"), *((one.id, one.name) for one in connections)),
