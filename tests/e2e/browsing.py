@@ -18,7 +18,7 @@ REPORT_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (e) => console.error(`CSP ${e.violatedDirective} ${e.blockedURI} ${e.sample}`));
 """
 REFUSED = re.compile(r"status of (\d+)")
-WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 360, "height": 780}
 
 
 @dataclass
@@ -57,11 +57,12 @@ class Tab:
         assert sticks_out <= 0, f"{name} is {sticks_out} px wider than a telephone"
 
     def check(self, name: str) -> None:
-        """Take pictures, wide and narrow, and let axe look: it must find nothing."""
+        """Take pictures, wide and, as a theme moves nothing, in the light one narrow; and let axe look: it must find nothing."""
         self.shot(name)
         found = self.violations()
         assert not found, f"{name}: {found}"
-        self.narrow(name)
+        if self.theme == "light":
+            self.narrow(name)
 
     def violations(self) -> list[Any]:
         """What axe finds, in short. It comes over the debugger, so the page's policy does not stop it."""

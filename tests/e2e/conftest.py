@@ -49,7 +49,9 @@ def theme(request: pytest.FixtureRequest) -> str:
 def visitor(request: pytest.FixtureRequest, chromium: Browser, server: Served) -> Iterator[Tab]:
     """A tab in which nobody is signed in."""
     theme = request.getfixturevalue("theme") if "theme" in request.fixturenames else "light"
-    context = chromium.new_context(color_scheme=theme, viewport=WIDE, timezone_id="Asia/Kolkata")
+    context = chromium.new_context(
+        color_scheme=theme, viewport=WIDE, timezone_id="Asia/Kolkata", reduced_motion="reduce"
+    )
     context.set_default_timeout(10_000)
     tab = Tab(context, server.url, theme)
     yield tab

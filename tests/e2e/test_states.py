@@ -13,12 +13,15 @@ from sqlalchemy import delete
 from affluent.services.people import Role
 from affluent.store.runs import RunFilter
 from affluent.store.tables_people import sessions
-from tests.e2e.browsing import WIDE, Tab
+from tests.e2e.browsing import NARROW, WIDE, Tab
 from tests.e2e.served import Served, served
 from tests.e2e.world import SALE, SIGN_UP, World
 
 PAGES = ("/", "/customers", "/apps", "/flows", "/activity", "/activity/deliveries", "/reconciliation",
          "/reconciliation/statements", "/reconciliation/ledger", "/identities", "/why")  # fmt: skip
+
+HEAVIEST = 10 * 1024
+"""Bytes of a page over the wire, when the browser has all that pages share."""
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +63,48 @@ def test_an_analyst_reads_every_page_without_the_buttons_of_others(visitor: Tab,
     page = tab.open("/admin/tokens")
     expect(page.get_by_role("heading", name="You may not do this")).to_be_visible()
     tab.check("forbidden")
+
+
+@pytest.mark.usefixtures("world")
+def test_every_page_is_light_and_as_wide_as_a_telephone(tab: Tab, server: Served) -> None:
+    hub = server.hub
+    copy = server.call(hub.flows.copy(server.call(hub.flows.by_key(SALE)).id)).flow.id
+    flow, edit = f"/flows/{server.call(hub.flows.by_key(SIGN_UP)).id}", f"/flows/{copy}/edit"
+    connection = server.call(hub.connections.list(limit=1)).items[0].id
+    (run,) = server.call(hub.runs.find(RunFilter(), limit=1))
+    account = f"/accounts/{run.account_id}"
+    parts = ("", "?part=flow", "?part=trigger", "?part=add", "?choose=action", "?paste=1", "?dialog=publish")
+    of_flow = ("", "/activity", "/connections", "/connections?dialog=connect", "/versions")
+    of_account = ("", "/settings", "/plans", "/invoices", "/timeline")
+    of_admin = ("tokens", "tokens?dialog=new", "users", "audit", "settings")
+    page = tab.page
+    page.set_viewport_size(NARROW)
+    for path in (
+        *PAGES, "/apps/firstpromoter", "/apps/togai?tab=actions", "/apps/razorpay?dialog=add", "/flows/new", "/account",
+        f"/connections/{connection}", f"/activity/{run.id}", "/customers/CUS-1000", "/search?q=north",
+        *(edit + part for part in parts), f"/flows/{copy}/preview", *(flow + tab_of for tab_of in of_flow),
+        *(account + tab_of for tab_of in of_account), *(f"/admin/{name}" for name in of_admin),
+    ):  # fmt: skip
+        answer = page.goto(server.url + path, wait_until="domcontentloaded")
+        assert answer is not None
+        assert answer.ok, path
+        assert answer.request.sizes()["responseBodySize"] <= HEAVIEST, path
+        sticks_out = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert sticks_out <= 0, f"{path} is {sticks_out} px wider than a telephone"
+
+
+@pytest.mark.usefixtures("world")
+def test_what_could_not_be_fetched_can_be_tried_again(tab: Tab) -> None:
+    page = tab.open("/customers")
+    page.route("**/customers?q=*", lambda route: route.abort())
+    page.get_by_role("searchbox", name="Search customers").fill("nobody")
+    again = page.get_by_role("status").get_by_role("button", name="Try again")
+    expect(page.get_by_text("The server did not answer")).to_be_visible()
+    expect(page.get_by_role("table")).to_be_visible()
+    page.unroute("**/customers?q=*")
+    again.click()
+    expect(page.get_by_text("Nobody matches")).to_be_visible()
+    tab.complaints = [text for text in tab.complaints if not re.search("ERR_FAILED|Failed to fetch", text)]
 
 
 def test_what_is_gone_is_said_in_words(tab: Tab) -> None:
@@ -116,7 +161,9 @@ def test_a_page_is_live_again_after_the_server_was_restarted(chromium: Browser, 
         expect(page.get_by_text("Nothing has run yet")).to_be_visible()
         party = world.sign_up(0)
         expect(page.locator("#rows").get_by_role("link", name=re.compile(party.name))).to_be_visible()
+    expect(page.get_by_text("Reconnecting…")).to_be_visible()
     with served(tmp_path, port=port) as server:
+        expect(page.get_by_text("Live", exact=True)).to_be_visible()
         world = World(server)
         world.identify()
         party = world.sign_up(1)

@@ -50,13 +50,36 @@ addEventListener("click", async (e) => {
 });
 
 // Toasts. A failed request never erases what is on screen: it is said here instead.
-const fade = (t) => setTimeout(() => t.remove(), 6000);
-const say = (text) => { const t = document.createElement("div"); t.className = "toast"; t.textContent = text; $("#toasts")?.append(t); fade(t); };
+const fade = (t, seconds = 6) => setTimeout(() => t.remove(), seconds * 1000);
+const say = (text, again) => {
+  const t = document.createElement("div"); t.className = "toast"; t.textContent = text; $("#toasts")?.append(t); fade(t, again ? 20 : 6);
+  if (again) { const b = document.createElement("button"); b.type = "button"; b.className = "btn btn-sm"; b.textContent = "Try again"; b.addEventListener("click", () => { t.remove(); again(); }); t.append(b); }
+};
 const toasts = () => { for (const t of $$("[data-toast]")) { t.removeAttribute("data-toast"); fade(t); } };
 toasts();
-document.addEventListener("htmx:response:error", (e) => { if ((e.detail?.ctx?.response?.status ?? 500) >= 500) say("That did not work on our side. What you see was not changed. Try again."); });
-document.addEventListener("htmx:error", () => say("The server did not answer. Check the connection and try again."));
+// What was asked for can be asked for again; a form is still there to be sent again, and the editor's draft sends itself.
+const again = (ctx) => {
+  const { sourceElement: source, request, target, select, swap } = ctx ?? {};
+  if (source?.id === "map") return () => source.dispatchEvent(new CustomEvent("draft:change"));
+  return request?.method === "GET" && source?.isConnected ? () => htmx.ajax("GET", request.action, { source, target, select, swap }) : null;
+};
+const failed = (ctx, text) => (ctx?.sourceElement?.id === "live" ? live("Not live: reload the page", false) : say(text, again(ctx)));
+document.addEventListener("htmx:response:error", (e) => { if ((e.detail?.ctx?.response?.status ?? 500) >= 500) failed(e.detail?.ctx, "That did not work on our side. What you see was not changed."); });
+document.addEventListener("htmx:error", (e) => failed(e.detail?.ctx, "The server did not answer. What you see was not changed."));
+// Whether what is shown is kept up to date.
+const live = (text, is = true) => { for (const t of $$("[data-live]")) { t.lastElementChild.textContent = text; t.firstElementChild.className = is ? "dot live" : "dot warn"; } };
+document.addEventListener("htmx:sse:before:connection", (e) => { if (e.detail.connection.attempt) live("Reconnecting…", false); });
+document.addEventListener("htmx:sse:after:connection", () => live("Live"));
+document.addEventListener("htmx:sse:error", () => live("Reconnecting…", false));
+// What is being waited for is busy: the part that changes, or the button that was pressed.
+const busy = (ctx, is) => { const t = ctx?.target; if (t?.nodeType === 1 && ctx.sourceElement?.id !== "live") { if (is) t.setAttribute("aria-busy", "true"); else t.removeAttribute("aria-busy"); } };
+document.addEventListener("htmx:before:request", (e) => busy(e.detail?.ctx, true));
+document.addEventListener("htmx:finally:request", (e) => busy(e.detail?.ctx, false));
+addEventListener("submit", (e) => { const b = e.submitter; if (b && e.target.method === "post" && !e.defaultPrevented) setTimeout(() => { b.setAttribute("aria-busy", "true"); b.disabled = true; }); });
+addEventListener("pageshow", () => { for (const b of $$("button[aria-busy]")) { b.removeAttribute("aria-busy"); b.disabled = false; } });
 
+// The current tab is in sight where tabs do not fit.
+for (const t of $$(".tabs [aria-current], .aside-nav [aria-current]")) { const p = t.parentElement; p.scrollLeft = Math.max(0, t.getBoundingClientRect().right - p.getBoundingClientRect().right); }
 // Times: relative ones move on; the server learns the zone for the absolute ones.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (!document.cookie.includes(`tz=${encodeURIComponent(zone)}`)) document.cookie = `tz=${encodeURIComponent(zone)};path=/;max-age=31536000;samesite=lax`;
