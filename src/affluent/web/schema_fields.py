@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from affluent.kit.jsons import JSONObject
+from affluent.web import phrases
 from affluent.web.forms import Form
 
 OTHER = "*"
@@ -69,7 +70,7 @@ def _field(name: str, item: Mapping[str, Any], shared: Mapping[str, Any], *, is_
     examples = item.get("examples") or plain.get("examples") or ()
     return SchemaField(
         name=name,
-        title=str(item.get("title") or plain.get("title") or name.replace("_", " ").capitalize()),
+        title=_title(name, str(item.get("title") or plain.get("title") or "")),
         text=str(item.get("description") or ""),
         kind=_kind(item, shared),
         is_required=is_required,
@@ -80,6 +81,11 @@ def _field(name: str, item: Mapping[str, Any], shared: Mapping[str, Any], *, is_
         options=tuple((str(one), str(one)) for one in plain.get("enum", ())),
         choices=tuple((str(value), str(text)) for value, text in item.get("choices", {}).items()),
     )
+
+
+def _title(name: str, said: str) -> str:
+    """What the schema says, unless pydantic made it up from the name."""
+    return phrases.title(name) if said in ("", name.replace("_", " ").title()) else said
 
 
 def _resolved(item: Mapping[str, Any], shared: Mapping[str, Any]) -> Mapping[str, Any]:

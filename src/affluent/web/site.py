@@ -21,7 +21,7 @@ from affluent.kit.actor import Actor, act_as, current
 from affluent.kit.jsons import JSONValue
 from affluent.services.people import Role, require
 from affluent.services.roles import require_right
-from affluent.web import faults, jsonview, moneys, navigation, rights, times
+from affluent.web import browsers, faults, jsonview, moneys, navigation, phrases, rights, times
 from affluent.web.assets import assets
 from affluent.web.live import Live
 from affluent.web.session import token_of
@@ -109,9 +109,11 @@ def environment() -> Environment:
     templates.globals |= {
         "asset": assets().url,
         "ago": times.ago,
+        "browser_of": browsers.called,
         "clock_of": times.on_clock,
         "moment": times.moment,
         "lasted": times.lasted,
+        "label_of": phrases.title,
         "money": moneys.shown,
         "pretty": pretty,
         "nav": navigation.MAIN,

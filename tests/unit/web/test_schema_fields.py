@@ -73,3 +73,10 @@ def test_every_secret_of_every_app_is_known_as_one() -> None:
                 name for name, info in app.credentials.model_fields.items() if "SecretStr" in str(info.annotation)
             }
             assert {field.name for field in fields if field.is_secret} == secret, app.key
+
+
+def test_a_title_that_was_made_up_from_the_name_is_written_like_the_others() -> None:
+    (made_up, said) = fields_of(
+        {"properties": {"promoter_email": {"title": "Promoter Email"}, "uid": {"title": "Customer id (uid)"}}}
+    )
+    assert (made_up.title, said.title) == ("Promoter email", "Customer id (uid)")

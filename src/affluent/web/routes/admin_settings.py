@@ -35,7 +35,7 @@ class Line:
         """Its value; of a secret, whether there is one."""
         if self.option.is_secret:
             return "set" if self.option.is_set else "not set"
-        return self.option.value
+        return {"True": "yes", "False": "no"}.get(self.option.value, self.option.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -176,7 +176,7 @@ async def operation(visit: Visit) -> Response:
         raise NotFound(f"{found.detail.app.title} has no {KINDS.get(kind, 'page')} {visit.path('operation')!r}.")
     page = OperationPage(app=found.detail.app, kind=kind, operation=one)
     address = f"/apps/{page.app.key}" + ("?tab=actions" if kind == "actions" else "")
-    crumbs = [("Apps", "/apps"), (page.app.title, address), (one.title, "")]
+    crumbs = [("Integrations", ""), ("Apps", "/apps"), (page.app.title, address), (one.title, "")]
     return await visit.page("apps/operation.html", page, section="Apps", crumbs=crumbs)
 
 
@@ -184,7 +184,8 @@ async def readme_page(visit: Visit) -> Response:
     """How an app works."""
     detail = operations_of(visit.site, visit.path("app")).detail
     page = ReadmePage(app=detail.app, readme=_readme(visit.hub.catalog.apps[detail.app.key].folder))
-    crumbs = [("Apps", "/apps"), (page.app.title, f"/apps/{page.app.key}"), ("How it works", "")]
+    app = (page.app.title, f"/apps/{page.app.key}")
+    crumbs = [("Integrations", ""), ("Apps", "/apps"), app, ("How it works", "")]
     return await visit.page("apps/readme.html", page, section="Apps", crumbs=crumbs)
 
 

@@ -195,7 +195,8 @@ async def _page(visit: Visit, form: Form, *, part: str = "", dialog: str = "", s
         owner=owner,
         may_take_over=visit.person.role is Role.ADMINISTRATOR and owner.id not in ("", visit.person.id),
     )
-    crumbs = [("Apps", "/apps"), (connection.app_title, f"/apps/{connection.app}"), (connection.name, "")]
+    of_app = (connection.app_title, f"/apps/{connection.app}")
+    crumbs = [("Integrations", ""), ("Apps", "/apps"), of_app, (connection.name, "")]
     return await visit.page("connections/show.html", page, section="Apps", crumbs=crumbs, status=status)
 
 

@@ -148,5 +148,6 @@ async def _refused(visit: Visit, form: Form, error: ServiceError, *, dialog: str
 
 async def _secret(visit: Visit, page: SecretPage) -> Response:
     link = page.link
-    crumbs = [("Flows", "/flows"), (link.flow_name, f"/flows/{link.flow_id}"), (link.name, "")]
+    flow = (link.flow_name, f"/flows/{link.flow_id}")
+    crumbs = [("Integrations", ""), ("Flows", "/flows"), flow, (link.name, "")]
     return await visit.page("flows/secret.html", page, section="Flows", crumbs=crumbs, headers=_PLAIN)

@@ -17,7 +17,7 @@ from affluent.web.visit import Visit
 
 _PLACE = "/reconciliation/ledger"
 _PARTS = ("accepted", "applied", "explained", "waiting", "parked")
-_CRUMBS = [("Reconciliation", "/reconciliation"), ("Ledger", "")]
+_CRUMBS = [("Finance", ""), ("Reconciliation", "/reconciliation"), ("Ledger", "")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
