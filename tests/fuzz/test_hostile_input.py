@@ -193,12 +193,12 @@ def check_yaml(_: Target, text: str) -> None:
         read([("flows.yaml", text)])
 
 
-def check_form(at: Target, path: str, form: dict[str, str], *, is_signed_in: bool) -> None:
+def check_form(at: Target, path: str, form: dict[str, str], *, is_signed_in: bool, by_script: bool) -> None:
     who = (
         at.callers.people[Role.ADMINISTRATOR] if is_signed_in and path not in ENDS_THE_SEARCH else at.callers.stranger()
     )
     there = re.sub(r"\{(\w+)\}", lambda match: at.ids[match[1]], path)
-    _answered(at.run(who.post(there, form)), (path, form))
+    _answered(at.run(who.post(there, form, hx_request="true" if by_script else "")), (path, form))
 
 
 KINDS: dict[str, tuple[Callable[..., None], dict[str, Any]]] = {
@@ -217,7 +217,10 @@ KINDS: dict[str, tuple[Callable[..., None], dict[str, Any]]] = {
     ),
     "expressions": (check_expression, {"source": expressions, "data": json}),
     "files of flows": (check_yaml, {"text": yaml_texts}),
-    "forms": (check_form, {"path": st.sampled_from(FORMS), "form": forms, "is_signed_in": mostly}),
+    "forms": (
+        check_form,
+        {"path": st.sampled_from(FORMS), "form": forms, "is_signed_in": mostly, "by_script": st.booleans()},
+    ),
 }
 
 

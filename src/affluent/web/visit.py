@@ -136,7 +136,9 @@ class Visit:
 
     def go(self, address: str, *, say: str = "") -> Response:
         """To another page after a form was done; `say` is shown there, in the corner."""
-        response = Response(headers={"HX-Redirect": address}) if self.is_htmx else RedirectResponse(address, 303)
+        response: Response = RedirectResponse(address, 303)
+        if self.is_htmx:
+            response = Response(headers={"HX-Redirect": response.headers["location"]})
         if say:
             self.keep(response, _SAID, quote(say), seconds=60)
         return response

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from urllib.parse import unquote
 
 import pytest
 from sqlalchemy import func, select
@@ -151,3 +152,18 @@ async def test_the_store_holds_no_session_and_no_link_that_could_be_used(owner: 
         lambda c: c.execute(select(func.count()).select_from(tables_people.sessions)).scalar_one()
     )
     assert number == 1
+
+
+@pytest.mark.parametrize("address", ["/activity?q=é", "/activity?q=→", "/activity?q=a b"])
+async def test_the_script_is_led_to_any_address_of_ours(owner: Browser, address: str) -> None:
+    answer = await owner.fresh().post("/sign-in", {**SIGN_IN, "next": address}, hx_request="true")
+    assert answer.status == 200
+    assert unquote(answer.header("hx-redirect")) == address
+
+
+async def test_signing_in_gives_a_new_session_whatever_the_browser_brought(owner: Browser) -> None:
+    other = owner.fresh()
+    other.cookies["affluent"] = "chosen by somebody else"
+    await other.post("/sign-in", SIGN_IN)
+    assert other.cookies["affluent"] not in ("chosen by somebody else", owner.cookies["affluent"])
+    assert (await other.get("/account")).status == 200
