@@ -19,7 +19,7 @@ KEY := $(shell { pwd; sed '/^\[tool\./,$$d' pyproject.toml; cat requirements*.lo
 READY_RUN := $(VENV)/.ready-run-$(KEY)
 READY_DEV := $(VENV)/.ready-dev-$(KEY)
 
-.PHONY: help setup demo test lint format bench bench-full chaos fuzz audit sbom lock first-migration docs soak build clean system-postgres system-browser
+.PHONY: help setup demo test lint format bench bench-full chaos fuzz audit sbom lock first-migration docs pictures soak build clean system-postgres system-browser
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do
@@ -90,6 +90,9 @@ first-migration: $(READY_DEV) ## draw the first migration anew from the tables (
 docs: $(READY_DEV) ## the documentation in build/docs, its generated pages anew, every link checked
 	@$(BIN)/python -m scripts.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+pictures: $(READY_DEV) system-browser ## the manual's pictures anew, from the demo
+	@$(BIN)/python -m scripts.pictures $(ARGS)
 
 soak: $(READY_DEV) system-postgres ## half an hour with faults on both stores (SECONDS_EACH=900)
 	@exec $(BIN)/python -m scripts.soak --seconds $(or $(SECONDS_EACH),900) $(ARGS)

@@ -1,20 +1,15 @@
-"""Backup while the server works, and restore: what was there comes back, what was altered is refused."""
+"""Backup and restore: what was there comes back, what was altered is refused. `test_manual.py` does it beside a server."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from affluent.cli.main import app
-from tests.acceptance.process import calling, started
-from tests.acceptance.test_commands import printed_token
-
-SCOPES = ("invoices:read",)
+from affluent.cli.server import hold
 
 
 def affluent(*arguments: object, env: dict[str, str] | None = None) -> Result:
@@ -83,25 +78,10 @@ def test_a_damaged_backup_is_refused_and_the_database_stays(data: Path, tmp_path
     assert names(data) == ["Kept"]
 
 
-@pytest.mark.timeout(180)
-async def test_a_backup_is_taken_while_the_server_writes_and_not_restored_under_it(tmp_path: Path) -> None:
-    folder, file = tmp_path / "data", tmp_path / "live.backup"
-    async with started("serve", "--port", "0", "--data-dir", str(folder)) as (server, url):  # noqa: SIM117 - one needs the other
-        async with calling(url, await printed_token(server)) as call:
-            await call("POST", "/api/v1/tokens", {"name": "Live", "scopes": ["invoices:read"]})
-            taken = affluent_outside("backup", file, "--data-dir", folder)
-            assert taken.returncode == 0, taken.stderr
-            assert affluent_outside("restore", file, "--replace", "--data-dir", folder).returncode == 1
-    with closing(sqlite3.connect(folder / "affluent.db")) as connection:
-        connection.execute("DELETE FROM tokens")
-        connection.commit()
-    assert affluent_outside("restore", file, "--replace", "--data-dir", folder).returncode == 0
-    with closing(sqlite3.connect(folder / "affluent.db")) as connection:
-        assert "Live" in [row[0] for row in connection.execute("SELECT name FROM tokens")]
-
-
-def affluent_outside(*arguments: object):
-    """A command in a process of its own, beside the server's loop."""
-    from tests.acceptance.test_commands import affluent as command
-
-    return command(*(str(one) for one in arguments))
+def test_a_backup_is_not_restored_under_a_server_that_works(data: Path, tmp_path: Path) -> None:
+    file = tmp_path / "kept.backup"
+    affluent("backup", file, "--data-dir", data)
+    with hold(data):
+        refused = affluent("restore", file, "--replace", "--data-dir", data)
+    assert refused.exit_code == 1
+    assert "Another affluent process" in refused.output

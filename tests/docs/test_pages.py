@@ -7,25 +7,31 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-import yaml
-from jsonschema import Draft202012Validator
 from typer.main import get_command
 
 from affluent.catalog import load
 from affluent.cli.main import app
 from affluent.cli.settings import variable
 from affluent.kit.metrics import registry
-from affluent.services.flow_files_schema import file_schema
-from affluent.services.flow_files_text import read
 from affluent.settings import SecretFiles, Settings
 from scripts.docs import DOCS, pages
+from tests.support.pages import blocks
 
 ROOT = DOCS.parent
-WRITTEN = sorted(set(DOCS.rglob("*.md")) - {DOCS / made for made in pages()} - set(DOCS.glob("decisions/*")))
-OURS = [path for path in WRITTEN if path.parent.name in ("docs", "operations", "apps")]
-MENTIONED = [*OURS, ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
-BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+WRITTEN = sorted(
+    {*DOCS.rglob("*.md"), *ROOT.glob("*.md")} - {DOCS / made for made in pages()} - {ROOT / "CHANGELOG.md"}
+)
+APP_PAGES = [DOCS / made for made in pages() if made.startswith("apps/")]
+MENTIONED = [*WRITTEN, *APP_PAGES]
+COMMAND = re.compile(r"(?<![\w./-])affluent +([a-z-][^|;&)#`\n]*)")
+API_PATH = re.compile(r"`(?:(GET|POST|PUT|PATCH|DELETE) )?/api/v1(/[\w{}/-]+)")
 PATHS = re.compile(r"`((?:src|deploy|docs|tests|scripts|benchmarks)/[\w./@-]+)`")
+
+
+EVERYWHERE = {opt for one in get_command(app).params for opt in one.opts} | {
+    "--install-completion",
+    "--show-completion",
+}
 
 
 def named(path: Path) -> str:
@@ -51,19 +57,20 @@ def test_a_page_made_from_the_code_is_up_to_date(path: str) -> None:
 
 @pytest.mark.parametrize("path", MENTIONED, ids=named)
 def test_every_command_that_is_shown_exists_with_its_options(path: Path) -> None:
+    text = path.read_text()
     lines = [
-        line.strip() for _, kind, body in BLOCK.findall(path.read_text()) if kind == "sh" for line in body.splitlines()
+        line for block in blocks(path) if block.kind == "sh" for line in block.text.replace("\\\n", " ").splitlines()
     ]
-    lines += re.findall(r"`(affluent [a-z][^`]*)`", path.read_text().replace("\n", " "))
-    for line in lines:
-        words = re.sub(r"^(?:\S+=\S+ )*(?:\.venv/bin/)?", "", line).split()
-        if not words or words[0] != "affluent" or words[1:2] == ["--install-completion"]:
-            continue
-        name = next((" ".join(words[1:n]) for n in (3, 2) if " ".join(words[1:n]) in commands()), "")
-        is_group = any(known.startswith(f"{words[1]} ") for known in commands()) and len(words) == 2
-        assert name or is_group, line
+    lines += re.findall(r"`(affluent [a-z-][^`]*)`", text.replace("\n", " "))
+    for line in COMMAND.findall("\n".join(lines)):
+        words = line.split()
+        name = next((" ".join(words[:n]) for n in (2, 1) if " ".join(words[:n]) in commands()), "")
+        is_group = any(known.startswith(f"{words[0]} ") for known in commands()) and len(words) == 1
         used = {word.split("=")[0] for word in words if word.startswith("--")}
-        assert is_group or used <= commands()[name], line
+        if name:
+            assert used <= commands()[name], line
+        else:
+            assert is_group or set(words) <= EVERYWHERE, line
 
 
 @pytest.mark.parametrize("path", MENTIONED, ids=named)
@@ -78,6 +85,20 @@ def test_every_setting_that_is_named_exists(path: Path) -> None:
 def test_every_path_that_is_named_exists(path: Path) -> None:
     there = [name for name in PATHS.findall(path.read_text()) if "<" not in name and "*" not in name]
     assert [name for name in there if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("path", MENTIONED, ids=named)
+def test_every_address_of_the_api_that_is_named_exists(path: Path) -> None:
+    reference = re.findall(r"\| `(\w+)` \| `/api/v1(\S+)` \|", (DOCS / "reference" / "api.md").read_text())
+    known = [(method, re.compile(re.sub(r"{\w+}", "[^/]+", address))) for method, address in reference]
+    for method, address in API_PATH.findall(path.read_text()):
+        assert any(method in ("", one) and pattern.fullmatch(address) for one, pattern in known), address
+
+
+def test_every_cause_that_is_named_is_an_error() -> None:
+    named = {code for path in MENTIONED for code in re.findall(r"--cause (\w+)", path.read_text())}
+    assert named
+    assert named <= set(re.findall(r"^\| `(\w+)` \|", (DOCS / "reference" / "errors.md").read_text(), re.MULTILINE))
 
 
 def test_every_metric_is_documented_and_every_documented_one_exists() -> None:
@@ -104,12 +125,6 @@ def test_every_page_of_the_navigation_exists() -> None:
         for name in re.findall(r"(\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
         if not (DOCS / name).exists()
     ] == []
-
-
-def test_the_file_that_is_shown_follows_the_schema_and_is_read() -> None:
-    (body,) = [body for _, kind, body in BLOCK.findall((DOCS / "files.md").read_text()) if kind == "yaml"]
-    assert read([("files.md", body)]).flow_connections[0].connections == {"order": "http/Shop"}
-    assert list(Draft202012Validator(file_schema(load())).iter_errors(yaml.safe_load(body))) == []
 
 
 def test_every_flow_that_the_journey_names_is_shipped() -> None:
