@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Protocol
 
 from affluent import catalog as catalogs
@@ -25,7 +24,6 @@ from affluent.services.alerts import Alerts
 from affluent.services.audit import Audit
 from affluent.services.case_files import CaseFiles
 from affluent.services.connections import Connections
-from affluent.services.deliveries import Retention
 from affluent.services.duties import Duties, Work
 from affluent.services.events import Events
 from affluent.services.evidence import EvidencePacks
@@ -137,7 +135,6 @@ class Hub:
     hooks: Hooks
     duties: Duties
     polls: Polls
-    retention: Retention
     people: People
     single_sign_on: SingleSignOn | None
     users: Users
@@ -317,7 +314,6 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         hooks=Hooks(database=database, catalog=catalog, vault=vault, intake=intake),
         duties=_duties(database, vendors, intake, vault, server_url),
         polls=Polls(database=database, vendors=vendors),
-        retention=Retention(database=database, keep=timedelta(days=settings.deliveries_days)),
         people=People(database=database, vault=vault, server_url=server_url),
         single_sign_on=single_sign_on(settings, database, vault, network, server_url),
         users=Users(database=database, server_url=server_url),

@@ -40,6 +40,7 @@ runs_unfinished = Gauge("affluent_runs_unfinished", "Runs that have not ended", 
 queue_age = Gauge("affluent_queue_age_seconds", "For how long the oldest due run waits", registry=registry)
 effects_open = Gauge("affluent_effects_open", "Writes of which nobody knows", ["fate"], registry=registry)
 connections = Gauge("affluent_connections", "Connections by status", ["app", "status"], registry=registry)
+forgotten = Counter("affluent_forgotten", "What retention has taken, in rows", ["kind"], registry=registry)
 executing = Gauge("affluent_executing", "Runs that this process executes", registry=registry)
 
 # Looking a child up by its labels costs more than counting; none of these metrics is ever cleared, so children stay good.

@@ -1,16 +1,14 @@
-"""Deliveries kept for diagnosis: how many refused ones, how much of each, and for how long any."""
+"""Deliveries kept for diagnosis: how many refused ones, and how much of each. How long any is kept: retention.py."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from datetime import timedelta
 from time import monotonic
 
 from sqlalchemy import Connection, text
 
-from affluent.kit import clock
-from affluent.store.database import Database, Unit
+from affluent.store.database import Database
 
 LARGEST_REFUSED = 16_384
 """Bytes kept of a refused body; an accepted one is kept whole."""
@@ -21,7 +19,6 @@ _PER_SECOND = 0.5
 _MOST_HOOKS = 1000
 _BATCH = 500
 _BREATH_SECONDS = 0.05
-_MOST_BATCHES = 200
 
 
 class Quota:
@@ -42,29 +39,13 @@ class Quota:
         return may
 
 
-class Retention:
-    """Deletes what is kept long enough, a little at a time so that nobody waits for it."""
-
-    def __init__(self, *, database: Database, keep: timedelta) -> None:
-        self._database = database
-        self.keep = keep
-        """May be replaced when it was changed."""
-
-    async def sweep(self) -> int:
-        """Delete old deliveries and surplus refused ones; returns how many."""
-        before = clock.to_micros(clock.now() - self.keep)
-        deleted = await self._delete(lambda connection: connection.execute(_OLD, {"before": before}).rowcount)
-        return deleted + await self._delete(_surplus)
-
-    async def _delete(self, batch: Unit[int]) -> int:
-        deleted = 0
-        for _ in range(_MOST_BATCHES):
-            count = await self._database.write(batch)
-            deleted += count
-            if count == 0:
-                break
-            await asyncio.sleep(_BREATH_SECONDS)
-        return deleted
+async def drop_surplus(database: Database) -> int:
+    """Delete refused deliveries that are too many, a little at a time; returns how many."""
+    dropped = 0
+    while count := await database.write(_surplus):
+        dropped += count
+        await asyncio.sleep(_BREATH_SECONDS)
+    return dropped
 
 
 def plain(value: str) -> str:
@@ -72,10 +53,6 @@ def plain(value: str) -> str:
     return value.replace("\x00", "\\x00")
 
 
-_OLD = text(
-    "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE received_at < :before"
-    f" ORDER BY received_at LIMIT {_BATCH})"
-)
 _CROWDED = text(
     "SELECT flow_connection_id FROM deliveries WHERE verdict <> 'accepted' GROUP BY flow_connection_id"
     f" HAVING count(*) > {_KEPT_REFUSED} LIMIT 1"

@@ -41,6 +41,8 @@ class EventDetail:
 
     event: EventView
     payload: JSONValue
+    payload_forgotten_at: datetime | None
+    """When retention took the payload."""
     runs: tuple[RunView, ...]
 
 
@@ -97,7 +99,12 @@ class Events:
         if row is None:
             raise NotFound(f"There is no event {event_id}.")
         runs = await self._database.read(lambda connection: run_store.runs_of_event(connection, event_id))
-        return EventDetail(event=event_view(row), payload=loads(row.payload), runs=tuple(view(run) for run in runs))
+        return EventDetail(
+            event=event_view(row),
+            payload=loads(row.payload),
+            payload_forgotten_at=row.forgotten_at,
+            runs=tuple(view(run) for run in runs),
+        )
 
     async def deliveries(
         self, *, flow_connection_id: str = "", verdict: str = "", limit: int = 50, before: str = ""

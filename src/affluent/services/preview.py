@@ -201,6 +201,8 @@ def _past_event(connection: Connection, event_id: str) -> tuple[JSONObject, JSON
     row = connection.execute(select(events).where(events.c.id == event_id)).one_or_none()
     if row is None:
         raise NotFound(f"There is no event {event_id}.", field="event_id")
+    if row.forgotten_at is not None:
+        raise NotFound(f"Retention took the payload of {event_id}. Choose a newer event.", field="event_id")
     return _event(row.id, row.type, row.occurred_at), loads(row.payload)
 
 

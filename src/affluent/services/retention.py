@@ -1,47 +1,65 @@
-"""Forgets the requests and answers of runs that ended well, a little at a time.
+"""Takes what was kept long enough, kind by kind, a little at a time so that nobody waits for it.
 
-Runs, events, effects and the ledger stay: they recognise repeats and prove what was paid. What failed or is unknown keeps
-its answers until somebody has settled it.
+What is unfinished, failed, unknown or not yet reconciled stays whatever its age. Taken are requests, answers, values and
+payloads; every event, run, effect and row of the ledger stays: they recognise repeats and prove what was paid.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-from affluent.kit import clock
+from affluent.kit import clock, metrics
 from affluent.kit.ids import first_id
+from affluent.store import retention as store
+from affluent.store import snapshots
 from affluent.store.database import Database
 
-_BATCH = 500
-_MOST_BATCHES = 200
+_BATCH = 200
 _BREATH_SECONDS = 0.05
-_NEXT = text(
-    f"SELECT DISTINCT run_id FROM attempts WHERE run_id > :after AND run_id < :before ORDER BY run_id LIMIT {_BATCH}"
-)
-_DELETE = text(
-    "DELETE FROM attempts WHERE run_id > :after AND run_id <= :last AND run_id IN"
-    " (SELECT id FROM runs WHERE id > :after AND id <= :last AND finished_at IS NOT NULL"
-    " AND state IN ('succeeded', 'skipped', 'cancelled'))"
-)
 
 
-async def forget_answers(database: Database, keep: timedelta) -> int:
-    """Delete old attempts; returns how many. Runs are walked in the order of their ids, each looked at once."""
-    before, after, deleted = first_id("run", clock.now() - keep), "", 0
-    for _ in range(_MOST_BATCHES):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreconciled:
+    """What finance is not through with. Until the first statement there is nothing to wait for."""
 
-        def batch(connection: Connection, after: str = after) -> tuple[str, int]:
-            ids = [row[0] for row in connection.execute(_NEXT, {"after": after, "before": before})]
-            if not ids:
-                return "", 0
-            return ids[-1], connection.execute(_DELETE, {"after": after, "last": ids[-1]}).rowcount
+    statements: Sequence[snapshots.Covering]
+    """Those that are done, newest first."""
 
-        after, count = await database.write(batch)
-        deleted += count
+    def holds(self, row: Any) -> bool:  # noqa: ANN401 - a row of store.look
+        """Whether it is money of a time without a statement, or of an account with an open line in the newest one."""
+        if not row.is_money or not self.statements:
+            return False
+        newest = next((one for one in self.statements if one.begins <= row.occurred_at < one.ends), None)
+        return newest is None or row.account_id in newest.open_accounts
+
+
+async def forget(database: Database, kind: store.Kind, keep: timedelta) -> int:
+    """Take what is older; returns how many rows. The walk goes once from the oldest id to the youngest that is old."""
+    unreconciled = Unreconciled(statements=await database.read(snapshots.covering))
+    before, after, taken = first_id(kind.prefix, clock.now() - keep), "", 0
+    while True:
+
+        def look(connection: Connection, after: str = after) -> tuple[Sequence[Any], str]:
+            return store.look(connection, kind, after=after, before=before)
+
+        rows, after = await database.read(look)
+        ids = [row.id for row in rows if not unreconciled.holds(row)]
+        for start in range(0, len(ids), _BATCH):
+            batch = ids[start : start + _BATCH]
+
+            def take(connection: Connection, batch: Sequence[str] = batch) -> int:
+                return kind.take(connection, batch)
+
+            taken += await database.write(take)
+            await asyncio.sleep(_BREATH_SECONDS)
         if not after:
             break
         await asyncio.sleep(_BREATH_SECONDS)
-    return deleted
+    metrics.forgotten.labels(kind.name).inc(taken)
+    return taken

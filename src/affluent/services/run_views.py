@@ -44,6 +44,8 @@ class RunView:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    forgotten_at: datetime | None = None
+    """When retention took what its steps read, sent and got."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +116,8 @@ class RunDetail:
     effects: tuple[EffectView, ...]
     siblings: tuple[RunView, ...]
     """Other runs of the same event."""
+    payload_forgotten_at: datetime | None = None
+    """When retention took the payload."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +167,7 @@ def view(row: Row[Any]) -> RunView:
         created_at=row.created_at,
         started_at=row.started_at,
         finished_at=row.finished_at,
+        forgotten_at=row.forgotten_at,
     )
 
 
@@ -179,6 +184,8 @@ def detail(connection: Connection, run_id: str) -> RunDetail:
     tries: dict[int, list[AttemptView]] = {}
     for attempt in store.attempts_of(connection, run_id):
         tries.setdefault(attempt.position, []).append(_attempt(attempt))
+    effects = store.effects_of(connection, row.event_id)
+    written = {effect.position: effect for effect in effects if effect.run_id == run_id}
     return RunDetail(
         run=view(row),
         occurred_at=event.occurred_at,
@@ -186,9 +193,13 @@ def detail(connection: Connection, run_id: str) -> RunDetail:
         external_id=event.external_id,
         payload=loads(event.payload),
         definition=definition,
-        steps=tuple(_step(step, tuple(tries.get(step.position, ()))) for step in store.steps_of(connection, run_id)),
-        effects=tuple(_effect(effect) for effect in store.effects_of(connection, row.event_id)),
+        steps=tuple(
+            _step(step, tuple(tries.get(step.position, ())), written.get(step.position) if row.forgotten_at else None)
+            for step in store.steps_of(connection, run_id)
+        ),
+        effects=tuple(_effect(effect) for effect in effects),
         siblings=tuple(view(other) for other in store.runs_of_event(connection, row.event_id) if other.id != run_id),
+        payload_forgotten_at=event.forgotten_at,
     )
 
 
@@ -197,8 +208,12 @@ def _attempt(row: Row[Any]) -> AttemptView:
     return AttemptView(**{name: getattr(row, name) for name in names})
 
 
-def _step(row: Row[Any], attempts: tuple[AttemptView, ...]) -> StepView:
-    return StepView(**{name: value for name, value in row._mapping.items() if name != "run_id"}, attempts=attempts)  # noqa: SLF001 - SQLAlchemy's public name
+def _step(row: Row[Any], attempts: tuple[AttemptView, ...], effect: Row[Any] | None) -> StepView:
+    """A step; of one whose values were taken, what its effect still knows."""
+    values = {name: value for name, value in row._mapping.items() if name != "run_id"}  # noqa: SLF001 - SQLAlchemy's public name
+    if effect is not None:
+        values |= {"input": effect.input, "output": effect.output}
+    return StepView(**values, attempts=attempts)
 
 
 def _effect(row: Row[Any]) -> EffectView:

@@ -178,6 +178,7 @@ class Runs:
             raise Conflict(
                 f"This run is {row.state}; only a failed, unknown, cancelled, paused or waiting run can be resumed."
             )
+        _remembered(connection, row)
         links = tables.flow_connections
         bindings = connection.execute(select(links.c.bindings).where(links.c.id == row.flow_connection_id)).scalar()
         refuse_without_rights(connection, (bindings or {}).values())
@@ -220,7 +221,7 @@ class Runs:
             select(versions.c.number).where(versions.c.flow_id == row.flow_id, versions.c.number == number)
         ).first():
             raise NotFound(f"This flow has no version {number}.", field="version")
-        event = store.event_of(connection, row.event_id)
+        event = _event(connection, row.event_id)
         new = new_id("run")
         draft = _draft(event, Priority(row.priority) if priority is None else priority)
         made = run_row(
@@ -308,6 +309,25 @@ def _ordering_keys(connection: Connection, run_ids: Sequence[str]) -> list[str]:
 
 def _queued(row: Row[Any]) -> dict[str, object]:
     return {"id": row.id, "priority": row.priority, "rank": row.rank, "due_at": clock.to_micros(clock.now())}
+
+
+def _event(connection: Connection, event_id: str) -> Row[Any]:
+    """The event, whose payload is here and stays until the transaction ends; raises Conflict."""
+    event = store.event_of(connection, event_id, lock=True)
+    if event.forgotten_at is not None:
+        raise Conflict(
+            f"Retention took the payload of this event on {event.forgotten_at:%Y-%m-%d}, so nothing can be made of it again."
+        )
+    return event
+
+
+def _remembered(connection: Connection, run: Row[Any]) -> None:
+    """Raises Conflict when retention took what the run would go on with."""
+    _event(connection, run.event_id)
+    if run.forgotten_at is not None:
+        raise Conflict(
+            f"Retention took the values of this run on {run.forgotten_at:%Y-%m-%d}. Replay it: what is applied is not repeated."
+        )
 
 
 def _draft(event: Row[Any], priority: Priority) -> EventDraft:

@@ -274,6 +274,10 @@ def _of_event(event: Row[Any]) -> list[Link]:
         links.append(Link(what="invoice", title=title, at=event.occurred_at, by="billing", detail={"lines": lines}))
         shown = f"Net {invoice.get('currency')} {invoice.get('net')}"
         links.append(Link(what="net", title=shown, at=event.occurred_at, by="billing", detail=amounts))
+    elif event.forgotten_at is not None and event.amount_minor is not None:
+        shown = f"Net {money_text(event.amount_minor, event.currency)}"
+        taken = {"lines": None, "payload_forgotten_at": event.forgotten_at}
+        links.append(Link(what="net", title=shown, at=event.occurred_at, by="billing", detail=taken))
     known = {"id": event.id, "external_id": event.external_id, "source": event.source, "received_at": event.received_at}
     links.append(
         Link(what="event", title=f"{event.app} {event.type}", at=event.occurred_at, by=event.app, detail=known)

@@ -145,9 +145,10 @@ def one(connection: Connection, run_id: str) -> Row[Any] | None:
     return connection.execute(_listed().where(R.c.id == run_id)).one_or_none()
 
 
-def event_of(connection: Connection, event_id: str) -> Row[Any]:
-    """The event of a run."""
-    return connection.execute(select(E).where(E.c.id == event_id)).one()
+def event_of(connection: Connection, event_id: str, *, lock: bool = False) -> Row[Any]:
+    """The event of a run; locked, retention leaves it alone until the transaction ends."""
+    query = select(E).where(E.c.id == event_id)
+    return connection.execute(query.with_for_update() if lock else query).one()
 
 
 def steps_of(connection: Connection, run_id: str) -> Sequence[Row[Any]]:

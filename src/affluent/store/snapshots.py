@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -61,6 +62,28 @@ def found(connection: Connection, *, limit: int, before: str = "") -> Sequence[R
     """Statements, newest first."""
     query = select(S).order_by(S.c.id.desc()).limit(limit)
     return connection.execute(query.where(S.c.id < before) if before else query).all()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Covering:
+    """The period of a statement that is done, in microseconds, and the accounts of its lines that are open."""
+
+    begins: int
+    ends: int
+    open_accounts: frozenset[str]
+
+
+def covering(connection: Connection) -> Sequence[Covering]:
+    """The statements that are done, newest first; without those whose whole period a newer one has."""
+    made: list[Covering] = []
+    periods = select(S.c.id, S.c.period_start, S.c.period_end).where(S.c.phase == "done").order_by(S.c.id.desc())
+    for row in connection.execute(periods).all():
+        begins, ends = clock.to_micros(row.period_start), clock.to_micros(row.period_end)
+        if not any(one.begins <= begins and ends <= one.ends for one in made):
+            accounts = select(L.c.account_id).where(L.c.statement_id == row.id, L.c.open != 0).distinct()
+            found = frozenset(connection.execute(accounts).scalars())
+            made.append(Covering(begins=begins, ends=ends, open_accounts=found))
+    return made
 
 
 def locked_over(connection: Connection, start: Any, end: Any) -> Row[Any] | None:  # noqa: ANN401 - instants

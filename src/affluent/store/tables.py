@@ -149,6 +149,8 @@ events = Table(
     Column("occurred_at", Instant, nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("payload", Text, nullable=False),
+    # When retention took the payload; the row stays, so that a repeat is recognised at any age.
+    Column("forgotten_at", Instant),
     UniqueConstraint("source", "external_id"),
     Index("ix_events_account", "account_id", "id"),
     Index("ix_events_type", "app", "type", "id"),
@@ -186,6 +188,8 @@ runs = Table(
     Column("created_at", Instant, nullable=False),
     Column("started_at", Instant),
     Column("finished_at", Instant),
+    # When retention took what its steps read, sent and got; the row stays, so that the books add up.
+    Column("forgotten_at", Instant),
     # What is due, in the order in which it is taken: only unfinished rows are in it, so a million finished runs cost nothing.
     Index(
         "ix_runs_due",

@@ -10,7 +10,7 @@ from affluent.kit.logs import logger
 from affluent.services.options import wishes
 from affluent.store.database import StoreUnavailable
 from affluent.worker.duties import attend
-from affluent.worker.retention import forget_attempts, forget_deliveries
+from affluent.worker.retention import drop_refused, forget_old
 
 _log = logger("worker")
 
@@ -84,7 +84,7 @@ _SWEEPS: tuple[tuple[float, Sweep], ...] = (
     (1, attend),
     (2, reconcile),
     (60, alert),
-    (300, forget_deliveries),
+    (300, drop_refused),
     (300, keep_heads),
-    (3600, forget_attempts),
+    (3600, forget_old),
 )

@@ -1,4 +1,4 @@
-"""Deletes what was kept long enough."""
+"""Takes what was kept long enough."""
 
 from __future__ import annotations
 
@@ -6,22 +6,30 @@ from datetime import timedelta
 
 from affluent.bootstrap import Hub
 from affluent.kit.logs import logger
-from affluent.services.retention import forget_answers
+from affluent.services.deliveries import drop_surplus
+from affluent.services.retention import forget
+from affluent.store.retention import ATTEMPTS, DELIVERIES, EVENTS, RUNS
 
 _log = logger("retention")
 
 
-async def forget_deliveries(hub: Hub) -> None:
-    """Delete deliveries that are old, and refused ones that are too many."""
-    hub.retention.keep = timedelta(days=(await hub.options.current()).deliveries_days)
-    deleted = await hub.retention.sweep()
-    if deleted:
-        _log.info("deleted old deliveries", deliveries=deleted)
+async def forget_old(hub: Hub) -> None:
+    """Take what is older than the settings say, kind by kind; 0 days: for ever."""
+    wanted = await hub.options.current()
+    kinds = (
+        (DELIVERIES, wanted.deliveries_days),
+        (ATTEMPTS, wanted.attempts_days),
+        (RUNS, wanted.runs_days),
+        (EVENTS, wanted.events_days),
+    )
+    for kind, days in kinds:
+        taken = await forget(hub.database, kind, timedelta(days=days)) if days else 0
+        if taken:
+            _log.info("took what was kept long enough", kind=kind.name, rows=taken)
 
 
-async def forget_attempts(hub: Hub) -> None:
-    """Delete the requests and answers of runs that ended well long ago."""
-    keep = timedelta(days=(await hub.options.current()).attempts_days)
-    deleted = await forget_answers(hub.database, keep)
-    if deleted:
-        _log.info("deleted old attempts", attempts=deleted)
+async def drop_refused(hub: Hub) -> None:
+    """Delete refused deliveries that are too many."""
+    dropped = await drop_surplus(hub.database)
+    if dropped:
+        _log.info("dropped refused deliveries", deliveries=dropped)

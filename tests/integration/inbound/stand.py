@@ -46,7 +46,6 @@ from affluent.sdk import (
     TriggerKind,
     WebhookScheme,
 )
-from affluent.services.deliveries import Retention
 from affluent.services.duties import Duties, Duty
 from affluent.services.flow_connections import FlowConnections
 from affluent.services.gaps import Gaps
@@ -235,7 +234,6 @@ class Stand:
     duties: Duties
     polls: Polls
     hooks: Hooks
-    retention: Retention
     flow_connections: FlowConnections
 
     async def connect(
@@ -428,7 +426,6 @@ async def stand(url: str, vendor: Vendor | None = None, *, fresh: bool = True) -
             duties=Duties(database=database, vendors=vendors, works=works),
             polls=Polls(database=database, vendors=vendors),
             hooks=Hooks(database=database, catalog=catalog, vault=VAULT, intake=intake),
-            retention=Retention(database=database, keep=timedelta(days=30)),
             flow_connections=FlowConnections(
                 database=database,
                 catalog=catalog,

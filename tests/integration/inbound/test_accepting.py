@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, select
 
 from affluent.kit import clock
 from affluent.kit.ids import new_id
 from affluent.kit.jsons import dumps, loads
 from affluent.services import deliveries
-from affluent.services.deliveries import LARGEST_REFUSED, Quota
+from affluent.services.deliveries import LARGEST_REFUSED, Quota, drop_surplus
 from affluent.store import tables
 from tests.integration.inbound.stand import SECRET, stand
 
@@ -166,20 +165,6 @@ def test_a_quota_grows_again_with_time(monkeypatch):
     assert [quota.take("a") for _ in range(3)] == [True, True, False]
 
 
-async def test_deliveries_are_deleted_when_they_are_old(database_url):
-    async with stand(database_url) as it:
-        link = await it.connect("told")
-        await it.post(link, BODY)
-        await it.post(link, BODY)
-        first = (await it.deliveries())[0]
-        old = clock.now() - timedelta(days=31)
-        table = tables.deliveries
-        await it.execute(update(table).where(table.c.id == first.id).values(received_at=old))
-        assert await it.retention.sweep() == 1
-        assert first.id not in {row.id for row in await it.deliveries()}
-        assert len(await it.rows(select(tables.events))) == 1
-
-
 async def test_of_refused_deliveries_the_newest_thousand_of_each_hook_stay(database_url):
     async with stand(database_url) as it:
         now = clock.now()
@@ -191,7 +176,7 @@ async def test_of_refused_deliveries_the_newest_thousand_of_each_hook_stay(datab
             for verdict in ["accepted"] + ["bad_signature"] * 1700
         ]  # fmt: skip
         await it.execute(insert(tables.deliveries).values(rows[:900]), insert(tables.deliveries).values(rows[900:]))
-        assert await it.retention.sweep() == 700
+        assert await drop_surplus(it.database) == 700
         table = tables.deliveries
         assert (await it.rows(select(func.count()).select_from(table)))[0][0] == 1001
         newest = (await it.rows(select(func.max(table.c.id))))[0][0]

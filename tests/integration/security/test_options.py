@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import insert, select
 
 from affluent.bootstrap import Hub, build
+from affluent.kit import clock
+from affluent.kit.ids import first_id
 from affluent.services.audit import Wanted
 from affluent.services.errors import Conflict, NotFound
 from affluent.services.options import CHANGEABLE, wishes
 from affluent.services.roles import Role
 from affluent.settings import Settings
 from affluent.store import options as store
+from affluent.store import tables
 from affluent.worker.loop import alert
-from affluent.worker.retention import forget_deliveries
+from affluent.worker.retention import forget_old
 from tests.integration.security.callers import Callers, callers
 from tests.integration.web.browser import SERVER
 
@@ -144,6 +149,15 @@ async def test_another_process_takes_it_over_within_seconds(
     assert (await other.options.current()).deliveries_days == 7
 
 
+def delivery(days: int) -> dict[str, Any]:
+    """One that came so many days ago."""
+    at = clock.now().replace(hour=0) - timedelta(days=days)
+    return {
+        "id": first_id("dlv", at.replace(minute=0, second=0, microsecond=0)), "flow_connection_id": "fco_1",
+        "received_at": at, "verdict": "accepted", "status": 200, "headers": {}, "body": "", "event_id": None,
+    }  # fmt: skip
+
+
 async def test_the_sweeps_work_by_what_was_changed(at: Callers) -> None:
     for name, value in {
         "deliveries_days": "7",
@@ -152,9 +166,13 @@ async def test_the_sweeps_work_by_what_was_changed(at: Callers) -> None:
         "alerts_queue_minutes": "5",
     }.items():
         assert await save(at, name, value) == 303
-    await forget_deliveries(at.hub)
+    await at.hub.database.write(
+        lambda c: [c.execute(insert(tables.deliveries).values(delivery(days))) for days in (6, 8)]
+    )
+    await forget_old(at.hub)
     await alert(at.hub)
-    assert at.hub.retention.keep == timedelta(days=7)
+    kept = await at.hub.database.read(lambda c: c.execute(select(tables.deliveries.c.id)).scalars().all())
+    assert kept == [delivery(6)["id"]]
     assert (at.hub.alerts.wishes.failures, at.hub.alerts.wishes.queue_age) == (3, timedelta(minutes=5))
 
 

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from affluent.services.retention import forget
 from affluent.store import run_texts
+from affluent.store.retention import EVENTS, RUNS
 from affluent.store.runs import RunFilter
 from affluent.web import times
 from affluent.web.activity_filter import from_query
@@ -107,6 +109,17 @@ async def test_an_analyst_reads_and_changes_nothing(owner: Browser) -> None:
     for address, form in forms.items():
         assert (await owner.post(address, dict(form))).status == 403, address
     assert [one.state for one in await owner.hub.runs.find(RunFilter())] == ["waiting"]
+
+
+async def test_a_run_whose_values_were_taken_says_so_and_offers_no_replay(owner: Browser) -> None:
+    await fill(owner.desk.database, [run(1, "succeeded")])
+    assert "Replay…" in (await owner.get("/activity/run_0001")).words
+    for kind in (RUNS, EVENTS):
+        assert await forget(owner.desk.database, kind, timedelta()) == 1
+    page = (await owner.get("/activity/run_0001")).words
+    assert "The values of its steps were kept until" in page
+    assert "What the event carried was kept until" in (await owner.get("/activity/run_0001?step=0")).words
+    assert "Replay…" not in page
 
 
 async def test_an_account_of_another_server_has_its_timeline_and_ids(owner: Browser) -> None:

@@ -265,6 +265,7 @@ def upgrade() -> None:
         sa.Column("occurred_at", store_types.Instant(), nullable=False),
         sa.Column("received_at", store_types.Instant(), nullable=False),
         sa.Column("payload", sa.Text(), nullable=False),
+        sa.Column("forgotten_at", store_types.Instant(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
         sa.UniqueConstraint("source", "external_id", name=op.f("uq_events_source_external_id")),
     )
@@ -585,6 +586,7 @@ def upgrade() -> None:
         sa.Column("created_at", store_types.Instant(), nullable=False),
         sa.Column("started_at", store_types.Instant(), nullable=True),
         sa.Column("finished_at", store_types.Instant(), nullable=True),
+        sa.Column("forgotten_at", store_types.Instant(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
     )
     with op.batch_alter_table("runs", schema=None) as batch_op:
