@@ -14,6 +14,7 @@ from pathlib import Path
 import typer
 from typer.main import get_command
 
+from affluent.api.togai import directory, money, plans
 from affluent.api.v1 import api
 from affluent.bootstrap import build
 from affluent.catalog import load
@@ -80,6 +81,7 @@ def _api() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         hub = build(Settings(data_dir=Path(folder), database_url=""), own_url="http://127.0.0.1:8080")
         described: JSONObject = api(hub).openapi()
+        dialect = [rule for part in (directory, plans, money) for rule in part.rules(hub.billing)]
     by_tag: dict[str, list[str]] = {}
     for path, methods in described["paths"].items():
         for method in _HTTP:
@@ -91,6 +93,9 @@ def _api() -> Iterator[str]:
                 )
     for tag, rows in by_tag.items():
         yield f"## {tag.capitalize()}\n\n| | Path | What it does |\n|---|---|---|\n{''.join(rows)}\n"
+    yield f"## The billing workspace\n\n{_DIALECT}\n\n| | Path | Scope |\n|---|---|---|\n"
+    yield "| `POST` | `/togai/authenticate` | any |\n"
+    yield from (f"| `{rule.method}` | `/togai{rule.path}` | `{rule.scope}` |\n" for rule in dialect)
 
 
 def _errors() -> Iterator[str]:
@@ -166,6 +171,10 @@ _API = """\
 Everything in the interface can be done over the API. Send an API token as `Authorization: Bearer …`; it needs the scope that
 the answer names when it is missing. The description for programs is at `/api/v1/openapi.json` of every server. Lists answer
 `items` and `next`; give `next` back as `after`. Errors are problem documents ([codes](errors.md))."""
+_DIALECT = """\
+Customers, accounts, settings, price plans, invoices, payments and credits are reached in Togai's own REST dialect, so that what
+speaks to Togai speaks to this server: set its base URL to `<this server>/togai` and give it an API token of this server.
+[Your first sale](../first-sale.md) makes some of these calls."""
 
 if __name__ == "__main__":
     raise SystemExit(main())
