@@ -49,7 +49,7 @@ class OwnAccount:
         """Other sessions end; returns how many. Raises Invalid naming current_password or new_password."""
         await self._confirm(person, current)
         try:
-            checked_password(new)
+            checked_password(new, person.name, person.email)
         except Invalid as error:
             raise Invalid(error.message, field="new_password") from error
         if new == current:

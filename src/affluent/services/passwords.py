@@ -7,6 +7,7 @@ import asyncio
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from affluent.services.easy_passwords import is_easy
 from affluent.services.errors import Invalid
 
 SHORTEST = 12
@@ -18,14 +19,19 @@ _at_once = asyncio.Semaphore(2)
 """Each takes 19 MiB and a core; more at once would starve the rest of the process."""
 
 
-def checked_password(password: str) -> str:
-    """The password, when it is long enough to keep; raises Invalid."""
+def checked_password(password: str, *own: str) -> str:
+    """The password, when it is long enough to keep and not guessed at once; raises Invalid. `own`: who the person is."""
     if not password:
         raise Invalid(f"Choose a password of at least {SHORTEST} characters.", field="password")
     if len(password) < SHORTEST:
         raise Invalid(f"Use at least {SHORTEST} characters; this one has {len(password)}.", field="password")
     if len(password) > LONGEST:
         raise Invalid(f"Use at most {LONGEST} characters; this one has {len(password)}.", field="password")
+    if is_easy(password, own):
+        raise Invalid(
+            "This one is guessed first: common words, rows of keys or your name. Take a few words that do not belong together.",
+            field="password",
+        )
     return password
 
 

@@ -93,7 +93,7 @@ class People:
         problems: list[tuple[str, str]] = []
         name = _noting(problems, lambda: own_name(name))
         email = _noting(problems, lambda: checked_email(email))
-        password = _noting(problems, lambda: checked_password(password))
+        password = _noting(problems, lambda: checked_password(password, name, email))
         if problems:
             raise Invalid(problems[0][1], field=problems[0][0], problems=problems)
         person = _new_person(name, email, await hashed(password))

@@ -101,8 +101,8 @@ class Users:
 
         A second factor stays, and is asked for at the next sign-in. Raises NotFound, Invalid.
         """
-        await self.invited(link)
-        password_hash = await hashed(checked_password(password))
+        person = await self.invited(link)
+        password_hash = await hashed(checked_password(password, person.name, person.email))
         begin = beginning("a password link")
 
         def unit(connection: Connection) -> str:

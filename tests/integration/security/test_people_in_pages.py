@@ -70,6 +70,7 @@ async def test_somebody_invited_chooses_a_password_and_is_in(at: Callers, owner:
     link, browser = await invited(owner), at.stranger()
     assert "Hello Noor Haddad" in (await browser.get(link)).words
     assert (await browser.post(link, {"password": "short"})).status == 422
+    assert "guessed first" in (await browser.post(link, {"password": "NoorHaddad2026!"})).words
     assert (await browser.post(link, {"password": NEW_PASSWORD})).status == 303
     assert "Noor Haddad" in (await browser.get("/")).words
     assert (await at.stranger().post(link, {"password": NEW_PASSWORD})).status == 404
@@ -154,6 +155,9 @@ async def test_another_password_asks_for_the_one_there_is(owner: Browser) -> Non
     answer = await owner.post("/account/password", {"current_password": "wrong", "new_password": NEW_PASSWORD})
     assert answer.status == 422
     assert "This is not your password" in answer.words
+    answer = await owner.post("/account/password", {"current_password": PASSWORD, "new_password": "MiraMira2026!"})
+    assert answer.status == 422
+    assert "guessed first" in answer.words
 
 
 async def test_with_a_second_factor_the_password_alone_lets_nobody_in(at: Callers, owner: Browser, later) -> None:
