@@ -43,7 +43,12 @@ def forecast(
     runs = tables.runs
     query = store.narrow(select(runs), wanted).order_by(runs.c.id).limit(LARGEST)
     rows = connection.execute(query).all()
-    able = [row for row in rows if row.state in possible]
+    gone = _forgotten(connection, rows) if sends else set()
+    able = [
+        row
+        for row in rows
+        if row.state in possible and row.event_id not in gone and (not sends or replays or row.forgotten_at is None)
+    ]
     sending = _sending(connection, able, replays=replays) if sends else []
     return Forecast(
         action=action,
@@ -53,6 +58,12 @@ def forecast(
         not_possible=len(rows) - len(able),
         money=_totals(sending),
     )
+
+
+def _forgotten(connection: Connection, rows: Sequence[Row[Any]]) -> set[str]:
+    """The events of these runs whose payload retention took."""
+    sql = text(f"SELECT id FROM events WHERE forgotten_at IS NOT NULL AND id IN {bulk.each(connection.dialect.name)}")
+    return set(connection.execute(sql, {"keys": dumps([row.event_id for row in rows])}).scalars())
 
 
 def _sending(connection: Connection, rows: Sequence[Row[Any]], *, replays: bool) -> list[Row[Any]]:

@@ -18,6 +18,7 @@ from affluent.kit.money import Money
 from affluent.services.errors import Conflict
 from affluent.services.ledger import LEDGER, Ledgers
 from affluent.services.retention import forget
+from affluent.services.runs import BulkAction
 from affluent.services.why import Why
 from affluent.store import retention, schema, tables
 from affluent.store import tables_money as money
@@ -25,6 +26,7 @@ from affluent.store.database import Database
 from affluent.store.ledger import Sealer
 from affluent.store.open import open_database
 from affluent.store.retention import ATTEMPTS, DELIVERIES, EVENTS, RUNS, Kind
+from affluent.store.runs import RunFilter
 from tests.support.engine import VAULT, Engine, draft, engine, shop
 
 STATES = ("succeeded", "skipped", "cancelled", "failed", "unknown", "paused", "waiting", "queued", "running")
@@ -241,6 +243,9 @@ async def test_nothing_is_made_again_of_what_was_taken(database_url: str) -> Non
         run_id = await sealed_sale(made)
         with pytest.raises(Conflict, match="Retention took the payload"):
             await made.runs.replay(run_id)
+        forecast = await made.runs.forecast(RunFilter(ids=(run_id,)), BulkAction.REPLAY)
+        assert (forecast.runs, forecast.not_possible) == (0, 1)
+        assert await made.runs.bulk(RunFilter(ids=(run_id,)), BulkAction.REPLAY) == 0
 
 
 async def test_a_cancelled_run_whose_values_were_taken_is_replayed_instead_of_resumed(database_url: str) -> None:
@@ -251,6 +256,8 @@ async def test_a_cancelled_run_whose_values_were_taken_is_replayed_instead_of_re
         assert await forget(made.database, RUNS, EVERYTHING) == 1
         with pytest.raises(Conflict, match="Replay it"):
             await made.runs.resume(run_id)
+        forecast = await made.runs.forecast(RunFilter(ids=(run_id,)), BulkAction.RESUME)
+        assert (forecast.runs, forecast.not_possible) == (0, 1)
         assert (await made.runs.replay(run_id)).state == "queued"
 
 
