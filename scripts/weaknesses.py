@@ -44,8 +44,9 @@ def verdict(packages: list[dict[str, Any]], *, strict: bool | None = None) -> tu
     ]
     examined = len(packages) - len(unknown)
     if unknown or not packages:
+        reason = next((package["skip_reason"] for package in packages if "skip_reason" in package), "nothing")
         lines.append(
-            f"NOT EXAMINED: {len(unknown) or 'all'} packages; no list of weaknesses could be reached for them."
+            f"NOT EXAMINED: {len(unknown) or 'all'} packages; no list of weaknesses could be reached for them. pip-audit said: {reason}"
         )
     lines.append(f"{examined} packages examined, {len(found)} weaknesses found.")
     return lines, 1 if found or (is_strict and (unknown or not packages)) else 0

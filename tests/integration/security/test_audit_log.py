@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from affluent.kit import clock
 from affluent.kit.actor import Actor, acting
 from affluent.kit.redact import HIDDEN
+from affluent.services.audit import Audit, Wanted
 from affluent.store import audit, metadata, schema, tables
 from affluent.store.audited import AUDITED, NOT_AUDITED
 from affluent.store.database import Database
@@ -166,3 +169,15 @@ def test_what_is_said_of_a_table_names_its_columns() -> None:
         columns = set(metadata().tables[name].columns.keys())
         assert (audited.hidden | audited.quiet | audited.presence | audited.digested | audited.only) <= columns, name
         assert audited.name in columns, name
+
+
+async def test_an_export_holds_no_cell_that_a_spreadsheet_computes(database: Database) -> None:
+    names = ["=cmd()", "+1", "-1", "@sum", "\t=1", "\r=1"]
+    await database.write(
+        lambda c: c.execute(
+            insert(tables.tokens), [token(f"tok_{number}", name=name) for number, name in enumerate(names)]
+        )
+    )
+    text = "".join([line async for line in Audit(database).export(Wanted(noun="token"))])
+    exported = [row["subject_name"] for row in csv.DictReader(io.StringIO(text, newline=""))]
+    assert sorted(exported) == sorted(f"'{name}" for name in names)

@@ -23,5 +23,6 @@ def test_what_nobody_could_examine_is_not_called_safe() -> None:
     lines, code = verdict([FINE, UNKNOWN], strict=False)
     assert code == 0
     assert lines[0].startswith("NOT EXAMINED: 1 packages")
+    assert lines[0].endswith("pip-audit said: not found")
     assert verdict([FINE, UNKNOWN], strict=True)[1] == 1
     assert verdict([], strict=True)[1] == 1
