@@ -25,7 +25,7 @@ HERE = {":8080": f":{SERVER}", ":8090": f":{TWINS}", "affluent twins": f"affluen
 PEOPLE = 30
 WALKED = ("first-sale.md", "own-flow.md", "operations/backup.md", "operations/postgresql.md")
 TYPED = ("files.md", "operations/install.md", "operations/monitoring.md", "operations/upgrade.md")
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 
 def walking(home: Path, instead: dict[str, str] | None = None, **environment: str) -> Walk:
@@ -113,7 +113,7 @@ def test_to_postgresql_with_two_workers_and_its_own_backup(home: Path, postgres_
     url = urlsplit(postgres_server.url("manual"))
     ports = [str(free_port()), str(free_port())]
     instead = {
-        "createdb affluent": "createdb manual",
+        "createdb --owner affluent affluent": "createdb manual",
         "postgresql://affluent:PASSWORD@db.example.com/affluent": url.geturl(),
         **dict(zip(("9100", "9101"), ports, strict=True)),
     }
