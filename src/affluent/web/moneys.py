@@ -17,6 +17,11 @@ def in_words(money: Money) -> str:
     return f"{'-' if money.minor_units < 0 else ''}{symbol}{space}{abs(money.major):,}"
 
 
+def read(currency: str, amount: str) -> str:
+    """The same of an amount in the decimals of its currency, e.g. USD and 2499.00."""
+    return shown(Money.parse(amount, currency))
+
+
 def shown(money: Money | None, *, missing: str = "—") -> str:
     """An element with the amount, and the currency's code on hover."""
     return missing if money is None else _TAG.format(code=money.currency, text=in_words(money))

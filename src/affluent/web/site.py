@@ -115,6 +115,7 @@ def environment() -> Environment:
         "lasted": times.lasted,
         "label_of": phrases.title,
         "money": moneys.shown,
+        "money_of": moneys.read,
         "pretty": pretty,
         "nav": navigation.MAIN,
         "nav_admin": navigation.ADMIN,

@@ -76,6 +76,8 @@ def test_a_duration_is_told_in_its_own_unit(milliseconds: int, words: str) -> No
 )
 def test_money_has_its_currency_and_its_decimals(minor: int, currency: str, words: str) -> None:
     assert moneys.in_words(Money(minor, currency)) == words
+    text = str(Money(minor, currency).major)
+    assert words in moneys.read(currency, text)
 
 
 def test_json_is_coloured_and_escaped() -> None:

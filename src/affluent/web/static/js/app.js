@@ -33,6 +33,7 @@ addEventListener("keydown", (e) => {
   before = e.key;
 });
 $("#find")?.addEventListener("keydown", (e) => {
+  if (e.key === "Escape") { e.preventDefault(); e.currentTarget.close(); return; } // a search field would only be emptied
   if (e.key !== "ArrowDown" && e.key !== "ArrowUp") return;
   const all = [$("#q-all"), ...$$("#hits a")], at = all.indexOf(document.activeElement);
   e.preventDefault(); all[(at + (e.key === "ArrowDown" ? 1 : -1) + all.length) % all.length].focus();
