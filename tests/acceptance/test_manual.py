@@ -113,7 +113,7 @@ def test_to_postgresql_with_two_workers_and_its_own_backup(home: Path, postgres_
     url = urlsplit(postgres_server.url("manual"))
     ports = [str(free_port()), str(free_port())]
     instead = {
-        "createdb --owner affluent affluent": "createdb manual",
+        "createdb --owner=affluent affluent": "createdb manual",
         "postgresql://affluent:PASSWORD@db.example.com/affluent": url.geturl(),
         **dict(zip(("9100", "9101"), ports, strict=True)),
     }

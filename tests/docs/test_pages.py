@@ -23,7 +23,7 @@ WRITTEN = sorted(
 )
 APP_PAGES = [DOCS / made for made in pages() if made.startswith("apps/")]
 MENTIONED = [*WRITTEN, *APP_PAGES]
-COMMAND = re.compile(r"(?<![\w./-])affluent +([a-z-][^|;&)#`\n]*)")
+COMMAND = re.compile(r"(?<![\w./=-])affluent +([a-z-][^|;&)#`\n]*)")
 API_PATH = re.compile(r"`(?:(GET|POST|PUT|PATCH|DELETE) )?/api/v1(/[\w{}/-]+)")
 PATHS = re.compile(r"`((?:src|deploy|docs|tests|scripts|benchmarks)/[\w./@-]+)`")
 
