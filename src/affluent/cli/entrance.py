@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from time import monotonic
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from affluent.kit.actor import Actor, acting
 from affluent.kit.jsons import dumps
@@ -20,6 +20,12 @@ from affluent.kit.jsons import dumps
 _UNMETERED = ("/hooks/", "/healthz", "/readyz", "/static/")
 """Vendors send events in bursts, and those must be kept; health is asked by machines."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+"""Of every answer that says nothing else: one that a browser happens to open is neither guessed at, nor run, nor framed."""
+_FOR_A_YEAR = "max-age=31536000"
 _MOST_KEPT = 20_000
 _LONGEST_AGENT = 300
 
@@ -77,17 +83,27 @@ class Entrance:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                said = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    said.setdefault(name, value)
+                if scope["scheme"] == "https":
+                    said.setdefault("Strict-Transport-Security", _FOR_A_YEAR)
+            await send(message)
+
         headers = Headers(scope=scope)
         address = scope["client"][0] if scope.get("client") else ""
         if self._now_per_minute is not None and not scope["path"].startswith(_UNMETERED):
             self._limit.per_minute = await self._now_per_minute()
         refusal = self._refusal(scope["path"], headers, address)
         if refusal is not None:
-            await refusal(scope, receive, send)
+            await refusal(scope, receive, sending)
             return
         agent = headers.get("user-agent", "")[:_LONGEST_AGENT]
         with acting(Actor(kind="visitor", address=address, agent=agent)):
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, sending)
 
     def _refusal(self, path: str, headers: Headers, address: str) -> Response | None:
         if self._hosts and path not in _UNMETERED and _host(headers.get("host", "")) not in self._hosts:
@@ -112,7 +128,7 @@ def _host(header: str) -> str:
 
 
 def _say(path: str, status: int, message: str, headers: dict[str, str] | None = None) -> Response:
-    extra = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **(headers or {})}
+    extra = {"Cache-Control": "no-store", **(headers or {})}
     if path.startswith("/api/"):
         title = HTTPStatus(status).phrase
         code = title.lower().replace(" ", "_")

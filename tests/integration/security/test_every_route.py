@@ -74,6 +74,15 @@ async def test_public_pages_answer_strangers_without_a_fault(at: Callers) -> Non
         assert answer.status < 500, route
 
 
+async def test_no_answer_is_guessed_at_run_or_framed(at: Callers) -> None:
+    routes = {**await documented(at), **dialect(at), **SERVER, "GET /": PUBLIC, "GET /nothing/here": PUBLIC}
+    for route in routes:
+        answer = await at.call(route)
+        assert answer.header("x-content-type-options") == "nosniff", route
+        assert "frame-ancestors 'none'" in answer.header("content-security-policy"), route
+        assert "unsafe" not in answer.header("content-security-policy"), route
+
+
 async def test_an_unknown_address_tells_strangers_nothing(at: Callers) -> None:
     assert (await at.stranger().get("/nothing/here")).status == 404
 
