@@ -181,6 +181,11 @@ class Journal:
         """A connection that was repaired while its run was being paused will not be repaired again: try in a second."""
         if not run_ids:
             return
+        if connection.dialect.name == "postgresql":
+            # A repair that has not committed yet does not see this run: wait for it, or let it wait for us.
+            each = bulk.each(connection.dialect.name)
+            held = f"SELECT id FROM connections WHERE id IN (SELECT waits_for FROM runs WHERE id IN {each}) ORDER BY id FOR SHARE"
+            connection.execute(text(held), {"keys": dumps(list(run_ids))})
         sql = text(
             "UPDATE runs SET state = 'waiting', due_at = :due WHERE state = 'paused' AND id IN "
             + bulk.each(connection.dialect.name)
