@@ -31,6 +31,22 @@ async def test_a_person_is_invited_given_a_role_and_shown_the_door(database_url)
         assert another.rpartition("/")[2] not in listed
 
 
+async def test_a_token_makes_nobody_stronger_than_it_is_itself(database_url):
+    async with client(database_url) as call:
+        owner = await call("POST", "/users", {"name": "Ada", "email": "ada@example.com", "role": "administrator"})
+        ada = owner.json["person"]["id"]
+        few, more = await call.limited("users:write"), await call.limited("users:write", "*:read")
+        for role in ("administrator", "developer", "analyst"):
+            refused = await few("POST", "/users", {"name": "Eve", "email": "eve@example.com", "role": role})
+            is_problem(refused, 403, field="role")
+            is_problem(await few("PATCH", f"/users/{ada}", {"role": role}), 403, field="role")
+        is_problem(await more("POST", f"/users/{ada}/link"), 403, field="role")
+        eve = await more("POST", "/users", {"name": "Eve", "email": "eve@example.com", "role": "analyst"})
+        assert eve.status == 201
+        is_problem(await more("PATCH", f"/users/{eve.json['person']['id']}", {"role": "administrator"}), 403)
+        assert (await more("POST", f"/users/{eve.json['person']['id']}/link")).status == 200
+
+
 async def test_a_setting_is_changed_and_reset_and_what_the_environment_sets_stays(database_url):
     async with client(database_url) as call:
         changed = await call("PUT", "/settings/attempts_days", {"value": "60"})
