@@ -84,6 +84,8 @@ class Found:
     refused: int = 0
     left: int = 0
     failed: int = 0
+    said: list[str] = field(default_factory=list)
+    """What the runs say that did not end well."""
     missing: int = 0
     doubled: int = 0
     vendor_calls: int = 0
@@ -237,6 +239,7 @@ class Soak:
         self.found.left = len(left)
         ended_badly = await self._ask("GET", "runs?states=failed&states=unknown&states=cancelled&limit=200")
         self.found.failed = len(ended_badly["items"])
+        self.found.said = [f"{run['id']} {run['state']}: {run['sentence']}" for run in [*left, *ended_badly["items"]]]
 
     async def _count(self) -> None:
         books = await self._call("GET", f"{self.twin}/_twin/books")
