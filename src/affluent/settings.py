@@ -155,7 +155,7 @@ class Settings(BaseSettings):
         description="How many days the values in steps of runs that ended well are kept; 0: for ever.",
     )
     events_days: int = Field(
-        0, ge=0, le=36_500, description="How many days payloads of events that led to their end are kept; 0: for ever."
+        0, ge=0, le=36_500, description="How many days payloads of events whose runs ended well are kept; 0: for ever."
     )
     metrics: bool = Field(True, description="Whether /metrics answers, for Prometheus.")
     metrics_token: SecretStr = Field(SecretStr(""), description="Bearer token that /metrics asks for; empty: none.")

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import Connection
@@ -21,7 +22,9 @@ from affluent.store import snapshots
 from affluent.store.database import Database
 
 _BATCH = 200
-_BREATH_SECONDS = 0.05
+_SHORTEST_REST = 0.05
+_REST = 4
+"""Rests are so many times as long as the work before them: when the engine is busy, work waits longer, and so it rests longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +51,9 @@ async def forget(database: Database, kind: store.Kind, keep: timedelta) -> int:
         def look(connection: Connection, after: str = after) -> tuple[Sequence[Any], str]:
             return store.look(connection, kind, after=after, before=before)
 
+        began = monotonic()
         rows, after = await database.read(look)
+        await _rest(began)
         ids = [row.id for row in rows if not unreconciled.holds(row)]
         for start in range(0, len(ids), _BATCH):
             batch = ids[start : start + _BATCH]
@@ -56,10 +61,14 @@ async def forget(database: Database, kind: store.Kind, keep: timedelta) -> int:
             def take(connection: Connection, batch: Sequence[str] = batch) -> int:
                 return kind.take(connection, batch)
 
+            began = monotonic()
             taken += await database.write(take)
-            await asyncio.sleep(_BREATH_SECONDS)
+            await _rest(began)
         if not after:
             break
-        await asyncio.sleep(_BREATH_SECONDS)
     metrics.forgotten.labels(kind.name).inc(taken)
     return taken
+
+
+async def _rest(began: float) -> None:
+    await asyncio.sleep(max(_SHORTEST_REST, _REST * (monotonic() - began)))
