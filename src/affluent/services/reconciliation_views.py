@@ -166,6 +166,14 @@ def money_text(minor: int, currency: str) -> str:
         return f"{currency or '?'} {minor} minor units"
 
 
+def amount_text(amount: object, currency: object) -> str:
+    """For people, from major units as an event says them: USD 2,499.00; what is no money as it stands."""
+    try:
+        return str(Money.parse(str(amount), str(currency)))
+    except MoneyError:
+        return " ".join(str(part) for part in (currency, amount) if part is not None)
+
+
 def statement(row: Row[Any], snapshots: Sequence[Row[Any]]) -> StatementView:
     """A statement's rows as a view."""
     totals = sums(row.totals)

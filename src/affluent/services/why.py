@@ -18,7 +18,7 @@ from affluent.kit.ids import first_id
 from affluent.kit.jsons import JSONObject, JSONValue, dumps, loads
 from affluent.sdk import App
 from affluent.services.errors import NotFound
-from affluent.services.reconciliation_views import money_text
+from affluent.services.reconciliation_views import amount_text, money_text
 from affluent.services.run_views import RunDetail, StepView, detail
 from affluent.store import bulk, tables
 from affluent.store import tables_money as money
@@ -271,8 +271,9 @@ def _of_event(event: Row[Any]) -> list[Link]:
         lines = invoice.get("line_items") or []
         amounts = {name: invoice.get(name) for name in ("net", "tax", "total", "paid", "currency", "status")}
         title = f"Invoice {invoice.get('number') or invoice.get('id')}"
-        links.append(Link(what="invoice", title=title, at=event.occurred_at, by="billing", detail={"lines": lines}))
-        shown = f"Net {invoice.get('currency')} {invoice.get('net')}"
+        billed = {"currency": invoice.get("currency"), "lines": lines}
+        links.append(Link(what="invoice", title=title, at=event.occurred_at, by="billing", detail=billed))
+        shown = f"Net {amount_text(invoice.get('net'), invoice.get('currency'))}"
         links.append(Link(what="net", title=shown, at=event.occurred_at, by="billing", detail=amounts))
     elif event.forgotten_at is not None and event.amount_minor is not None:
         shown = f"Net {money_text(event.amount_minor, event.currency)}"

@@ -49,7 +49,7 @@ async def test_every_id_leads_to_the_same_chain(shop: Market) -> None:
     kinds = [link.what for link in chain.links]
     assert kinds[:5] == ["invoice", "net", "event", "flow_version", "expression"]
     assert {"request", "answer", "commission"} <= set(kinds)
-    assert chain.links[1].title == "Net INR 2499.00"
+    assert chain.links[1].title == "Net INR 2,499.00"
     expression = next(link for link in chain.links if link.what == "expression").detail
     assert expression["inputs"]["amount"] == {
         "expression": "{{ minor_units(trigger.invoice.net, trigger.invoice.currency) }}", "value": 249_900,
@@ -71,7 +71,7 @@ async def test_a_pack_holds_the_chain_and_no_secret(shop: Market, tmp_path: Path
     chain = loads(found.files["evidence.json"])
     assert chain["asked_for"] == invoice
     page = found.files["evidence.html"].decode()
-    assert "2499.00" in page
+    assert "INR 2,499.00" in page
     assert "fp_key" not in page + found.files["evidence.json"].decode()
     assert made.fingerprint == shop.hub.evidence.fingerprint
     assert sorted(zipfile.ZipFile(BytesIO(made.content)).namelist()) == [

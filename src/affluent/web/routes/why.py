@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from affluent.kit.jsons import JSONValue, dumps
 from affluent.services.errors import NotFound
+from affluent.services.reconciliation_views import amount_text
 from affluent.services.why import Chain, Link
 from affluent.web.site import Site
 from affluent.web.visit import Crumb, Visit
@@ -25,6 +26,7 @@ _LOOKS = {
     "commission": ("badge-percent", "ok"), "payment": ("credit-card", "ok"), "receipt": ("banknote", "ok"),
     "refund": ("undo-2", "warn"), "payment_refund": ("undo-2", "warn"), "comparison": ("scale", ""),
 }  # fmt: skip
+_AMOUNTS = ("net", "tax", "total", "paid")
 _MINOR = ("gross", "tax", "discount", "basis")
 _SPELLED = {"flow_version": "Flow version", "net": "Net amount", "payment_refund": "Given back"}
 
@@ -107,7 +109,7 @@ def shown(link: Link) -> Shown:
     values = inputs if link.what == "expression" and isinstance(inputs, dict) else {}
     flat = {key: value for key, value in detail.items() if not isinstance(value, (dict, list))}
     facts = flat if link.what not in ("request", "answer") and len(flat) <= _PLAIN else {}
-    lines = _lines(detail.get("lines")) if link.what == "invoice" else ()
+    lines = _lines(detail) if link.what == "invoice" else ()
     told = {*facts, *(("inputs",) if values else ()), *(("lines",) if lines else ())}
     rest = {key: value for key, value in detail.items() if key not in told}
     return Shown(
@@ -115,7 +117,11 @@ def shown(link: Link) -> Shown:
         icon=icon,
         kind=kind,
         what=_SPELLED.get(link.what, link.what.capitalize()),
-        facts=tuple((_named(key, value), _said(key, value)) for key, value in facts.items() if value not in (None, "")),
+        facts=tuple(
+            (_named(key, value), _said(key, value, detail.get("currency")))
+            for key, value in facts.items()
+            if value not in (None, "") and key != "currency"
+        ),
         values=lines or tuple(_value(key, value) for key, value in values.items()),
         rest=rest or None,
     )
@@ -128,10 +134,15 @@ def _value(field: str, held: JSONValue) -> tuple[str, str, str]:
     return field, _text(pair.get("expression")), _text(pair.get("value"))
 
 
-def _lines(lines: JSONValue) -> tuple[tuple[str, str, str], ...]:
+def _lines(billed: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
     """What was billed, line by line."""
+    lines, currency = billed.get("lines"), billed.get("currency")
     return tuple(
-        (_text(line.get("description")) or "Line", "", f"{_text(line.get('net'))} net, {_text(line.get('tax'))} tax")
+        (
+            _text(line.get("description")) or "Line",
+            "",
+            f"{amount_text(line.get('net'), currency)} net, {amount_text(line.get('tax'), currency)} tax",
+        )
         for line in (lines if isinstance(lines, list) else [])
         if isinstance(line, dict)
     )
@@ -142,9 +153,11 @@ def _named(key: str, value: JSONValue) -> str:
     return f"{name}, minor units" if key in _MINOR and isinstance(value, int) else name
 
 
-def _said(key: str, value: Any) -> str | datetime:  # noqa: ANN401 - JSON, or an instant
+def _said(key: str, value: Any, currency: JSONValue) -> str | datetime:  # noqa: ANN401 - JSON, or an instant
     if isinstance(value, datetime):
         return value
+    if key in _AMOUNTS and currency:
+        return amount_text(value, currency)
     return _text(value).replace("_", " ").capitalize() if key in ("reason", "status") else _text(value)
 
 
