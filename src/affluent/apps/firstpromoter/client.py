@@ -80,7 +80,7 @@ def document(response: Response, *, lost: type[AppError] = Unavailable) -> JSONO
     body = response.json()
     if isinstance(body, dict):
         return body
-    raise _unreadable(response, lost)
+    raise unreadable(response, lost)
 
 
 def rows(response: Response) -> list[JSONObject]:
@@ -88,7 +88,7 @@ def rows(response: Response) -> list[JSONObject]:
     body = response.json()
     found = body.get("data") if isinstance(body, dict) else body
     if not isinstance(found, list):
-        raise _unreadable(response, Unavailable)
+        raise unreadable(response)
     return [item for item in found if isinstance(item, dict)]
 
 
@@ -129,6 +129,8 @@ def wrong_address(response: Response) -> AppError:
 
 def not_referred(response: Response) -> AppError:
     """204, or 404 with the documented JSON: a normal outcome. Any other 404 means a wrong address."""
+    if is_cut_off(response):
+        return unreadable(response)
     if response.status == 404 and not said(response):
         return wrong_address(response)
     reason = f" FirstPromoter says: {said(response)}" if said(response) else ""
@@ -152,7 +154,13 @@ def has_key(response: Response, key: str) -> bool:
     return isinstance(body, dict) and key in body
 
 
-def _unreadable(response: Response, lost: type[AppError]) -> AppError:
+def is_cut_off(response: Response) -> bool:
+    """Whether only a part of a JSON answer came: it says nothing of our data."""
+    return "json" in response.headers.get("content-type", "") and bool(response.text()) and response.json() is None
+
+
+def unreadable(response: Response, lost: type[AppError] = Unavailable) -> AppError:
+    """The error of an answer that is not the documented JSON."""
     if "html" in response.headers.get("content-type", ""):
         return wrong_address(response)
     return lost(

@@ -231,6 +231,8 @@ def _signed_up_before(response: Response) -> AppError:
     """422 with `transaction_id` says that the lead has its sign-up; any other 422 is about our data."""
     if client.has_key(response, "transaction_id"):
         return AlreadyApplied("This sign-up was tracked before.", status=response.status)
+    if client.is_cut_off(response):
+        return client.unreadable(response)
     return Rejected(f"FirstPromoter answered 422: {client.said(response) or response.text()}", status=response.status)
 
 

@@ -74,6 +74,17 @@ async def test_a_sign_up_refused_for_other_reasons_is_parked(vendor: Bench) -> N
         await sign_up(vendor)
 
 
+@pytest.mark.parametrize(
+    ("status", "body"), [(422, '{"transaction_id":"there is al'), (404, '{"message":"Visitor inv')]
+)
+async def test_half_of_a_refusal_says_nothing_of_our_data_and_is_asked_for_again(
+    vendor: Bench, status: int, body: str
+) -> None:
+    vendor.twin.fail_next(status, body=body, content_type="application/json")
+    with pytest.raises(Unavailable, match="cut off"):
+        await sign_up(vendor)
+
+
 async def test_a_sale_tells_promoter_campaign_and_commission(vendor_v2: Bench) -> None:
     await sign_up(vendor_v2)
     sale = await vendor_v2.run("track_sale", **SALE)
