@@ -7,13 +7,14 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.e2e.browsing import WIDE, Tab
 from tests.e2e.served import Served, served
 
 # No GPU and no sandbox in a container; nothing that calls home.
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+expect.set_options(timeout=10_000)  # as long as a click waits: a machine that does much else at once is slow, not wrong
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
