@@ -136,7 +136,8 @@ def finish(
 def _success(plan: Plan, outcomes: list[str]) -> str:
     wrote = sum(outcome == "applied" for outcome in outcomes)
     before = sum(outcome == "already_applied" for outcome in outcomes)
-    text = f"{wrote} of {len(plan.steps)} steps applied" if wrote or not before else ""
+    steps = "1 step" if len(plan.steps) == 1 else f"{len(plan.steps)} steps"
+    text = f"{wrote} of {steps} applied" if wrote or not before else ""
     if before:
         text += (", " if text else "") + f"{before} applied before and not repeated"
     return text + "."
