@@ -20,7 +20,7 @@ from affluent.sdk import App
 from affluent.services.errors import NotFound
 from affluent.services.reconciliation_views import amount_text, money_text
 from affluent.services.run_views import RunDetail, StepView, detail
-from affluent.store import bulk, tables
+from affluent.store import bulk, tables, tables_billing
 from affluent.store import tables_money as money
 from affluent.store.database import Database
 
@@ -89,7 +89,8 @@ class Why:
         found = self._find(connection, asked_for)
         if found is None:
             raise NotFound(
-                f"Nothing here is known as {asked_for!r}. Give the id of an invoice, sale, commission, payment, account or run."
+                f"Nothing here is known as {asked_for!r}. Give the id or number of an invoice, or the id of a sale, commission,"
+                " payment, account or run."
             )
         runs = _runs(connection, found.event_ids)
         records = _records(connection, found.case_id) if found.case_id else ()
@@ -133,7 +134,10 @@ class Why:
             by = f"{record.kind} in the books" if record is not None else "its id at a vendor"
             return _Found(by, case_id, tuple(dict.fromkeys(event_ids)))
         account = _of_account(connection, asked_for)
-        return _Found("account", "", account) if account else None
+        if account:
+            return _Found("account", "", account)
+        invoice = _numbered(connection, asked_for)
+        return self._look_up(connection, invoice) if invoice else None
 
     def _told(self, connection: Connection, case_id: str) -> Sequence[str]:
         """The events that tell of an invoice."""
@@ -206,6 +210,13 @@ class Why:
                 Link(what="answer", title=f"{name} answered", at=step.finished_at, by=name, detail=step.output)
             )
         return links
+
+
+def _numbered(connection: Connection, number: str) -> str:
+    """The id of an invoice of this server's workspace by the number that people read on it."""
+    invoices = tables_billing.invoices
+    found = connection.execute(select(invoices.c.id).where(invoices.c.number == number, invoices.c.id != number))
+    return str(found.scalar() or "")
 
 
 def _direct(connection: Connection, asked_for: str) -> _Found | None:

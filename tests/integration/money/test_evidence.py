@@ -42,7 +42,8 @@ async def test_every_id_leads_to_the_same_chain(shop: Market) -> None:
     assert before.found_by == "answer of a vendor"
     await reconciled(shop)
     run = before.runs[0].run
-    asked = [invoice, str(commission.id), str(sale.id), run.id, run.event_id]
+    number = (await shop.bill("GET", f"/invoices/{invoice}"))["sequenceId"]
+    asked = [invoice, number, str(commission.id), str(sale.id), run.id, run.event_id]
     chains = [await shop.hub.why.ask(one) for one in asked]
     assert {chain.runs[0].run.id for chain in chains} == {run.id}
     chain = chains[0]
