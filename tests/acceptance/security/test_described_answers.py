@@ -28,7 +28,7 @@ expected-statuses = ["2xx", 401, 403, 404, 409, 422]
 its vendor refuses, an amount that is more than is due. That is 422; that a request is malformed, 400, must not be said of it."""
 OFF_FOR_THE_WORKSPACE = ("positive_data_acceptance",)
 """Togai's dialect says 400 to all that it refuses, and what it takes is described here as any JSON object: the check could
-not tell the two apart. That what Togai's published description allows is taken is tested in tests/contract/togai."""
+not tell the two apart. What the official client sends is taken: tests/contract/togai."""
 REFUSALS = (400, 401, 403, 404, 409, 413, 422, 429, 503)
 
 
