@@ -242,6 +242,18 @@ def checked_networks(networks: Sequence[str]) -> list[str]:
     return found
 
 
+def within_all(inner: Sequence[str], outer: Sequence[str]) -> bool:
+    """Whether there are inner networks and each lies in an outer one. Raises Invalid on what is no network."""
+    bounds = [ipaddress.ip_network(network) for network in outer]
+
+    def is_inside(network: str) -> bool:
+        one = ipaddress.ip_network(network)
+        return any(one.version == bound.version and one.subnet_of(bound) for bound in bounds)  # type: ignore[arg-type]  # same version
+
+    found = checked_networks(inner)
+    return bool(found) and all(is_inside(network) for network in found)
+
+
 def _within(address: str, networks: Sequence[str]) -> bool:
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])

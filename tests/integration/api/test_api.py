@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from pydantic import TypeAdapter
 
 from affluent.api.v1 import application, examples
 from affluent.domain import event
+from affluent.kit import clock
+from affluent.kit.actor import Actor, acting
 from affluent.services import (
     connection_views,
     duties,
@@ -22,7 +25,7 @@ from affluent.services import (
     tokens,
 )
 from affluent.store.database import StoreUnavailable
-from tests.integration.api.client import LARGEST, client
+from tests.integration.api.client import LARGEST, Client, client
 from tests.integration.services.desk import outbound
 
 PAID = {"id": "INV-7", "net": "12.34", "currency": "USD", "account": {"id": "ACC-7"}}
@@ -157,6 +160,25 @@ async def test_a_token_cannot_grant_more_than_it_holds(sqlite):
         limited = await call.limited("tokens:write", "runs:write")
         assert (await limited("POST", "/tokens", {"name": "A", "scopes": ["runs:read", "tokens:read"]})).status == 201
         is_problem(await limited("POST", "/tokens", {"name": "A", "scopes": ["*:read"]}), 403, field="scopes")
+
+
+async def test_a_token_generates_none_that_outlives_it_or_is_good_elsewhere(sqlite):
+    async with client(sqlite) as call:
+        tokens, soon = call.desk.tokens, clock.now() + timedelta(hours=1)
+        brief = await tokens.generate(name="Brief", scopes=["*:write"], expires_at=soon, networks=["192.0.2.0/24"])
+        bound = Client(call.desk, call.application, brief.secret)
+        wanted = {"name": "A", "scopes": ["runs:read"], "expires_at": soon.isoformat(), "networks": ["192.0.2.7"]}
+        with acting(Actor(kind="anonymous", address="192.0.2.9")):
+            assert (await bound("POST", "/tokens", wanted)).status == 201
+            for field, value in (
+                ("expires_at", None),
+                ("expires_at", "2099-01-01T00:00:00Z"),
+                ("networks", []),
+                ("networks", ["192.0.2.7", "192.0.0.0/16"]),
+                ("networks", ["2001:db8::/32"]),
+            ):
+                is_problem(await bound("POST", "/tokens", {**wanted, field: value}), 403, field=field)
+            is_problem(await bound("POST", "/tokens", {**wanted, "networks": ["here"]}), 422, field="networks")
 
 
 async def test_a_missing_scope_is_named_and_a_missing_token_asked_for(sqlite):

@@ -13,7 +13,7 @@ from affluent.api.v1.schemas import NewTokenRequest, TokenRotation
 from affluent.services.errors import Forbidden
 from affluent.services.pages import Page
 from affluent.services.scopes import grants
-from affluent.services.tokens import NewToken, TokenView
+from affluent.services.tokens import NewToken, TokenView, within_all
 
 routes = router("Tokens")
 
@@ -26,10 +26,19 @@ async def find(hub: Hub, limit: Limit = 50, after: After = "") -> Page[TokenView
 
 @routes.post("/tokens", status_code=201, summary="Generate a token", **needs("tokens:write", 413, 422))
 async def create(hub: Hub, caller: Caller, wanted: NewTokenRequest, response: Response) -> NewToken:
-    """The secret is in this answer and never shown again. A token grants only what it holds itself."""
+    """The secret is in this answer and never shown again. A token grants only what it holds: scopes, time and networks."""
     for scope in wanted.scopes:
         if not grants(caller.scopes, scope):
             raise Forbidden(f"This token cannot grant the scope {scope}, because it lacks it itself.", field="scopes")
+    if caller.expires_at and (wanted.expires_at is None or wanted.expires_at > caller.expires_at):
+        raise Forbidden(
+            f"This token expires at {caller.expires_at.isoformat()}; one that it generates must not outlive it.",
+            field="expires_at",
+        )
+    if caller.networks and not within_all(wanted.networks, caller.networks):
+        raise Forbidden(
+            f"This token is good from {', '.join(caller.networks)} only; name networks within them.", field="networks"
+        )
     made = await hub.tokens.generate(
         name=wanted.name,
         scopes=wanted.scopes,
