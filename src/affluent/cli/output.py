@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
@@ -10,11 +11,24 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
+from typing_extensions import override
 
 from affluent.kit.jsons import JSONValue, dumps
 
-console = Console()
-errors = Console(stderr=True)
+_DRAWING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class _Plain(Console):
+    """A console on which no text from outside can draw: a vendor's answer may hold what moves the cursor or hides a line."""
+
+    @override
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(_DRAWING.sub("\N{REPLACEMENT CHARACTER}", text), **options)
+
+
+console = _Plain()
+errors = _Plain(stderr=True)
 
 FAILED = 1
 MISUSED = 2
