@@ -159,7 +159,7 @@ def test_a_repair_shows_every_call_and_then_the_books_agree(tab: Tab, world: Wor
     page.get_by_role("dialog").get_by_role("button", name="Reconcile").click()
     expect(page.get_by_text("everything is explained")).to_be_visible(timeout=20_000)
     tab.open("/")
-    expect(page.get_by_role("link", name=re.compile("Unreconciled"))).to_contain_text("0.00")
+    expect(page.get_by_role("link", name=re.compile("Unreconciled"))).to_contain_text("Nothing")
 
 
 def test_a_period_is_closed_and_opened_again(tab: Tab, world: World) -> None:

@@ -128,6 +128,7 @@ RUN: JSONObject = {
     "created_at": _AT,
     "started_at": _AT,
     "finished_at": _AT,
+    "forgotten_at": None,
 }
 IDENTITY: JSONObject = {
     "account_id": "ACC-1",
