@@ -106,6 +106,7 @@ class SqliteDatabase(Database):
     def _write_forever(self) -> None:
         with self.engine.connect() as connection:
             connection.info["begin"] = "BEGIN IMMEDIATE"
+            connection.connection.cursor().execute("PRAGMA cache_size=-8000")
             busy = False
             while True:
                 job = self._jobs.get()
@@ -209,7 +210,7 @@ def _prepare(connection: sqlite3.Connection, _record: object) -> None:
         "synchronous=FULL",
         "foreign_keys=ON",
         "temp_store=MEMORY",
-        "cache_size=-8000",  # per connection; and no mmap, whose pages would count as this process's memory
+        "cache_size=-1000",  # of a reader, in KB; and no mmap, whose pages would count as this process's memory
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
