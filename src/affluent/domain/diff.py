@@ -53,21 +53,26 @@ def _steps(before: Sequence[Step], after: Sequence[Step]) -> Iterator[str]:
     old, new = {step.id: step for step in before}, {step.id: step for step in after}
     for step in before:
         if step.id not in new:
-            yield f"Step {step.id!r} ({step.app}.{step.action}) removed."
+            yield f"{_called(step)} ({step.app}.{step.action}) removed."
     kept_before = [step.id for step in before if step.id in new]
     kept_after = [step.id for step in after if step.id in old]
     for place, step in enumerate(after, start=1):
         known = old.get(step.id)
         if known is None:
-            yield f"Step {step.id!r} ({step.app}.{step.action}) added as number {place}."
+            yield f"{_called(step)} ({step.app}.{step.action}) added as number {place}."
             continue
         if kept_before.index(step.id) != kept_after.index(step.id):
-            yield f"Step {step.id!r} is number {place} now."
+            yield f"{_called(step)} is number {place} now."
         yield from _step(known, step)
 
 
+def _called(step: Step) -> str:
+    """As people know it: by its title, where it has one."""
+    return f"Step “{step.title}”" if step.title else f"Step {step.id!r}"
+
+
 def _step(old: Step, new: Step) -> Iterator[str]:
-    name = f"Step {new.id!r}"
+    name = _called(old)
     if (old.app, old.action) != (new.app, new.action):
         yield f"{name} does {new.app}.{new.action} instead of {old.app}.{old.action}."
     yield from _text(f"{name}: title", old.title, new.title)

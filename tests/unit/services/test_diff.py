@@ -39,6 +39,10 @@ def test_the_same_says_that_nothing_changed() -> None:
         ),
         (after(steps=[ORDER]), ("Step 'attach' (togai.attach) removed.",)),
         (after(steps=[ORDER, ATTACH, {**ATTACH, "id": "again"}]), ("Step 'again' (togai.attach) added as number 3.",)),
+        (
+            after(steps=[ORDER, ATTACH, {**ATTACH, "id": "again", "title": "Attach twice"}]),
+            ("Step “Attach twice” (togai.attach) added as number 3.",),
+        ),
         (after(steps=[ATTACH, ORDER]), ("Step 'attach' is number 1 now.", "Step 'order' is number 2 now.")),
         (after(steps=[{**ORDER, "action": "note"}, ATTACH]), ("Step 'order' does shop.note instead of shop.order.",)),
         (
