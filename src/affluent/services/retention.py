@@ -23,8 +23,9 @@ from affluent.store.database import Database
 
 _BATCH = 200
 _SHORTEST_REST = 0.05
-_REST = 4
-"""Rests are so many times as long as the work before them: when the engine is busy, work waits longer, and so it rests longer."""
+_REST = 19
+"""So a twentieth of the time is work, which still takes millions of rows a day. When the engine is busy, work waits longer, and
+so it rests longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
