@@ -50,6 +50,12 @@ def home(sold: Path, tmp_path: Path) -> Path:
     return shutil.copytree(sold, tmp_path / "home")
 
 
+def let_run(reader: Walk, title: str, command: str, port: int) -> None:
+    """Start it in a terminal, as a page before this one did, and wait until it answers."""
+    reader.in_terminal(title, command)
+    reader.type(f"until curl -s -o answer http://127.0.0.1:{port}/; do sleep 0.05; done")
+
+
 def books(reader: Walk, vendor: str) -> Any:
     """What a twin holds."""
     return json.loads(reader.type(f"curl -sS http://127.0.0.1:8090/{vendor}/_twin/books"))
@@ -75,8 +81,8 @@ def test_from_nothing_to_a_sale_that_is_tracked_once(sold: Path) -> None:
 
 def test_to_a_flow_of_ones_own(home: Path) -> None:
     with walking(home) as reader:
-        reader.in_terminal("Terminal: twins", "affluent twins")
-        reader.in_terminal(SERVE, "affluent serve")
+        let_run(reader, "Terminal: twins", "affluent twins", TWINS)
+        let_run(reader, SERVE, "affluent serve", SERVER)
         reader.follow("own-flow.md")
         assert reader.passed_over("own-flow.md") == []
         assert [state for _, flow, state in runs(reader) if flow == "Orders to Slack"] == ["succeeded"]
@@ -99,7 +105,7 @@ def test_the_commands_of_a_page_end_well(page: str, home: Path, monkeypatch: pyt
 def test_to_a_restored_backup(home: Path) -> None:
     (home / "backups").mkdir()
     with walking(home, {"/var/backups": f"{home}/backups"}) as reader:
-        reader.in_terminal(SERVE, "affluent serve")
+        let_run(reader, SERVE, "affluent serve", SERVER)
         reader.follow("operations/backup.md", "Back up")
         reader.type("""bill http://127.0.0.1:8080/api/v1/tokens -d '{"name": "Later", "scopes": ["runs:read"]}'""")
         assert "Later" in [token["name"] for token in listed(reader, "/tokens")]
@@ -119,7 +125,7 @@ def test_to_postgresql_with_two_workers_and_its_own_backup(home: Path, postgres_
     }
     client = {"PGHOST": "127.0.0.1", "PGPORT": str(url.port), "PGUSER": str(url.username), "PGPASSWORD": str(url.password)}  # fmt: skip
     with walking(home, instead, **client) as reader:
-        reader.in_terminal("Terminal: twins", "affluent twins")
+        let_run(reader, "Terminal: twins", "affluent twins", TWINS)
         reader.follow("operations/postgresql.md")
         assert runs(reader) == json.loads((home / "runs.json").read_text())
         sign_up_until_both_have_worked(reader, ports)
