@@ -189,6 +189,8 @@ class Hub:
     async def close(self) -> None:
         """Finish what was handed in, then disconnect."""
         await self.network.close()
+        for counting in (self.health, self.pulse):
+            await counting.close()
         await self.database.close()
         if self.tracing is not None:
             await asyncio.to_thread(self.tracing.close)

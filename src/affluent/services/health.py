@@ -103,6 +103,10 @@ class Health:
             known[connection_id] = _health(hours, connection_id, is_complete=is_complete)
         return known
 
+    async def close(self) -> None:
+        """Stop counting; the store may be closed afterwards."""
+        await self._hours.close()
+
     async def _count(self, first: int, until: int | None, into: dict[int, _Hour]) -> None:
         await self._database.read(lambda connection: _counted(connection, first, until, into))
 

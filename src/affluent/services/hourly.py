@@ -52,6 +52,12 @@ class Hourly(Generic[T]):
             await asyncio.wait({self._recount}, timeout=_PATIENCE_SECONDS)
         return {number: self._hours[number][0] if number in self._hours else None for number in wanted}
 
+    async def close(self) -> None:
+        """Stop counting; the store may be closed afterwards."""
+        if self._recount is not None:
+            self._recount.cancel()
+            await asyncio.wait({self._recount})
+
     async def _count(self, first: int, current: int) -> None:
         found = {number: self._make() for number in range(first, current + 1)}
         # The hour before as well: what began in it goes on into this one.

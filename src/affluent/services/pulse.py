@@ -48,6 +48,10 @@ class Pulse:
         """The last 24 hours, oldest first, the current one last."""
         return tuple(_hour(number, found) for number, found in (await self._hours.last_day()).items())
 
+    async def close(self) -> None:
+        """Stop counting; the store may be closed afterwards."""
+        await self._hours.close()
+
     async def _count(self, first: int, until: int | None, into: dict[int, _Sum]) -> None:
         await self._database.read(lambda connection: _counted(connection, first, until, into))
 

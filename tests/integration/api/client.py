@@ -174,3 +174,4 @@ async def client(database_url: str) -> AsyncIterator[Client]:
         application = Starlette(routes=[Mount("/api/v1", api(hub))])
         secret = (await it.tokens.generate(name="All", scopes=["*:write"])).secret
         yield Client(it, application, secret)
+        await hub.health.close()

@@ -113,3 +113,16 @@ async def test_an_answer_does_not_wait_for_hours_that_take_long_to_count(
         while not (health := (await counted.last_day())["con_1"]).is_complete:
             await asyncio.sleep(0)
         assert health.words == "1 call in 24 hours, none failed"
+
+
+async def test_what_is_being_counted_is_given_up_when_the_store_is_closed(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("affluent.services.hourly._PATIENCE_SECONDS", 0.0)
+    async with desk(database_url) as it:
+        counted = Health(it.database)
+        await counted.close()
+        assert not (await counted.last_day())["con_1"].is_complete
+        await counted.close()
+        assert counted._hours._recount is not None
+        assert counted._hours._recount.cancelled()
