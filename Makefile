@@ -39,7 +39,7 @@ test: $(READY_DEV) system-postgres system-browser ## all tests, on SQLite and Po
 		if [ $$status != 0 ] && [ $$status != 5 ]; then exit $$status; fi  # 5: nothing matched
 	}
 	pass -n $(WORKERS) --dist worksteal -m "not serial and not chaos and not fuzz"
-	pass -n 2 -m "not serial and chaos and not fuzz"
+	pass -n 4 -m "not serial and chaos and not fuzz"
 	pass -m "serial and not fuzz"
 
 lint: $(READY_DEV) ## ruff, mypy and the import rules
