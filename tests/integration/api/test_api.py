@@ -179,6 +179,9 @@ async def test_a_token_generates_none_that_outlives_it_or_is_good_elsewhere(sqli
             ):
                 is_problem(await bound("POST", "/tokens", {**wanted, field: value}), 403, field=field)
             is_problem(await bound("POST", "/tokens", {**wanted, "networks": ["here"]}), 422, field="networks")
+            free = await tokens.generate(name="Free", scopes=["runs:read"])
+            is_problem(await bound("POST", f"/tokens/{free.token.id}/rotate", {}), 403, field="expires_at")
+            assert (await bound("POST", f"/tokens/{brief.token.id}/rotate", {})).status == 200
 
 
 async def test_a_missing_scope_is_named_and_a_missing_token_asked_for(sqlite):

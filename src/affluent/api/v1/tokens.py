@@ -27,18 +27,7 @@ async def find(hub: Hub, limit: Limit = 50, after: After = "") -> Page[TokenView
 @routes.post("/tokens", status_code=201, summary="Generate a token", **needs("tokens:write", 413, 422))
 async def create(hub: Hub, caller: Caller, wanted: NewTokenRequest, response: Response) -> NewToken:
     """The secret is in this answer and never shown again. A token grants only what it holds: scopes, time and networks."""
-    for scope in wanted.scopes:
-        if not grants(caller.scopes, scope):
-            raise Forbidden(f"This token cannot grant the scope {scope}, because it lacks it itself.", field="scopes")
-    if caller.expires_at and (wanted.expires_at is None or wanted.expires_at > caller.expires_at):
-        raise Forbidden(
-            f"This token expires at {caller.expires_at.isoformat()}; one that it generates must not outlive it.",
-            field="expires_at",
-        )
-    if caller.networks and not within_all(wanted.networks, caller.networks):
-        raise Forbidden(
-            f"This token is good from {', '.join(caller.networks)} only; name networks within them.", field="networks"
-        )
+    _check_holds(caller, wanted)
     made = await hub.tokens.generate(
         name=wanted.name,
         scopes=wanted.scopes,
@@ -65,10 +54,7 @@ async def deactivate(hub: Hub, token_id: str) -> TokenView:
 @routes.post("/tokens/{token_id}/rotate", summary="Give a token a new secret", **needs("tokens:write", 404, 413, 422))
 async def rotate(hub: Hub, caller: Caller, token_id: str, wanted: TokenRotation) -> NewToken:
     """The new secret is in this answer and never shown again; the one before is good for the overlap too."""
-    held = await hub.tokens.get(token_id)
-    for scope in held.scopes:
-        if not grants(caller.scopes, scope):
-            raise Forbidden(f"This token cannot hand out the scope {scope}, because it lacks it itself.")
+    _check_holds(caller, await hub.tokens.get(token_id))
     return await hub.tokens.rotate(token_id, overlap=timedelta(seconds=wanted.overlap_seconds))
 
 
@@ -76,3 +62,22 @@ async def rotate(hub: Hub, caller: Caller, token_id: str, wanted: TokenRotation)
 async def delete(hub: Hub, token_id: str) -> None:
     """Gone from now on."""
     await hub.tokens.delete(token_id)
+
+
+def _check_holds(caller: TokenView, handed: NewTokenRequest | TokenView) -> None:
+    """Raise Forbidden unless the token may itself what it hands out the secret of: as much, as long, and from there."""
+    for scope in handed.scopes:
+        if not grants(caller.scopes, scope):
+            raise Forbidden(
+                f"This token cannot hand out the scope {scope}, because it lacks it itself.", field="scopes"
+            )
+    if caller.expires_at and (handed.expires_at is None or handed.expires_at > caller.expires_at):
+        raise Forbidden(
+            f"This token expires at {caller.expires_at.isoformat()}, and can hand out none that outlives it.",
+            field="expires_at",
+        )
+    if caller.networks and not within_all(handed.networks, caller.networks):
+        raise Forbidden(
+            f"This token is good from {', '.join(caller.networks)} only, and can hand out none that is good elsewhere.",
+            field="networks",
+        )
