@@ -5,6 +5,10 @@ Customers of this server's own billing workspace are in its Togai dialect.
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from fastapi import Query
+
 from affluent.api.routing import needs, router
 from affluent.api.v1.hub import After, Hub, Limit, Search
 from affluent.services.mirror import MirroredCustomer
@@ -12,6 +16,7 @@ from affluent.services.pages import Page
 from affluent.services.syncs import Happening
 
 routes = router("Customers")
+OfConnection = Annotated[str, Query(max_length=60, description="Empty: the connection that saw it last.")]
 
 
 @routes.get("/mirror/customers", summary="List customers of other systems", **needs("customers:read", 422))
@@ -23,7 +28,7 @@ async def find(hub: Hub, search: Search = "", limit: Limit = 50, after: After = 
 @routes.get(
     "/mirror/customers/{customer_id}", summary="Show a customer of another system", **needs("customers:read", 404, 422)
 )
-async def show(hub: Hub, customer_id: str, connection_id: After = "") -> MirroredCustomer:
+async def show(hub: Hub, customer_id: str, connection_id: OfConnection = "") -> MirroredCustomer:
     """With all accounts; of the connection that is named, or of the one that saw it last."""
     return await hub.mirror.customer(customer_id, connection_id)
 
