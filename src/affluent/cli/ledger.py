@@ -10,6 +10,8 @@ import typer
 from affluent.cli.options import AsJson, DatabaseUrl, DataDir
 from affluent.cli.output import FAILED, MISUSED, console, errors, fail, say_json
 from affluent.cli.show import with_hub
+from affluent.services.errors import Invalid
+from affluent.services.ledger import read_heads
 from affluent.services.reconciliation_views import money_text
 
 ledger = typer.Typer(help="The ledger: what was accepted and what became of it.", no_args_is_help=True)
@@ -30,7 +32,10 @@ def verify(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Recompute every chain and compare every row; exit code 1 when anything was altered."""
-    given = dict(_pair(item) for item in head or ())
+    try:
+        given = read_heads(head or ())
+    except Invalid as error:
+        fail(f"--head: {error.message}", MISUSED)
     found = with_hub(lambda hub: hub.ledgers.verify(given), data_dir, database_url)
     if as_json:
         say_json({**asdict(found), "is_sound": found.is_sound})
@@ -56,10 +61,3 @@ def verify(
         console.print(f"{found.blocks} sealed commits, {found.notes} rows. {verdict}", highlight=False)
     if not found.is_sound:
         raise typer.Exit(FAILED)
-
-
-def _pair(given: str) -> tuple[str, str]:
-    chain, equals, last = given.partition("=")
-    if not equals:
-        fail(f"--head {given!r} is not chain=hash.", MISUSED)
-    return chain, last

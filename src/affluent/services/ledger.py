@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from affluent.domain.run import RunState
 from affluent.kit.jsons import InvalidJSON, loads
 from affluent.kit.logs import logger
+from affluent.services.errors import Invalid
 from affluent.services.ledger_heads import HeadsAltered, LedgerHeads
 from affluent.store import ledger as store
 from affluent.store.database import Database
@@ -76,6 +77,17 @@ class Verification:
         self.problem_count += 1
         if len(self.problems) < _SHOWN:
             self.problems.append(problem)
+
+
+def read_heads(given: Iterable[str]) -> dict[str, str]:
+    """Heads as people keep them, chain=hash, for `verify`. Raises Invalid."""
+    heads: dict[str, str] = {}
+    for head in given:
+        chain, equals, last = head.partition("=")
+        if not (chain and equals and last):
+            raise Invalid(f"{head[:80]!r} is not chain=hash, as an earlier verification said it.", field="head")
+        heads[chain] = last
+    return heads
 
 
 class Ledgers:

@@ -10,8 +10,7 @@ from pydantic import ConfigDict, Field
 from affluent.api.routing import needs, router
 from affluent.api.v1.hub import Hub
 from affluent.api.v1.schemas import Sent
-from affluent.services.errors import Invalid
-from affluent.services.ledger import Verification
+from affluent.services.ledger import Verification, read_heads
 from affluent.services.options import Option
 from affluent.services.pages import Page
 
@@ -52,8 +51,4 @@ async def reset(hub: Hub, name: str) -> Option:
 @routes.get("/ledger/verdict", summary="Verify the ledger", **needs("reconciliation:read", 422))
 async def verify(hub: Hub, heads: Heads = []) -> Verification:  # noqa: B006 - FastAPI copies it for each request
     """Recompute every chain and compare every row. Nothing was altered when `problem_count` is 0; keep `heads` elsewhere."""
-    pairs = [head.partition("=") for head in heads]
-    for chain, equals, last in pairs:
-        if not (chain and equals and last):
-            raise Invalid("A head is chain=hash, as an earlier verification said it.", field="head")
-    return await hub.ledgers.verify({chain: last for chain, _, last in pairs})
+    return await hub.ledgers.verify(read_heads(heads))
