@@ -175,6 +175,7 @@ def test_a_command_prints_one_json_document_and_nothing_else(place: Place, line:
         ("plan {tmp}/none.yaml", 2, "none.yaml"),
         ("reconcile --from x --to y", 2, "--from 'x' is not a day"),
         ("evidence verify {tmp}/map.csv", 1, "map.csv"),
+        ("ledger verify --head nonsense", 2, "--head: 'nonsense' is not chain=hash"),
         ("move --to mysql://x", 2, "--to must be postgresql://"),
         ("nonsense", 2, "No such command"),
     ],
@@ -245,6 +246,7 @@ def test_bash_itself_completes_a_command(tmp_path: Path) -> None:
 
 LONG = {
     "Backing up": ("backup", "{tmp}/new.backup"),
+    "Reading": ("restore", "{tmp}/kept.backup", "--check"),
     "Restoring": ("restore", "{tmp}/kept.backup", "--replace"),
     "Cancel": ("runs", "bulk", "cancel", "--state", "queued", "--yes"),
     "Reading the books": ("reconcile", "--from", "2026-11-05", "--to", "2026-11-06"),
