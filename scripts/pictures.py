@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import base64
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,9 +17,10 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from tests.support import chromium
+
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 AFFLUENT = Path(sys.executable).with_name("affluent")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SIZE = {"width": 1280, "height": 900}
 QUALITY = 88
 LARGEST = 150_000
@@ -107,11 +107,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--png", type=Path, help="write PNG files into this folder instead")
     folder = parser.parse_args().png
-    browser_path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    browser_path = chromium.path()
     if browser_path is None:
-        raise SystemExit("There is no Chromium on this machine: make system-browser")
+        raise SystemExit(chromium.MISSING)
     with demo() as link, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=browser_path, args=chromium.ARGUMENTS)
         server = re.match(r"https?://[^/]+", link)
         context = browser.new_context(
             base_url=server[0] if server else "",

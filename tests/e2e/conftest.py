@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -11,24 +10,21 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.e2e.browsing import WIDE, Tab
 from tests.e2e.served import Served, served
+from tests.support import chromium as system
 
-# No GPU and no sandbox in a container; nothing that calls home.
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 expect.set_options(timeout=10_000)  # as long as a click waits: a machine that does much else at once is slow, not wrong
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """The system's Chromium. Stopped with its module: its loop must not run under other tests."""
-    path = next(filter(None, map(shutil.which, NAMES)), None)
+    path = system.path()
     if path is None:
-        reason = "There is no Chromium on this machine: make system-browser"
         if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+            pytest.fail(system.MISSING)
+        pytest.skip(system.MISSING)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=path, args=system.ARGUMENTS)
         yield browser
         browser.close()
 
