@@ -41,7 +41,7 @@ def forecast(
 ) -> Forecast:
     """The forecast of an action that is possible in some states. `replays`: on the flow's current version, from the top."""
     runs = tables.runs
-    query = store.narrow(select(runs), wanted).order_by(runs.c.id).limit(LARGEST)
+    query = store.narrow(connection, select(runs), wanted).order_by(runs.c.id).limit(LARGEST)
     rows = connection.execute(query).all()
     gone = _forgotten(connection, rows) if sends else set()
     able = [

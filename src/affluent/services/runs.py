@@ -287,7 +287,7 @@ def _possible(action: BulkAction) -> tuple[str, ...]:
 def _ids(connection: Connection, wanted: RunFilter, possible: tuple[str, ...]) -> list[str]:
     runs = tables.runs
     query = (
-        store.narrow(select(runs.c.id), wanted)
+        store.narrow(connection, select(runs.c.id), wanted)
         .where(runs.c.state.in_(possible))
         .order_by(runs.c.id)
         .limit(run_forecasts.LARGEST)

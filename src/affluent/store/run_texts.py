@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, or_, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, not_, or_, select, union_all
 
 from affluent.store import tables
 from affluent.store import tables_billing as billing
@@ -15,6 +15,8 @@ from affluent.store import tables_billing as billing
 R, E = tables.runs, tables.events
 STRETCH = 25_000
 """Runs that one look reads, newest first; the next look goes on where it stopped."""
+_FARTHEST = 10_000
+"""Events or accounts that one id leads to, at most."""
 _IDS_SHOWN = "~"
 """At the end of a cursor: what the text leads to as an id has been listed already."""
 
@@ -34,26 +36,29 @@ def words(wanted: str) -> ColumnElement[bool]:
     return or_(R.c.title.icontains(wanted, autoescape=True), R.c.sentence.icontains(wanted, autoescape=True))
 
 
-def led_to(wanted: str) -> Select[Any]:
-    """The runs that a text leads to as an id of a run, event, account, customer, invoice or of any system; by indexes alone."""
+def led_to(connection: Connection, wanted: str) -> list[ColumnElement[bool]]:
+    """What is true of a run that a text leads to as an id of a run, event, account, customer, invoice or of any system.
+
+    Each is one look into an index. Events and accounts are looked up first, so that PostgreSQL plans for the few that there are:
+    by its guess it read all runs.
+    """
     accounts, aliases, invoices, known = billing.accounts, billing.account_aliases, billing.invoices, tables.identities
+
+    def ids(*queries: Select[Any]) -> Sequence[str]:
+        return connection.execute(union_all(*queries).limit(_FARTHEST)).scalars().all()
+
     sources = select(tables.flow_connections.c.trigger_source)
-    events = select(E.c.id).where(E.c.source.in_(sources), E.c.external_id == wanted)
-    owners = union_all(
+    events = ids(select(E.c.id).where(E.c.source.in_(sources), E.c.external_id == wanted))
+    owners = ids(
         select(accounts.c.id).where(accounts.c.customer_id == wanted),
         select(aliases.c.account_id).where(aliases.c.value == wanted),
         select(known.c.account_id).where(known.c.external_id == wanted),
     )
-    billed = select(invoices.c.account_id).where(or_(invoices.c.id == wanted, invoices.c.number == wanted))
-    ways = (
-        R.c.id == wanted,
-        R.c.event_id == wanted,
-        R.c.account_id == wanted,
-        R.c.event_id.in_(events),
-        R.c.account_id.in_(owners),
-        R.c.account_id.in_(billed) & words(wanted),
-    )
-    return select(union_all(*(select(R.c.id).where(way) for way in ways)).subquery().c.id)
+    billed = ids(select(invoices.c.account_id).where(or_(invoices.c.id == wanted, invoices.c.number == wanted)))
+    ways = [R.c.id == wanted, R.c.event_id.in_([wanted, *events]), R.c.account_id.in_([wanted, *owners])]
+    if billed:
+        ways.append(R.c.account_id.in_(billed) & words(wanted))
+    return ways
 
 
 def look(
@@ -66,13 +71,13 @@ def look(
         rest.add_columns(R.c.created_at).order_by(*newest_first).offset(STRETCH - 1).limit(1)
     ).one_or_none()
     stretch = rest.where(R.c.id >= edge.id) if edge else rest
-    told = stretch.where(words(text))
+    told, ways = stretch.where(words(text)), led_to(connection, text)
     if ids_shown:
-        told = told.where(R.c.id.not_in(led_to(text)))
+        told = told.where(not_(or_(*ways)))
     found = {row.id for row in connection.execute(told.order_by(*newest_first).limit(limit + 1))}
     if not ids_shown:
-        named = rest.where(R.c.id.in_(led_to(text)))
-        found |= {row.id for row in connection.execute(named.order_by(R.c.id.desc()).limit(limit + 1))}
+        newest = (rest.where(way).order_by(R.c.id.desc()).limit(limit + 1).subquery() for way in ways)
+        found |= set(connection.execute(union_all(*(select(each.c.id) for each in newest))).scalars())
     ids = sorted(found, reverse=True)
     if len(ids) > limit:
         return Found(ids=tuple(ids[:limit]), next=ids[limit - 1] + (_IDS_SHOWN if ids_shown else ""), stopped_at=None)

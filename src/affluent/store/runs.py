@@ -74,7 +74,7 @@ def find(
     """Runs, newest first; those older than the run `before`, or newer than the run `after` (then oldest first)."""
     order = R.c.id if after else R.c.id.desc()
     # First which, by an index alone; then what is shown of them: what is sorted stays small.
-    which = narrow(select(R.c.id), wanted).limit(limit)
+    which = narrow(connection, select(R.c.id), wanted).limit(limit)
     if after:
         which = which.where(R.c.id > after)
     elif before:
@@ -101,11 +101,11 @@ def _sorted(wanted: RunFilter) -> ColumnElement[str]:
     return cast("ColumnElement[str]", R.c.id)
 
 
-def narrow(query: Select[Any], wanted: RunFilter) -> Select[Any]:
+def narrow(connection: Connection, query: Select[Any], wanted: RunFilter) -> Select[Any]:
     """The query with the filter's conditions, the text among them: it reads every run that matches the others."""
     conditions = _conditions(wanted)
     if wanted.text:
-        conditions.append(or_(run_texts.words(wanted.text), R.c.id.in_(run_texts.led_to(wanted.text))))
+        conditions.append(or_(run_texts.words(wanted.text), *run_texts.led_to(connection, wanted.text)))
     return query.where(and_(*conditions)) if conditions else query
 
 
