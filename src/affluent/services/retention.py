@@ -23,8 +23,8 @@ from affluent.store.database import Database
 
 _BATCH = 200
 _SHORTEST_REST = 0.05
-_REST = 19
-"""So a twentieth of the time is work, which still takes millions of rows a day. When the engine is busy, work waits longer, and
+_REST = 99
+"""So a hundredth of the time is work, which still takes millions of rows a day. When the engine is busy, work waits longer, and
 so it rests longer."""
 
 
