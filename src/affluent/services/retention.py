@@ -6,7 +6,7 @@ payloads; every event, run, effect and row of the ledger stays: they recognise r
 
 from __future__ import annotations
 
-import asyncio
+from asyncio import sleep
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -72,4 +72,4 @@ async def forget(database: Database, kind: store.Kind, keep: timedelta) -> int:
 
 
 async def _rest(began: float) -> None:
-    await asyncio.sleep(max(_SHORTEST_REST, _REST * (monotonic() - began)))
+    await sleep(max(_SHORTEST_REST, _REST * (monotonic() - began)))

@@ -15,6 +15,7 @@ from affluent.kit import clock
 from affluent.kit.ids import first_id
 from affluent.kit.jsons import loads
 from affluent.kit.money import Money
+from affluent.services import retention as service
 from affluent.services.errors import Conflict
 from affluent.services.ledger import LEDGER, Ledgers
 from affluent.services.retention import forget
@@ -36,6 +37,18 @@ KINDS = (DELIVERIES, ATTEMPTS, RUNS, EVENTS)
 NOW = clock.now()
 OLD, KEPT, YOUNG = timedelta(days=100), timedelta(days=90), timedelta(days=1)
 EVERYTHING = timedelta(seconds=-1)
+
+
+@pytest.fixture(autouse=True)
+def rests(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long retention would have rested, each time: nobody waits for it here."""
+    found: list[float] = []
+
+    async def rest(seconds: float) -> None:
+        found.append(seconds)
+
+    monkeypatch.setattr(service, "sleep", rest)
+    return found
 
 
 @pytest.fixture
@@ -131,6 +144,20 @@ async def test_only_what_is_old_and_ended_well_is_taken(
 
 
 ROWS = (tables.events, tables.runs, tables.step_runs)
+
+
+async def test_it_works_a_hundredth_of_the_time(
+    database: Database, rests: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = iter(range(100))
+    monkeypatch.setattr(service, "monotonic", lambda: next(ticks) * 0.02)  # each piece takes 20 ms
+    await database.write(lambda c: put(c, "succeeded", OLD))
+    assert await forget(database, RUNS, KEPT) == 1
+    assert rests == pytest.approx([1.98, 1.98])  # after the look and after the taking
+    ticks = iter(range(100))
+    monkeypatch.setattr(service, "monotonic", lambda: next(ticks) * 0.0001)
+    assert await forget(database, RUNS, KEPT) == 0
+    assert rests[2:] == [0.05]
 
 
 async def test_a_run_takes_its_attempts_along_and_keeps_its_outcome(database: Database) -> None:
