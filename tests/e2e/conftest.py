@@ -1,9 +1,13 @@
-"""A browser and a server per module, a tab per test. A complaint of the console fails the test."""
+"""A browser and a server per module, a tab per test. A complaint of the console fails the test.
+
+Tests of a module share its server and come in any order, so each uses things of its own or of a fixture, found by name.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
@@ -36,6 +40,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield it
 
 
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Served]:
+    """A server of one test alone, where nothing has happened yet; its tab looks at this one."""
+    with served(tmp_path) as it:
+        yield it
+
+
+@pytest.fixture
+def looked_at(request: pytest.FixtureRequest) -> Served:
+    """The server of the tab: the module's, unless the test asks for a `fresh` one."""
+    chosen: Served = request.getfixturevalue("fresh" if "fresh" in request.fixturenames else "server")
+    return chosen
+
+
 @pytest.fixture(params=["light", "dark"])
 def theme(request: pytest.FixtureRequest) -> str:
     """Asked for by tests that hold in both themes; others are in the light one."""
@@ -43,21 +61,21 @@ def theme(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def visitor(request: pytest.FixtureRequest, chromium: Browser, server: Served) -> Iterator[Tab]:
+def visitor(request: pytest.FixtureRequest, chromium: Browser, looked_at: Served) -> Iterator[Tab]:
     """A tab in which nobody is signed in."""
     theme = request.getfixturevalue("theme") if "theme" in request.fixturenames else "light"
     context = chromium.new_context(
         color_scheme=theme, viewport=WIDE, timezone_id="Asia/Kolkata", reduced_motion="reduce"
     )
     context.set_default_timeout(10_000)
-    tab = Tab(context, server.url, theme)
+    tab = Tab(context, looked_at.url, theme)
     yield tab
     context.close()
     assert tab.complaints == []
 
 
 @pytest.fixture
-def tab(visitor: Tab, server: Served) -> Tab:
+def tab(visitor: Tab, looked_at: Served) -> Tab:
     """A tab in which an administrator is signed in."""
-    visitor.open(server.call(server.hub.people.signed_in_link(name="Mira Kapoor", email="mira@example.com")))
+    visitor.open(looked_at.call(looked_at.hub.people.signed_in_link(name="Mira Kapoor", email="mira@example.com")))
     return visitor
