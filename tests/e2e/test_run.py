@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -31,16 +32,34 @@ def world(server: Served) -> World:
     return made
 
 
-def newest(server: Served, **wanted: str) -> RunView:
-    """The newest run of a filter."""
-    return server.call(server.hub.runs.find(RunFilter(**wanted), limit=1))[0]  # type: ignore[arg-type]  # text fields only
+@pytest.fixture(scope="module")
+def signed_up(server: Served, world: World) -> RunView:
+    """A run that succeeded, to be looked at only."""
+    party = world.sign_up(0)
+    world.settled()
+    return the_run(server, party, SIGN_UP)
+
+
+@pytest.fixture
+def outage(world: World) -> Iterator[None]:
+    """FirstPromoter takes no sign-up until it is healed, at the latest after the test."""
+    world.twin("fail", status=503, times=60, path="/track/signup")
+    yield
+    world.twin("heal")
+
+
+def the_run(server: Served, party: Party, flow: str) -> RunView:
+    """The only run of a ready-made flow for a customer."""
+    flow_id = server.call(server.hub.flows.by_key(flow)).id
+    (run,) = server.call(server.hub.runs.find(RunFilter(account_id=party.account_id, flow_id=flow_id)))
+    return run
 
 
 def test_a_refused_step_is_explained_and_resumed(tab: Tab, server: Served, world: World) -> None:
     world.twin("fail", status=422, times=1, path="/track/signup")
-    party = world.sign_up(0)
+    party = world.sign_up(10)
     world.settled()
-    page = tab.open(f"/activity/{newest(server, account_id=party.account_id).id}")
+    page = tab.open(f"/activity/{the_run(server, party, SIGN_UP).id}")
     expect(page.get_by_role("heading", level=1, name=party.name)).to_be_visible()
     expect(page.get_by_text("Stopped at step 1")).to_be_visible()
     said = page.get_by_role("status").filter(has_text="What to do")
@@ -62,7 +81,7 @@ def test_a_refused_step_is_explained_and_resumed(tab: Tab, server: Served, world
 def test_a_step_and_a_tab_have_an_address(tab: Tab, server: Served, world: World) -> None:
     party = world.sign_up(1)
     world.settled()
-    run = newest(server, account_id=party.account_id)
+    run = the_run(server, party, SIGN_UP)
     page = tab.open(f"/activity/{run.id}?step=1&tab=input")
     expect(page.get_by_role("region", name="Input of the step")).to_contain_text(party.email)
     page.get_by_role("link", name="Output", exact=True).click()
@@ -75,8 +94,8 @@ def test_a_step_and_a_tab_have_an_address(tab: Tab, server: Served, world: World
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"], indirect=True)
-def test_the_curl_command_holds_no_secret(tab: Tab, theme: str, server: Served, world: World) -> None:
-    page = tab.open(f"/activity/{newest(server, text='Northwind Labs').id}?step=1")
+def test_the_curl_command_holds_no_secret(tab: Tab, theme: str, signed_up: RunView) -> None:
+    page = tab.open(f"/activity/{signed_up.id}?step=1")
     command = page.get_by_role("button", name="Copy as curl").last.get_attribute("data-copy") or ""
     assert command.startswith("curl -X POST ")
     assert "FILL_IN" in command
@@ -117,10 +136,10 @@ def pay(world: World, party: Party) -> None:
 
 
 def test_the_money_is_followed_to_the_commission(tab: Tab, server: Served, world: World) -> None:
-    pay(world, world.sign_up(5))
+    party = world.sign_up(5)
+    pay(world, party)
     world.settled()
-    run = newest(server, flow_id=server.call(server.hub.flows.by_key(SALE)).id)
-    page = tab.open(f"/activity/{run.id}")
+    page = tab.open(f"/activity/{the_run(server, party, SALE).id}")
     money = page.get_by_role("region", name="Where the money went")
     expect(money.get_by_text("$2,499.00").first).to_be_visible()
     expect(money.get_by_text("Commission")).to_be_visible()
@@ -130,19 +149,16 @@ def test_the_money_is_followed_to_the_commission(tab: Tab, server: Served, world
 def test_a_run_that_was_retried_shows_every_attempt(tab: Tab, server: Served, world: World) -> None:
     world.twin("fail", status=503, times=2, path="/track/signup")
     party = world.sign_up(3)
-    page = tab.open("/")
-    run = newest(server, account_id=party.account_id)
-    page = tab.open(f"/activity/{run.id}")
+    page = tab.open(f"/activity/{the_run(server, party, SIGN_UP).id}")
     expect(page.get_by_text("Succeeded").first).to_be_visible(timeout=20_000)
     expect(page.get_by_role("link", name="Attempts 3")).to_be_visible()
     tab.check("run-retried")
 
 
+@pytest.mark.usefixtures("outage")
 def test_a_waiting_run_says_when_it_is_tried_again_and_can_be_cancelled(tab: Tab, server: Served, world: World) -> None:
-    world.twin("fail", status=503, times=60, path="/track/signup")
     party = world.sign_up(4)
-    run = newest(server, account_id=party.account_id)
-    page = tab.open(f"/activity/{run.id}")
+    page = tab.open(f"/activity/{the_run(server, party, SIGN_UP).id}")
     expect(page.get_by_text("Waiting to retry").first).to_be_visible()
     expect(page.get_by_role("button", name="Retry now")).to_be_visible()
     expect(page.get_by_text("Next try:")).to_be_visible()
@@ -150,14 +166,13 @@ def test_a_waiting_run_says_when_it_is_tried_again_and_can_be_cancelled(tab: Tab
     page.get_by_role("button", name="Cancel…").click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel run").click()
     expect(page.get_by_text("Cancelled").first).to_be_visible()
-    world.twin("heal")
 
 
 @pytest.mark.timeout(180)  # a retry may be a minute away
+@pytest.mark.usefixtures("outage")
 def test_a_run_changes_before_ones_eyes(tab: Tab, server: Served, world: World) -> None:
-    world.twin("fail", status=503, times=60, path="/track/signup")
     party = world.sign_up(6)
-    page = tab.open(f"/activity/{newest(server, account_id=party.account_id).id}")
+    page = tab.open(f"/activity/{the_run(server, party, SIGN_UP).id}")
     expect(page.get_by_text("Waiting to retry").first).to_be_visible()
     page.evaluate("window.stayed = true")
     world.twin("heal")
@@ -175,7 +190,9 @@ def replay(page: Page) -> None:
 
 
 def test_a_replay_says_first_that_nothing_would_be_sent(tab: Tab, server: Served, world: World) -> None:
-    run = newest(server, text="Northwind Labs")
+    party = world.sign_up(7)
+    world.settled()
+    run = the_run(server, party, SIGN_UP)
     page = tab.open(f"/activity/{run.id}")
     replay(page)
     tab.check("run-replay")
