@@ -16,21 +16,18 @@ from tests.e2e.world import SIGN_UP, World
 
 @pytest.fixture(scope="module")
 def world(server: Served) -> World:
-    """The flow that signs customers up at FirstPromoter's twin."""
+    """The flow that signs customers up at FirstPromoter's twin; it succeeded for Northwind Labs and skipped Copperfield."""
     made = World(server)
     made.switch_on(SIGN_UP, made.connect())
+    for number in (0, 14):
+        made.sign_up(number)
+    made.settled()
     return made
-
-
-def test_nothing_has_run_yet(tab: Tab, theme: str, server: Served) -> None:
-    page = tab.open("/activity")
-    expect(page.get_by_text("Nothing has run yet")).to_be_visible()
-    tab.check("activity-empty")
 
 
 def test_rows_arrive_live_and_wait_while_one_reads_further_down(tab: Tab, server: Served, world: World) -> None:
     page = tab.open("/activity")
-    for number in (0, 1, 12, 13, 14, 15, 16, 17, 18, 19):
+    for number in (1, 3, 4, 12, 13, 15, 16, 17, 18, 19):
         world.sign_up(number)
     expect(page.get_by_role("link", name="Quartz Mill")).to_be_visible()
     page.set_viewport_size({"width": 1440, "height": 420})
