@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
+from affluent.services.people import Role
 from tests.e2e.browsing import Tab
 from tests.e2e.served import Served
 
 
-def test_the_owner_is_created_by_the_printed_link_and_generates_a_token(visitor: Tab, server: Served) -> None:
-    page = visitor.open(server.call(server.hub.first_link()))
+def test_the_owner_is_created_by_the_printed_link_and_generates_a_token(visitor: Tab, fresh: Served) -> None:
+    page = visitor.open(fresh.call(fresh.hub.first_link()))
     visitor.check("welcome")
     page.get_by_label("Your name").fill("Mira Kapoor")
     page.get_by_label("E-mail").fill("mira@example.com")
@@ -35,7 +37,7 @@ def test_the_owner_is_created_by_the_printed_link_and_generates_a_token(visitor:
     page.get_by_role("button", name="Generate", exact=True).click()
     expect(page.get_by_role("heading", name="Nightly export is ready")).to_be_visible()
     secret = page.get_by_label("Secret").get_by_text(re.compile(r"^aff_[\w-]{40,}$")).inner_text()
-    assert server.call(server.hub.authorise(secret, "invoices:read")).name == "Nightly export"
+    assert fresh.call(fresh.hub.authorise(secret, "invoices:read")).name == "Nightly export"
     page.get_by_role("link", name="I stored it").click()
     expect(page.get_by_role("cell", name="Nightly export")).to_be_visible()
     assert secret not in page.content()
@@ -52,10 +54,19 @@ def test_every_page_is_clean_in_both_themes(tab: Tab, theme: str) -> None:
         tab.check(name)
 
 
-def test_signing_in_is_clean_in_both_themes(visitor: Tab, theme: str) -> None:
+@pytest.fixture(scope="module")
+def somebody(server: Served) -> str:
+    """The e-mail address of a person with a password."""
+    users = server.hub.users
+    person, link = server.call(users.invite(name="Noor Haddad", email="noor@example.com", role=Role.ANALYST))
+    server.call(users.choose_password(link.rsplit("/", 1)[-1], "correct horse battery"))
+    return person.email
+
+
+def test_signing_in_is_clean_in_both_themes(visitor: Tab, theme: str, somebody: str) -> None:
     page = visitor.open("/")
     visitor.check("sign-in")
-    page.get_by_label("E-mail").fill("mira@example.com")
+    page.get_by_label("E-mail").fill(somebody)
     page.get_by_label("Password").fill("not the password")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_text("do not belong together")).to_be_visible()
