@@ -25,18 +25,18 @@ def test_the_billing_workspace_is_connected_with_a_token(tab: Tab, server: Serve
     page = tab.open("/apps")
     add(page, "Togai")
     expect(page.get_by_role("radio", name="This server's billing workspace")).to_be_checked()
-    page.get_by_label("App link name").fill("Billing workspace")
+    page.get_by_label("App link name").fill("Billing by token")
     page.get_by_label("Secret key").fill("aff_not_the_key")
     tab.shot("connection-add-togai")
     page.get_by_role("button", name="Test and save").click()
     expect(page.get_by_label("Secret key")).to_have_attribute("aria-invalid", "true")
     expect(page.get_by_label("Secret key")).to_have_value("aff_not_the_key")
-    expect(page.get_by_label("App link name")).to_have_value("Billing workspace")
+    expect(page.get_by_label("App link name")).to_have_value("Billing by token")
     assert "aff_not_the_key" not in page.content()
     tab.check("connection-add-refused")
     page.get_by_label("Secret key").fill(secret)
     page.get_by_role("button", name="Test and save").click()
-    expect(page.get_by_role("heading", name="Billing workspace")).to_be_visible()
+    expect(page.get_by_role("heading", name="Billing by token")).to_be_visible()
     expect(page.get_by_text("Nothing uses it yet")).to_be_visible()
     assert secret not in page.content()
     tab.check("connection-new")
@@ -44,7 +44,7 @@ def test_the_billing_workspace_is_connected_with_a_token(tab: Tab, server: Serve
 
 def test_firstpromoter_says_which_field_is_wrong_and_takes_the_right_key(tab: Tab, server: Served) -> None:
     page = tab.open("/apps/firstpromoter?dialog=add")
-    page.get_by_label("App link name").fill("FirstPromoter twin")
+    page.get_by_label("App link name").fill("Promoters")
     page.get_by_label("FirstPromoter API key").fill("wrong")
     page.get_by_label("Account ID").fill("demo-account")
     page.get_by_role("dialog").get_by_text("Base URL", exact=True).first.click()
@@ -54,7 +54,7 @@ def test_firstpromoter_says_which_field_is_wrong_and_takes_the_right_key(tab: Ta
     expect(page.get_by_label("Account ID")).to_have_value("demo-account")
     page.get_by_label("FirstPromoter API key").fill("fp_demo_key")
     page.get_by_role("button", name="Test and save").click()
-    expect(page.get_by_role("heading", name="FirstPromoter twin")).to_be_visible()
+    expect(page.get_by_role("heading", name="Promoters")).to_be_visible()
     assert "fp_demo_key" not in page.content()
 
 
@@ -112,10 +112,8 @@ def test_what_an_operation_takes_is_fetched_when_it_is_unfolded(tab: Tab, server
 
 def test_a_refused_connection_is_repaired_and_lets_its_runs_go(tab: Tab, server: Served) -> None:
     world = World(server)
-    world.identify()
     hub = server.hub
-    connections = {one.app: one.id for one in server.call(hub.connections.list())}
-    world.switch_on(SIGN_UP, connections)
+    world.switch_on(SIGN_UP, world.connect())
     world.sign_up(1)
     world.settled()
     world.twin("revoke", key="fp_demo_key")
