@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -44,8 +45,8 @@ def flow_id(server: Served, key: str) -> str:
     return server.call(server.hub.flows.by_key(key)).id
 
 
-def test_without_connections_the_form_says_where_to_add_one(tab: Tab, server: Served) -> None:
-    page = tab.open(f"/flows/{flow_id(server, 'track_referral_sale')}/connections?dialog=connect")
+def test_without_connections_the_form_says_where_to_add_one(tab: Tab, fresh: Served) -> None:
+    page = tab.open(f"/flows/{flow_id(fresh, 'track_referral_sale')}/connections?dialog=connect")
     dialog = page.get_by_role("dialog", name="Add connection")
     expect(dialog.get_by_role("link", name="Add a FirstPromoter connection")).to_be_visible()
     dialog.get_by_label("Name").fill("Production")
@@ -55,8 +56,17 @@ def test_without_connections_the_form_says_where_to_add_one(tab: Tab, server: Se
     tab.check("flow-connect-nothing")
 
 
-@pytest.mark.usefixtures("connections")
-def test_a_ready_made_flow_is_switched_on_triggered_and_switched_off(tab: Tab, server: Served) -> None:
+@pytest.fixture
+def sale(server: Served, connections: dict[str, str]) -> Iterator[str]:
+    """The id of the ready-made flow of sales, which no test leaves switched on."""
+    links = server.hub.flow_connections
+    found = flow_id(server, "track_referral_sale")
+    yield found
+    for link in server.call(links.list(flow_id=found)).items:
+        server.call(links.remove(link.id))
+
+
+def test_a_ready_made_flow_is_switched_on_triggered_and_switched_off(tab: Tab, server: Served, sale: str) -> None:
     page = open_flow(tab, SALE)
     tab.shot("flow-off")
     page.get_by_role("button", name="Add Connection").click()
@@ -73,7 +83,7 @@ def test_a_ready_made_flow_is_switched_on_triggered_and_switched_off(tab: Tab, s
     tab.check("flow-connect")
     dialog.get_by_role("button", name="Save and switch on").click()
     expect(page.get_by_role("switch", name="Production")).to_have_attribute("aria-checked", "true")
-    link = server.call(server.hub.flow_connections.list()).items[0]
+    (link,) = server.call(server.hub.flow_connections.list(flow_id=sale)).items
     assert link.inputs["plans"] == [{"promoter": "", "campaign": "Spring", "price_plan": "Growth"}]
     tab.check("flow-connections")
     page.get_by_label("Actions for Production").click()
@@ -90,20 +100,22 @@ def test_a_ready_made_flow_is_switched_on_triggered_and_switched_off(tab: Tab, s
     page.get_by_role("button", name="Trigger now").click()
     page.wait_for_url(re.compile(r"/activity/run_"))
     World(server).settled()
-    page = tab.open(f"/flows/{link.flow_id}/activity")
-    run = server.call(server.hub.runs.find(RunFilter(flow_id=link.flow_id)))[0]
+    page = tab.open(f"/flows/{sale}/activity")
+    (run,) = server.call(server.hub.runs.find(RunFilter(flow_connection_id=link.id)))
     expect(page.locator(f'a[href="/activity/{run.id}"]').first).to_be_visible()
     tab.check("flow-activity")
-    page = tab.open(f"/flows/{link.flow_id}/connections")
+    page = tab.open(f"/flows/{sale}/connections")
     page.get_by_role("switch", name="Production").click()
     expect(page.get_by_role("switch", name="Production")).to_have_attribute("aria-checked", "false")
     page.get_by_role("switch", name="Production").click()
     expect(page.get_by_role("switch", name="Production")).to_have_attribute("aria-checked", "true")
 
 
-@pytest.mark.usefixtures("connections")
-def test_money_that_would_be_counted_twice_is_refused_in_words(tab: Tab, server: Served) -> None:
-    page = tab.open(f"/flows/{flow_id(server, 'track_referral_sale')}/connections?dialog=connect")
+def test_money_that_would_be_counted_twice_is_refused_in_words(
+    tab: Tab, server: Served, connections: dict[str, str], sale: str
+) -> None:
+    World(server).switch_on("track_referral_sale", connections)
+    page = tab.open(f"/flows/{sale}/connections?dialog=connect")
     dialog = page.get_by_role("dialog", name="Add connection")
     dialog.get_by_label("Name").fill("Once more")
     dialog.get_by_role("button", name="Save and switch on").click()
