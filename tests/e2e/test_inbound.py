@@ -8,20 +8,27 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy import text, update
 
+from affluent.kit.jsons import JSONObject
+from affluent.services.connection_views import ConnectionView
 from affluent.store import tables
 from tests.e2e.browsing import Tab
 from tests.e2e.served import Served
 from tests.e2e.world import SIGN_UP, World
 
 
+def elsewhere(server: Served, name: str) -> ConnectionView:
+    """A connection to a Togai that is not this server as far as it knows."""
+    token = server.call(server.hub.tokens.generate(name=name, scopes=["*:write"])).secret
+    fields: JSONObject = {"secret_key": token, "base_url": f"{server.url}/togai"}
+    return server.call(server.hub.connections.create(app="togai", name=name, fields=fields))
+
+
 @pytest.fixture(scope="module")
 def world(server: Served) -> World:
-    """Connections, one customer, and a Togai that stands elsewhere as far as this server knows."""
+    """Connections, also to a Togai elsewhere, and one customer."""
     world = World(server)
     made = world.connect()
-    token = server.call(server.hub.tokens.generate(name="Elsewhere", scopes=["*:write"])).secret
-    fields = {"secret_key": token, "base_url": f"{server.url}/togai"}
-    server.call(server.hub.connections.create(app="togai", name="Togai elsewhere", fields=fields))
+    elsewhere(server, "Togai elsewhere")
     world.sign_up(0)
     world.switch_on("backfill_existing_customers", made)
     return world
@@ -64,13 +71,12 @@ def test_a_backfill_is_begun_and_followed(tab: Tab, server: Served) -> None:
     expect(page.locator(".duties .spin")).to_have_count(0)
 
 
-@pytest.mark.usefixtures("world")
 def test_a_connection_says_what_is_silent_and_what_works_for_it(tab: Tab, server: Served, theme: str) -> None:
-    connections = tables.connections
+    one = elsewhere(server, f"Silent and {theme}")
     said = "The webhook of 'Production' is silent."
-    quiet = update(connections).where(connections.c.name == "Togai elsewhere").values(status_reason=said)
+    connections = tables.connections
+    quiet = update(connections).where(connections.c.id == one.id).values(status_reason=said)
     server.call(server.hub.database.write(lambda c: c.execute(quiet)))
-    one = next(c for c in server.call(server.hub.connections.list()).items if c.name == "Togai elsewhere")
     page = tab.open(f"/connections/{one.id}")
     expect(page.get_by_role("status").get_by_text(said)).to_be_visible()
     tab.check("connection-silent")
@@ -90,11 +96,12 @@ def test_the_ledger_is_verified_on_a_page(tab: Tab, server: Served, theme: str) 
     tab.check("ledger")
 
 
-@pytest.mark.usefixtures("world")
-def test_what_was_altered_is_said_on_the_page_of_the_ledger(tab: Tab, server: Served) -> None:
-    World(server).settled()
+def test_what_was_altered_is_said_on_the_page_of_the_ledger(tab: Tab, fresh: Served) -> None:
+    world = World(fresh)
+    world.identify()
+    world.sign_up(0)
     change = text("UPDATE events SET payload = '{}'")
-    server.call(server.hub.database.write(lambda c: c.execute(change)))
+    fresh.call(fresh.hub.database.write(lambda c: c.execute(change)))
     page = tab.open("/reconciliation/ledger")
     page.get_by_role("button", name="Verify ledger").click()
     expect(page.get_by_role("alert")).to_contain_text("not agree with the ledger")

@@ -21,7 +21,7 @@ class World:
     _secret: str = field(default="", init=False)
 
     def identify(self) -> None:
-        """A token for `bill` where a test before has made the connections."""
+        """A token for `bill`, where there are no connections."""
         self._secret = self.server.call(self.server.hub.tokens.generate(name="World", scopes=["*:write"])).secret
 
     def connect(self) -> dict[str, str]:
