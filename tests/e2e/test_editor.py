@@ -9,7 +9,6 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from affluent.kit.jsons import JSONObject
-from affluent.store.runs import RunFilter
 from tests.e2e.browsing import Tab
 from tests.e2e.served import Served
 from tests.e2e.world import World
@@ -125,9 +124,8 @@ def test_a_flow_is_made_mapped_previewed_published_and_run(tab: Tab, server: Ser
     page.get_by_role("button", name="Trigger now").click()
     page.wait_for_url(re.compile(r"/activity/run_"))
     World(server).settled()
-    run = server.call(server.hub.runs.find(RunFilter()))[0]
-    assert run.flow_name == NAME
-    detail = server.call(server.hub.runs.get(run.id))
+    detail = server.call(server.hub.runs.get(page.url.rpartition("/")[2]))
+    assert detail.run.flow_name == NAME
     assert detail.steps[0].input["amount"] == 249900
 
 
