@@ -11,7 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from affluent.cli.main import app
 from tests.acceptance.process import AFFLUENT, calling, free_port, started
 
 
@@ -36,6 +38,17 @@ def test_the_demo_plays_its_story_and_the_books_agree() -> None:
     assert told["duplicates_at_vendor"] == 0
     assert told["lost"] == 0
     assert set(told["commissions"]) == {"USD", "EUR", "INR", "JPY", "KWD"}
+
+
+def test_the_demo_plays_in_no_folder_that_has_data(tmp_path: Path) -> None:
+    (tmp_path / "affluent.db").write_text("somebody's")
+    done = CliRunner().invoke(app, ["demo", "--data-dir", str(tmp_path)])
+    assert done.exit_code == 2
+    assert (
+        done.output
+        == f"affluent: --data-dir: {tmp_path} has data already, and the story would go on in it. Name a new folder.\n"
+    )
+    assert (tmp_path / "affluent.db").read_text() == "somebody's"
 
 
 async def test_the_first_start_needs_nothing_and_prints_its_secret_once(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from affluent.bootstrap import Hub, build
 from affluent.catalog import load
 from affluent.cli.books import Books, compare
 from affluent.cli.options import settings_with
-from affluent.cli.output import console, say_json, table
+from affluent.cli.output import MISUSED, console, fail, say_json, table
 from affluent.cli.outside import Outside
 from affluent.cli.run import run
 from affluent.cli.server import address, bind, running, serving
@@ -52,9 +52,13 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object on standard output.")] = False,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the server.")] = 8080,
     twins_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the twins.")] = 8090,
-    data_dir: Annotated[Path | None, typer.Option(help="Keep the data here; default: a temporary folder.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Keep the data in this new folder; default: a temporary one.")
+    ] = None,
 ) -> None:
     """Start everything with the vendors' twins, play a story, show what came of it."""
+    if data_dir is not None and settings_with(data_dir=data_dir).sqlite_path().exists():
+        fail(f"--data-dir: {data_dir} has data already, and the story would go on in it. Name a new folder.", MISUSED)
     ports = (0, 0) if once else (port, twins_port)
     work = _demo(ports=ports, data_dir=data_dir, once=once, as_json=as_json)
     if not run(work, settings_with(), log_level="error"):
