@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,11 @@ class Service(PyPIService):  # type: ignore[misc]  # pip-audit has no types for 
     def __init__(self) -> None:
         super().__init__(timeout=_TIMEOUT)
         self.session = Index(self.session)
+
+    def query_all(self, specs: Iterable[Dependency]) -> Iterator[Examined]:
+        """Several at once: each waits for the index, not for this machine."""
+        with ThreadPoolExecutor(8) as pool:
+            yield from pool.map(self.query, specs)
 
     def query(self, spec: Dependency) -> Examined:
         """Never raises for one package: what could not be asked is skipped, and says why."""
