@@ -133,7 +133,7 @@ class PostgresDispatcher:
                 RuntimeError,
                 ExceptionGroup,
             ) as error:
-                _log.warning("dispatch waits for the database", reason=f"{type(error).__name__}: {error}")
+                _log.warning("dispatch waits for the database", reason=_reason(error))
             if not self._stopping:
                 await asyncio.sleep(0.5)
 
@@ -153,6 +153,8 @@ class PostgresDispatcher:
             # A lost connection ends PgQueuer's task, not the run: what was sent to a vendor must reach the journal.
             await asyncio.shield(task)
 
+        # PgQueuer asks itself for a sign of life as soon as it begins, and hears nothing where listening takes longer to begin.
+        await queuer.qm.queries.driver.add_listener(queuer.qm.channel, lambda _said: None)
         await queuer.qm.run(
             dequeue_timeout=timedelta(seconds=2),
             batch_size=at_once,
@@ -229,3 +231,10 @@ def requeue_all(connection: Connection) -> int:
     """Queue every run that should have a job, after they came from another database; returns how many."""
     sql = text("SELECT id FROM runs WHERE finished_at IS NULL AND ready AND state IN ('queued', 'waiting', 'running')")
     return requeue(connection, [row[0] for row in connection.execute(sql)])
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, of several at once each."""
+    if isinstance(error, ExceptionGroup):
+        return "; ".join(map(_reason, error.exceptions))
+    return f"{type(error).__name__}: {error}"
