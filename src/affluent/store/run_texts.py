@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, not_, or_, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, func, not_, or_, select, union_all
 
 from affluent.store import tables
 from affluent.store import tables_billing as billing
@@ -32,8 +32,9 @@ class Found:
 
 
 def words(wanted: str) -> ColumnElement[bool]:
-    """The condition that title or sentence holds the text."""
-    return or_(R.c.title.icontains(wanted, autoescape=True), R.c.sentence.icontains(wanted, autoescape=True))
+    """The condition that title or sentence holds the text. In small letters on both sides: ILIKE takes half as long again."""
+    part = func.lower("%" + wanted.replace("/", "//").replace("%", "/%").replace("_", "/_") + "%")
+    return or_(*(func.lower(column).like(part, escape="/") for column in (R.c.title, R.c.sentence)))
 
 
 def led_to(connection: Connection, wanted: str) -> list[ColumnElement[bool]]:
