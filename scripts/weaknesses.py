@@ -63,7 +63,7 @@ class Service(PyPIService):  # type: ignore[misc]  # pip-audit has no types for 
         """Never raises for one package: what could not be asked is skipped, and says why."""
         try:
             return super().query(spec)  # type: ignore[no-any-return]  # see above
-        except (Unreachable, ServiceError, requests.RequestException) as error:
+        except (Unreachable, ServiceError, requests.RequestException, ValueError, LookupError, TypeError) as error:
             return SkippedDependency(name=spec.name, skip_reason=str(error) or type(error).__name__), []
 
 

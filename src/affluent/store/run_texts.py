@@ -15,8 +15,8 @@ from affluent.store import tables_billing as billing
 R, E = tables.runs, tables.events
 STRETCH = 25_000
 """Runs that one look reads, newest first; the next look goes on where it stopped."""
-_FARTHEST = 10_000
-"""Events or accounts that one id leads to, at most."""
+_FARTHEST = 5_000
+"""Events or accounts that one id leads to, at most: each is a value of the query, and SQLite takes 32,766."""
 _IDS_SHOWN = "~"
 """At the end of a cursor: what the text leads to as an id has been listed already."""
 

@@ -70,7 +70,15 @@ async def test_a_text_is_part_of_a_title_or_a_sentence(database_url: str) -> Non
     async with desk(database_url) as it:
         old = run(1, "failed", title="100% of Oldtown_", sentence="Refused: no promoter")
         await fill(it.database, [old, run(2), run(3), run(4)])
-        for text, found in (("PROMOTER", [1]), ("0% of old", [1]), ("%", [1]), ("n_", [1]), ("_0", []), ("inv-3", [3]), ("nobody", [])):
+        for text, found in (
+            ("PROMOTER", [1]),
+            ("0% of old", [1]),
+            ("%", [1]),
+            ("n_", [1]),
+            ("_0", []),
+            ("inv-3", [3]),
+            ("nobody", []),
+        ):
             assert await numbers(it.database, RunFilter(text=text)) == found
             assert await looks(it.database, RunFilter(text=text)) == [(found, False)]
         assert await numbers(it.database, RunFilter(text="promoter", states=("succeeded",))) == []

@@ -79,6 +79,17 @@ def test_the_newest_version_is_examined_where_the_index_does_not_answer_for_vers
     assert lines[0].startswith(said)
 
 
+@pytest.mark.parametrize(
+    "answers", [{"one/json": {"info": {}}}, {"one/json": {"info": {"version": "newest"}}}, {"one/json": []}]
+)
+def test_an_index_that_answers_nonsense_leaves_a_package_unexamined(answers: dict[str, object]) -> None:
+    service = Service()
+    service.session = Index(cast("requests.Session", Answers(answers)))
+    lines, code = verdict([service.query(ResolvedDependency(name="one", version=Version("2.0")))], is_strict=True)
+    assert lines[0].startswith("NOT EXAMINED: one.")
+    assert code == 1
+
+
 def test_an_index_that_cannot_be_reached_leaves_a_package_unexamined() -> None:
     class Away(Answers):
         def get(self, url: str, timeout: float | None = None) -> requests.Response:
