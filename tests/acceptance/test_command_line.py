@@ -26,6 +26,7 @@ SERVE = {"serve", "worker", "twins"}
 WRITES_FILES_ONLY = {"apps new"}
 
 
+@cache
 def commands() -> dict[str, set[str]]:
     """Whole command → its options."""
     found: dict[str, set[str]] = {}

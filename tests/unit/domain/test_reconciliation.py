@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from functools import cache
 
 import pytest
 
@@ -12,7 +13,11 @@ from affluent.domain.reconciliation_cases import REPAIR
 from affluent.domain.reconciliation_legs import lines, lines_of
 from tests.support.money import CURRENCIES, KINDS, PERIOD, Books, books, clean, rules
 
-EVERYTHING = list(books(10_000))
+
+@cache
+def everything() -> list[tuple[str, Books]]:
+    """Ten thousand invoices with the kinds of what is wrong with some; made once, by the first test that looks."""
+    return list(books(10_000))
 
 
 def ended(made: Books) -> dict[Leg, tuple[Class, str]]:
@@ -37,16 +42,16 @@ def sound(number: int = 0) -> Books:
 
 
 def test_at_least_thirty_kinds_in_five_currencies_are_seeded() -> None:
-    kinds = Counter(kind for kind, _ in EVERYTHING if kind)
+    kinds = Counter(kind for kind, _ in everything() if kind)
     assert len(kinds) == len(KINDS) >= 30
     assert min(kinds.values()) >= 5
-    assert len({made.currency for _, made in EVERYTHING}) == len(CURRENCIES) == 5
+    assert len({made.currency for _, made in everything()}) == len(CURRENCIES) == 5
 
 
 def test_every_discrepancy_of_ten_thousand_invoices_is_classified_and_nothing_else_is() -> None:
     wrong = [
         (kind, made.id, ended(made), made.expected)
-        for kind, made in EVERYTHING
+        for kind, made in everything()
         if _normal(ended(made)) != _normal(made.expected)
     ]
     assert wrong == []
@@ -66,7 +71,7 @@ def test_clean_books_leave_a_remainder_of_zero_in_every_currency() -> None:
 
 def test_the_sums_of_all_classes_are_the_sums_of_the_books() -> None:
     totals = Totals()
-    records = sorted((r for _, made in EVERYTHING for r in made.records.values()), key=lambda r: r.case_id)
+    records = sorted((r for _, made in everything() for r in made.records.values()), key=lambda r: r.case_id)
     for found in lines(records, rules()):
         totals.add(found)
     for currency in CURRENCIES:
@@ -81,7 +86,7 @@ def test_the_sums_of_all_classes_are_the_sums_of_the_books() -> None:
 
 def _unlisted(currency: str) -> int:
     """Sales that earned nothing are in no list; our journal has their amount."""
-    return sum(made.net for kind, made in EVERYTHING if kind == "earned nothing" and made.currency == currency)
+    return sum(made.net for kind, made in everything() if kind == "earned nothing" and made.currency == currency)
 
 
 def test_the_difference_is_in_minor_units_and_signed() -> None:
@@ -138,5 +143,5 @@ def test_what_was_paid_in_another_month_is_in_no_line() -> None:
 
 
 def test_the_same_books_give_the_same_lines() -> None:
-    records = [r for _, made in EVERYTHING[:500] for r in made.records.values()]
+    records = [r for _, made in everything()[:500] for r in made.records.values()]
     assert list(lines(records, rules())) == list(lines(records, rules()))
