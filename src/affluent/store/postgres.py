@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import asyncpg
@@ -19,6 +20,8 @@ from affluent.store.recording import recorded, recording, watch
 _LINGER_SECONDS = 0.002
 _LARGEST_GROUP = 512
 _CHANCES = 4
+_LAST_SECONDS = 5.0
+"""How long closing waits for those who still read."""
 
 _Job = tuple[Processor[Any, Any], Any, "asyncio.Future[Any]"]
 
@@ -37,21 +40,30 @@ class PostgresDatabase(Database):
         self._jobs: asyncio.Queue[_Job | None] = asyncio.Queue()
         self._writer: asyncio.Task[None] | None = None
         self._transactions = 0
+        self._is_closed = False
 
     @property
     def transactions(self) -> int:
         return self._transactions
 
     async def open(self) -> None:
+        self._is_closed = False
         self._writer = asyncio.create_task(self._write_forever(), name="affluent-write")
 
     async def close(self) -> None:
         if self._writer is not None:
             await self._jobs.put(None)
             await self._writer
+        self._is_closed = True
+        # A connection that is out when its pool goes stays open until the garbage collector finds it.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_SECONDS):
+                while self.engine.pool.checkedout():  # type: ignore[attr-defined]  # a QueuePool counts
+                    await asyncio.sleep(0.01)
         await self.engine.dispose()
 
     async def read(self, unit: Unit[T]) -> T:
+        self._must_be_open()
         try:
             async with self.engine.connect() as connection:
                 return await connection.run_sync(unit)
@@ -86,7 +98,12 @@ class PostgresDatabase(Database):
                     _raise(error)
         raise AssertionError("unreachable")
 
+    def _must_be_open(self) -> None:
+        if self._is_closed:
+            raise StoreUnavailable("The database is closed.")
+
     async def _once(self, run: Unit[T]) -> T:
+        self._must_be_open()
         async with self.engine.begin() as connection:
             answer = await connection.run_sync(run)
             crash.point("commit.before")

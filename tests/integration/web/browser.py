@@ -178,3 +178,5 @@ async def browser(database_url: str) -> AsyncIterator[Browser]:
             },
         )
         yield Browser(web(hub), hub, it)  # type: ignore[arg-type]  # the services of a hub, without its engine
+        for counting in (hub.health, hub.pulse):
+            await counting.close()

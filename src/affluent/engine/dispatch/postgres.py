@@ -153,16 +153,17 @@ class PostgresDispatcher:
             # A lost connection ends PgQueuer's task, not the run: what was sent to a vendor must reach the journal.
             await asyncio.shield(task)
 
-        # PgQueuer asks itself for a sign of life as soon as it begins, and hears nothing where listening takes longer to begin.
-        await queuer.qm.queries.driver.add_listener(queuer.qm.channel, lambda _said: None)
-        await queuer.qm.run(
-            dequeue_timeout=timedelta(seconds=2),
-            batch_size=at_once,
-            max_concurrent_tasks=_HELD * at_once,
-            heartbeat_timeout=self._lease,
-            shutdown_on_listener_failure=True,
-            log_aggregation_interval=_AGGREGATION if line == _LIVE else timedelta(),
-        )
+        async with queuer.qm.queries.driver as driver:
+            # PgQueuer asks itself for a sign of life as soon as it begins, and hears nothing where listening begins later.
+            await driver.add_listener(queuer.qm.channel, lambda _said: None)
+            await queuer.qm.run(
+                dequeue_timeout=timedelta(seconds=2),
+                batch_size=at_once,
+                max_concurrent_tasks=_HELD * at_once,
+                heartbeat_timeout=self._lease,
+                shutdown_on_listener_failure=True,
+                log_aggregation_interval=_AGGREGATION if line == _LIVE else timedelta(),
+            )
         if not self._stopping:
             raise ConnectionError("the listener failed")  # ends the other line too; both begin anew
 
