@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from affluent.kit.jsons import JSONValue
+from affluent.kit.jsons import JSONValue, kind_of, text_of
 from affluent.kit.money import Money
 
 _LONGEST_TEXT = 100_000
@@ -69,10 +69,11 @@ def first(values: list[JSONValue]) -> JSONValue:
 
 def lookup(table: JSONValue, column: str, key: JSONValue, result: str) -> JSONValue:
     """The `result` cell of the first row whose `column` equals `key`, or null."""
-    if not isinstance(table, list):
+    wanted = text_of(key).lower()
+    if not isinstance(table, list) or not wanted:
         return None
     for row in table:
-        if isinstance(row, dict) and key is not None and str(row.get(column, "")).lower() == str(key).lower() != "":
+        if isinstance(row, dict) and text_of(row.get(column)).lower() == wanted:
             return row.get(result)
     return None
 
@@ -98,8 +99,10 @@ def from_unix(seconds: int) -> str:
 
 
 def text(value: JSONValue) -> str:
-    """The value as text; null is empty."""
-    return "" if value is None else str(value)
+    """The value as text; null is empty. True, false, a list or an object is no text: raises TypeError."""
+    if isinstance(value, (bool, list, dict)):
+        raise TypeError(f"{kind_of(value)} is no text")
+    return text_of(value)
 
 
 def join(values: list[JSONValue], separator: str) -> str:

@@ -1,18 +1,18 @@
 """Mappings: how the input of a step is built from text with `{{ expression }}`.
 
 A field that is one expression keeps the expression's type; text around expressions makes it text. Fields that come out null
-are left out, so optional inputs need no condition.
+are left out, so optional inputs need no condition. Only texts and numbers become part of a text; null is empty there, except in
+a field that names a record or a customer: an id with a gap in it would be the id of many.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from affluent.domain.expression import Expression, ExpressionError, compile_expression
-from affluent.domain.functions import text as as_text
-from affluent.kit.jsons import JSONObject, JSONValue
+from affluent.kit.jsons import JSONObject, JSONValue, kind_of, text_of
 
 
 class MappingError(ValueError):
@@ -30,12 +30,12 @@ class Template:
 
     pieces: tuple[str | Expression, ...]
 
-    def render(self, data: Mapping[str, JSONValue]) -> JSONValue:
-        """The value over data; raises ExpressionError."""
+    def render(self, data: Mapping[str, JSONValue], *, is_id: bool = False) -> JSONValue:
+        """The value over data; raises ExpressionError. `is_id`: a text must have no gap where a value is missing."""
         if len(self.pieces) == 1:
             piece = self.pieces[0]
             return piece if isinstance(piece, str) else piece.evaluate(data)
-        return "".join(piece if isinstance(piece, str) else as_text(piece.evaluate(data)) for piece in self.pieces)
+        return "".join(piece if isinstance(piece, str) else _part(piece, data, is_id=is_id) for piece in self.pieces)
 
 
 @lru_cache(maxsize=8192)
@@ -54,9 +54,12 @@ def compile_template(text: str) -> Template:
     return Template(tuple(pieces))
 
 
-def render(inputs: JSONObject, data: Mapping[str, JSONValue]) -> JSONObject:
-    """All fields over data, without those that are null. Raises MappingError naming the first bad field."""
-    rendered = {name: _value(name, value, data) for name, value in inputs.items()}
+def render(inputs: JSONObject, data: Mapping[str, JSONValue], *, ids: Collection[str] = ()) -> JSONObject:
+    """All fields over data, without those that are null; `ids` name a record or a customer.
+
+    Raises MappingError naming the first bad field.
+    """
+    rendered = {name: _value(name, value, data, is_id=name in ids) for name, value in inputs.items()}
     return {name: value for name, value in rendered.items() if value is not None}
 
 
@@ -81,10 +84,19 @@ def texts(value: JSONValue) -> list[str]:
     return []
 
 
-def _value(name: str, value: JSONValue, data: Mapping[str, JSONValue]) -> JSONValue:
+def _part(expression: Expression, data: Mapping[str, JSONValue], *, is_id: bool) -> str:
+    value = expression.evaluate(data)
+    if isinstance(value, (bool, list, dict)):
+        raise ExpressionError(f"{expression.source} gives {kind_of(value)}, which cannot stand inside a text.")
+    if value is None and is_id:
+        raise ExpressionError(f"{expression.source} gives nothing, and this field must name one record only.")
+    return text_of(value)
+
+
+def _value(name: str, value: JSONValue, data: Mapping[str, JSONValue], *, is_id: bool = False) -> JSONValue:
     if isinstance(value, str):
         try:
-            return compile_template(value).render(data)
+            return compile_template(value).render(data, is_id=is_id)
         except ExpressionError as error:
             raise MappingError(name, str(error)) from error
     if isinstance(value, dict):

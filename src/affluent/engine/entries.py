@@ -13,7 +13,7 @@ from affluent.engine.journal import Entry
 from affluent.engine.plans import Plan, PlannedStep
 from affluent.engine.steps import Try
 from affluent.kit import clock
-from affluent.kit.jsons import JSONValue
+from affluent.kit.jsons import JSONValue, text_of
 from affluent.kit.redact import redact
 from affluent.sdk import Wait
 from affluent.store.bulk import Row
@@ -211,12 +211,12 @@ def _identity_rows(claimed: Claimed, planned: PlannedStep, this: Try, now: datet
             "account_id": claimed.account_id,
             "connection_id": planned.bound.id,
             "kind": kind,
-            "external_id": str(this.output[name]),
+            "external_id": text_of(this.output[name]),
             "app": planned.app.key,
             "how": how,
             "created_at": clock.to_micros(now),
             "updated_at": clock.to_micros(now),
         }
         for kind, name in planned.action.identifies.items()
-        if this.output.get(name) not in (None, "")
+        if text_of(this.output.get(name))
     ]

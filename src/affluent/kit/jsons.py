@@ -43,6 +43,22 @@ def canonical(value: JSONValue) -> bytes:
     return orjson.dumps(value, default=_default, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
 
 
+def text_of(value: JSONValue) -> str:
+    """A text, or a number as text; empty for what is no text: null, true, false, a list, an object."""
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool) else ""
+
+
+def kind_of(value: JSONValue) -> str:
+    """What a value is, in words for people: "a list"."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return "null"
+    return "a list" if isinstance(value, list) else "an object" if isinstance(value, dict) else "text or a number"
+
+
 def _default(value: object) -> JSONValue:
     if isinstance(value, Decimal):
         return format(value, "f")

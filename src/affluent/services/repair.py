@@ -13,6 +13,7 @@ from affluent.domain.reconciliation import EXPLAINED, Class
 from affluent.domain.run import RESUMABLE, Fate, RunState
 from affluent.engine.intake import Intake
 from affluent.kit import clock
+from affluent.kit.jsons import text_of
 from affluent.kit.money import Money
 from affluent.sdk import App
 from affluent.services.errors import Conflict, NotFound
@@ -148,7 +149,7 @@ class Repair:
             external_id=call.effect_key,
             occurred_at=clock.now(),
             payload={"inputs": inputs, "statement_id": statement_id, "line": call.line, "author": author},
-            account_id=str(inputs.get("uid", "")),
+            account_id=text_of(inputs.get("uid")),
             title=f"Repair · {call.sentence}"[:200],
             money=call.money,
             only_flow_connection=link,

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from affluent.apps.firstpromoter import client, pages, referrals
 from affluent.apps.firstpromoter.client import Ctx
 from affluent.apps.firstpromoter.pages import PageInput
-from affluent.kit.jsons import JSONObject, JSONValue
+from affluent.kit.jsons import JSONObject, JSONValue, text_of
 from affluent.kit.money import Money
 from affluent.sdk import BookPage, BookRecord, Books, Correction, Need, Window
 
@@ -38,7 +38,7 @@ async def read(ctx: Ctx, window: Window, cursor: JSONValue) -> BookPage:
 
 def _record(item: JSONObject) -> BookRecord:
     person = item.get("referral") or item.get("lead") or {}
-    sale = str(item.get("event_id") or "")
+    sale = text_of(item.get("event_id"))
     is_sale = (item.get("commission_type") or "sale") == "sale" and bool(sale)
     return BookRecord(
         kind="commission",
@@ -46,10 +46,10 @@ def _record(item: JSONObject) -> BookRecord:
         about=sale or f"commission/{item['id']}",
         amount=Money(int(item.get("amount") or 0), HOME),
         at=datetime.fromisoformat(item["created_at"]),
-        account_id=str(person.get("uid") or ""),
-        status="paid" if item.get("is_paid") else str(item.get("status") or "approved"),
+        account_id=text_of(person.get("uid")),
+        status="paid" if item.get("is_paid") else text_of(item.get("status")) or "approved",
         facts={
-            "customer": str(person.get("id") or ""),
+            "customer": text_of(person.get("id")),
             "unit": item.get("unit") or "cash",
             **(_sale(item, sale) if is_sale else {}),
         },
@@ -66,7 +66,7 @@ def _sale(item: JSONObject, sale: str) -> JSONObject:
     return {
         "sale": sale,
         "basis": int(basis or 0),
-        "basis_currency": str(currency or HOME).upper() if original is not None else HOME,
+        "basis_currency": (text_of(currency) or HOME).upper() if original is not None else HOME,
         "part": f"{part}/split" if item.get("is_split") else part,
         "was_converted": bool(currency) and item.get("sale_amount") != original,
     }

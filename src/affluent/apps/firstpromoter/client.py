@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from affluent.apps.firstpromoter.schemas import Credentials
-from affluent.kit.jsons import JSONObject, JSONValue
+from affluent.kit.jsons import JSONObject, JSONValue, kind_of, text_of
 from affluent.sdk import (
     AppError,
     AuthFailed,
@@ -64,9 +64,9 @@ def form(fields: JSONObject) -> dict[str, str]:
     pairs: dict[str, str] = {}
     for name, value in fields.items():
         if isinstance(value, dict):
-            pairs |= {f"{name}[{key}]": _text(item) for key, item in value.items()}
+            pairs |= {f"{name}[{key}]": _text(f"{name}.{key}", item) for key, item in value.items()}
         else:
-            pairs[name] = _text(value)
+            pairs[name] = _text(name, value)
     return pairs
 
 
@@ -168,7 +168,11 @@ def unreadable(response: Response, lost: type[AppError] = Unavailable) -> AppErr
     )
 
 
-def _text(value: JSONValue) -> str:
+def _text(name: str, value: JSONValue) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value)
+    if isinstance(value, (list, dict)):
+        raise Rejected(
+            f"{name}: {kind_of(value)} cannot be sent to the legacy API; give a text or a number.", field=name
+        )
+    return text_of(value)

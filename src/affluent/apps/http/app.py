@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from affluent.apps.http.schemas import Answer, Api, Request
+from affluent.apps.http.schemas import Answer, Api, Request, Scalar
 from affluent.kit.jsons import InvalidJSON, loads
 from affluent.sdk import App, Category, Context, Effect, Rejected, Response
 
@@ -59,10 +59,10 @@ async def request(ctx: Context[Api], wanted: Request) -> Answer:
     api: Api | None = ctx.credentials
     if api is None and not wanted.url.startswith(("http://", "https://")):
         raise Rejected(f"{wanted.url!r} is no whole URL; a path alone needs an HTTP connection.", field="url")
-    headers = {name: str(value) for name, value in wanted.headers.items()}
+    headers = {name: str(_plain(value)) for name, value in wanted.headers.items()}
     if wanted.method not in ("GET", "HEAD") and "idempotency-key" not in {name.lower() for name in headers}:
         headers["Idempotency-Key"] = ctx.effect_key
-    query = {name: str(value).lower() if isinstance(value, bool) else value for name, value in wanted.query.items()}
+    query = {name: _plain(value) for name, value in wanted.query.items()}
     path = wanted.url if wanted.url.startswith(("http://", "https://", "/")) else f"/{wanted.url}"
     text = wanted.body if isinstance(wanted.body, str) else ""
     if text:
@@ -78,6 +78,11 @@ async def request(ctx: Context[Api], wanted: Request) -> Answer:
     said = answer.json()
     shown = dict(list(answer.headers.items())[:_KEPT_HEADERS])
     return Answer(status=answer.status, headers=shown, body=answer.text(65_536) if said is None else said)
+
+
+def _plain(value: Scalar | list[str]) -> str | int | list[str]:
+    """A value of a query or a header: true and false as JSON writes them."""
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _kind(text: str) -> str:

@@ -23,7 +23,7 @@ from affluent.apps.razorpay.schemas import (
     Refund,
     clean_name,
 )
-from affluent.kit.jsons import JSONObject
+from affluent.kit.jsons import JSONObject, text_of
 from affluent.sdk import AlreadyApplied, OutcomeUnknown, Rejected
 
 _REFERENCE = "affluent_reference"
@@ -158,7 +158,7 @@ async def _moved(ctx: Ctx, one: OneInvoice, move: str, done: Collection[str]) ->
 
 def _same_money(earlier: JSONObject, wanted: NewInvoice | NewPaymentLink) -> None:
     """A reference that was used for other money must not pass for ours."""
-    known = (earlier.get("amount"), str(earlier.get("currency", "")).upper())
+    known = (earlier.get("amount"), text_of(earlier.get("currency")).upper())
     if known != (wanted.amount, wanted.currency.upper()):
         raise Rejected(
             f"Razorpay has {earlier.get('id')} with the reference {wanted.reference!r} for another amount: "

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from affluent.apps.razorpay.client import Ctx, items, read, with_context
 from affluent.apps.razorpay.facts import facts_of, whole
 from affluent.apps.razorpay.schemas import SMALLEST_INR
-from affluent.kit.jsons import JSONObject, JSONValue
+from affluent.kit.jsons import JSONObject, JSONValue, text_of
 from affluent.kit.money import Money
 from affluent.sdk import BookPage, BookRecord, Books, Correction, Need, Window
 
@@ -40,11 +40,11 @@ async def _record(ctx: Ctx, name: str, item: JSONObject) -> BookRecord | None:
     amount, made_at = whole(item.get("amount")), whole(item.get("created_at"))
     if amount is None or made_at is None:
         return None
-    money, at = Money(amount, str(item.get("currency") or "INR").upper()), datetime.fromtimestamp(made_at, UTC)
+    money, at = Money(amount, (text_of(item.get("currency")) or "INR").upper()), datetime.fromtimestamp(made_at, UTC)
     if name == "refunds":
         if item.get("status") != "processed":
             return None
-        payment_id = str(item.get("payment_id") or item["id"])
+        payment_id = text_of(item.get("payment_id")) or item["id"]
         return BookRecord(
             kind="payment_refund", id=item["id"], about=payment_id, amount=money, at=at, facts={"payment": payment_id}
         )
@@ -60,7 +60,7 @@ async def _record(ctx: Ctx, name: str, item: JSONObject) -> BookRecord | None:
         amount=money,
         at=at,
         account_id=facts["account_id"] or "",
-        status=str(item["status"]),
+        status=text_of(item["status"]),
         facts={"customer": facts["customer"]["id"] or ""},
     )
 

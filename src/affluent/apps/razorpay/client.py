@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from affluent.apps.razorpay.facts import facts_of, notes_of
 from affluent.apps.razorpay.schemas import Credentials
-from affluent.kit.jsons import JSONObject, JSONValue
+from affluent.kit.jsons import JSONObject, JSONValue, text_of
 from affluent.sdk import AppError, AuthFailed, Context, Rejected, Response, Unavailable
 from affluent.sdk.http import message_of
 
@@ -119,12 +119,12 @@ async def read_or_nothing(ctx: Ctx, path: str, query: Mapping[str, str] | None =
 async def paid_links(ctx: Ctx, payment: JSONObject) -> list[JSONObject]:
     """The payment links that a payment was for, also when the filter is not known and all links come."""
     answer = await read_or_nothing(ctx, "/payment_links", {"payment_id": payment["id"]})
-    order = str(payment.get("order_id") or "").removeprefix("order_")
+    order = text_of(payment.get("order_id")).removeprefix("order_")
     return [
         link
         for link in items(answer, "payment_links")
         if any(paid.get("payment_id") == payment["id"] for paid in items(link, "payments"))
-        or (order and str(link.get("order_id") or "").removeprefix("order_") == order)
+        or (order and text_of(link.get("order_id")).removeprefix("order_") == order)
     ]
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from affluent.kit import numbers
-from affluent.kit.jsons import JSONObject, JSONValue
+from affluent.kit.jsons import JSONObject, JSONValue, text_of
 from affluent.kit.money import Money, MoneyError
 
 Entities = Mapping[str, JSONObject]
@@ -24,9 +24,9 @@ _OWN = "togai_"
 
 
 def notes_of(record: JSONObject) -> dict[str, str]:
-    """The notes of a record: empty ones come as a list or null."""
+    """The notes of a record that say something: empty ones come as a list or null, and only texts and numbers are notes."""
     notes = record.get("notes")
-    return {str(key): str(value) for key, value in notes.items()} if isinstance(notes, dict) else {}
+    return {key: text_of(value) for key, value in notes.items() if text_of(value)} if isinstance(notes, dict) else {}
 
 
 def facts_of(entities: Entities) -> JSONObject:

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
-from affluent.kit.jsons import JSONValue
+from affluent.kit.jsons import JSONValue, kind_of, text_of
 from affluent.kit.money import MoneyError, exponent
 from affluent.sdk import CredentialsModel, InputModel, OutputModel
 
@@ -77,7 +77,10 @@ def _clean_contact(value: JSONValue) -> JSONValue:
 def _clean_notes(value: JSONValue) -> JSONValue:
     if not isinstance(value, dict):
         return value
-    filled = {str(key): str(item)[:_LONGEST_NOTE] for key, item in value.items() if item not in (None, "")}
+    odd = next((key for key, item in value.items() if isinstance(item, (bool, list, dict))), None)
+    if odd is not None:
+        raise ValueError(f"a note is a text or a number, and {odd!r} is {kind_of(value[odd])}")
+    filled = {key: text_of(item)[:_LONGEST_NOTE] for key, item in value.items() if item not in (None, "")}
     if len(filled) > _MOST_NOTES:
         raise ValueError(f"Razorpay keeps at most {_MOST_NOTES} notes, and there are {len(filled)}")
     return filled

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from affluent.apps.togai.client import Ctx, at, read, text
+from affluent.apps.togai.client import Ctx, at, read
 from affluent.apps.togai.wholes import invoice
-from affluent.kit.jsons import JSONObject, JSONValue
+from affluent.kit.jsons import JSONObject, JSONValue, text_of
 from affluent.kit.money import Money
 from affluent.sdk import BookPage, BookRecord, Books, Window
 
@@ -42,9 +42,9 @@ async def read_books(ctx: Ctx, window: Window, cursor: JSONValue) -> BookPage:
 
 
 async def _invoice(ctx: Ctx, listed: JSONObject) -> list[BookRecord]:
-    said = await read(ctx, at("invoices", text(listed["id"])))
-    whole = invoice(said, text((listed.get("metadata") or {}).get("currency")))
-    currency, owner, changed_at = whole["currency"], text(said.get("ownerId")), _instant(said.get("updatedAt"))
+    said = await read(ctx, at("invoices", text_of(listed["id"])))
+    whole = invoice(said, text_of((listed.get("metadata") or {}).get("currency")))
+    currency, owner, changed_at = whole["currency"], text_of(said.get("ownerId")), _instant(said.get("updatedAt"))
     net, gross = Money.rounded(whole["net"], currency), Money.rounded(whole["total"], currency)
     lines = [Money.rounded(line["net"], currency).minor_units for line in whole["line_items"]]
     facts = {
@@ -71,17 +71,18 @@ async def _invoice(ctx: Ctx, listed: JSONObject) -> list[BookRecord]:
 
 
 def _receipts(said: JSONObject) -> list[BookRecord]:
-    reference, currency = said.get("externalPaymentReferences") or {}, text(said.get("currency"))
+    reference, currency = said.get("externalPaymentReferences") or {}, text_of(said.get("currency"))
+    number = text_of(reference.get("transactionNumber"))
     if reference.get("sourceType") != "GATEWAY":
         return []
     return [
         BookRecord(
             kind="receipt",
-            id=f"{reference.get('transactionNumber')}/{line['togaiId']}",
+            id=f"{number or text_of(said.get('id'))}/{line['togaiId']}",
             about=line["togaiId"],
-            amount=Money.rounded(text(line.get("amount") or said.get("totalAmount")), currency),
+            amount=Money.rounded(text_of(line.get("amount") or said.get("totalAmount")), currency),
             at=_instant(said.get("createdAt")),
-            account_id=text(said.get("accountId")),
+            account_id=text_of(said.get("accountId")),
         )
         for line in said.get("lineItemRecords") or []
         if line.get("togaiId")
@@ -89,7 +90,7 @@ def _receipts(said: JSONObject) -> list[BookRecord]:
 
 
 def _instant(value: JSONValue) -> datetime:
-    found = datetime.fromisoformat(text(value)) if value else datetime.fromtimestamp(0, UTC)
+    found = datetime.fromisoformat(text_of(value)) if value else datetime.fromtimestamp(0, UTC)
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 

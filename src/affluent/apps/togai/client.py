@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from affluent.apps.togai.schemas import Credentials
-from affluent.kit.jsons import JSONObject
+from affluent.kit.jsons import JSONObject, JSONValue, dumps, text_of
 from affluent.kit.money import Money, MoneyError
 from affluent.sdk import AppError, AuthFailed, Context, Misconfigured, Rejected, Response
 from affluent.sdk.http import message_of
@@ -87,9 +87,9 @@ def major(value: Any, currency: str) -> str:  # noqa: ANN401 - a JSON number
         return format(exact, "f")
 
 
-def text(value: Any) -> str:  # noqa: ANN401 - a JSON value
-    """A JSON value as text; null is empty."""
-    return "" if value is None else str(value)
+def plain(value: JSONValue) -> str:
+    """The value of a setting or of metadata as text: what is no text is shown as the JSON it is, null is empty."""
+    return dumps(value) if isinstance(value, (bool, list, dict)) else text_of(value)
 
 
 def _says(response: Response) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from affluent.apps.togai.client import Ctx, at, document, pages, read, text
+from affluent.apps.togai.client import Ctx, at, document, pages, plain, read
 from affluent.apps.togai.schemas import (
     AccountRecord,
     AccountRecords,
@@ -15,7 +15,7 @@ from affluent.apps.togai.schemas import (
     SettingRecord,
     SettingRef,
 )
-from affluent.kit.jsons import JSONObject
+from affluent.kit.jsons import JSONObject, text_of
 from affluent.sdk import AlreadyApplied, Rejected
 
 _EXISTS = (400, 409, 422)
@@ -99,16 +99,16 @@ async def create_account(ctx: Ctx, new: NewAccount) -> AccountRecord:
 
 def account_record(said: JSONObject) -> AccountRecord:
     """An account of an answer."""
-    aliases = [item.get("alias", "") if isinstance(item, dict) else str(item) for item in said.get("aliases") or []]
+    aliases = [item.get("alias", "") if isinstance(item, dict) else text_of(item) for item in said.get("aliases") or []]
     return AccountRecord(
         account_id=said["id"],
-        customer_id=text(said.get("customerId")),
-        name=text(said.get("name")),
-        email=text(said.get("primaryEmail")),
-        currency=text(said.get("invoiceCurrency")),
-        status=text(said.get("status")),
-        settings={item["id"]: text(item.get("value")) for item in said.get("settings") or []},
-        metadata={key: text(value) for key, value in (said.get("metadata") or {}).items()},
+        customer_id=text_of(said.get("customerId")),
+        name=text_of(said.get("name")),
+        email=text_of(said.get("primaryEmail")),
+        currency=text_of(said.get("invoiceCurrency")),
+        status=text_of(said.get("status")),
+        settings={item["id"]: plain(item.get("value")) for item in said.get("settings") or []},
+        metadata={key: plain(value) for key, value in (said.get("metadata") or {}).items()},
         aliases=[alias for alias in aliases if alias],
     )
 
@@ -117,9 +117,9 @@ def customer_record(said: JSONObject) -> CustomerRecord:
     """A customer of an answer."""
     return CustomerRecord(
         customer_id=said["id"],
-        name=text(said.get("name")),
-        email=text(said.get("primaryEmail")),
-        status=text(said.get("status")) or "ACTIVE",  # not said of a customer that was just created
+        name=text_of(said.get("name")),
+        email=text_of(said.get("primaryEmail")),
+        status=text_of(said.get("status")) or "ACTIVE",  # not said of a customer that was just created
     )
 
 
@@ -127,10 +127,10 @@ def setting_record(said: JSONObject) -> SettingRecord:
     """A setting of an answer."""
     return SettingRecord(
         found=True,
-        value=text(said.get("value")),
-        entity_type=text(said.get("entityType")),
-        entity_id=text(said.get("entityId")),
-        setting_id=text(said.get("id")),
+        value=plain(said.get("value")),
+        entity_type=text_of(said.get("entityType")),
+        entity_id=text_of(said.get("entityId")),
+        setting_id=text_of(said.get("id")),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from affluent.apps.togai.client import Ctx, at, document, major, pages, read, text
+from affluent.apps.togai.client import Ctx, at, document, major, pages, read
 from affluent.apps.togai.schemas import (
     CreditRecord,
     InvoiceRecord,
@@ -11,7 +11,7 @@ from affluent.apps.togai.schemas import (
     NewPayment,
     PaymentRecord,
 )
-from affluent.kit.jsons import JSONObject, number
+from affluent.kit.jsons import JSONObject, number, text_of
 from affluent.kit.money import Money
 from affluent.sdk import AlreadyApplied, OutcomeUnknown, Rejected
 
@@ -20,13 +20,13 @@ async def get_invoice(ctx: Ctx, wanted: InvoiceRef) -> InvoiceRecord:
     """Read an invoice with its status and amounts."""
     said = await read(ctx, at("invoices", wanted.invoice_id))
     details = said.get("invoiceDetails") or {}
-    currency = text((details.get("account") or {}).get("invoiceCurrency"))
+    currency = text_of((details.get("account") or {}).get("invoiceCurrency"))
     return InvoiceRecord(
         invoice_id=said["id"],
-        number=text(said.get("sequenceId")),
-        status=text(said.get("status")),
-        account_id=text(said.get("ownerId")),
-        customer_id=text(said.get("customerId")),
+        number=text_of(said.get("sequenceId")),
+        status=text_of(said.get("status")),
+        account_id=text_of(said.get("ownerId")),
+        customer_id=text_of(said.get("customerId")),
         currency=currency,
         total=major(said.get("totalAmount"), currency),
         paid=major(said.get("paidAmount"), currency),
@@ -72,7 +72,7 @@ async def record_payment(ctx: Ctx, new: NewPayment) -> PaymentRecord:
 async def grant_credit(ctx: Ctx, new: NewCredit) -> CreditRecord:
     """Give an account a credit in its own currency. Repeats carry the same idempotency key."""
     account = await read(ctx, at("accounts", new.account_id))
-    currency = text(account.get("invoiceCurrency")).upper()
+    currency = text_of(account.get("invoiceCurrency")).upper()
     if currency and currency != new.currency:
         raise Rejected(
             f"The account is billed in {currency} and the credit is in {new.currency}; Togai does not convert.",
@@ -93,21 +93,21 @@ async def grant_credit(ctx: Ctx, new: NewCredit) -> CreditRecord:
     answer = await ctx.http.request("POST", "/credits", json={"creditRequests": [wanted]})
     said = (document(answer).get("credits") or [{}])[0]
     return CreditRecord(
-        credit_id=text(said.get("id")),
+        credit_id=text_of(said.get("id")),
         account_id=new.account_id,
         amount=str(Money(new.amount, new.currency).major),
         currency=new.currency,
-        status=text(said.get("status")),
+        status=text_of(said.get("status")),
     )
 
 
 def _payment(said: JSONObject, wanted: NewPayment) -> PaymentRecord:
     lines = said.get("lineItemRecords") or []
-    paid = [text(line.get("togaiId")) for line in lines if line.get("type") == "INVOICE"]
-    currency = text(said.get("currency")) or wanted.currency
+    paid = [text_of(line.get("togaiId")) for line in lines if line.get("type") == "INVOICE"]
+    currency = text_of(said.get("currency")) or wanted.currency
     return PaymentRecord(
-        payment_id=text(said.get("id")),
-        account_id=text(said.get("accountId")) or wanted.account_id,
+        payment_id=text_of(said.get("id")),
+        account_id=text_of(said.get("accountId")) or wanted.account_id,
         invoice_id=next(iter(paid), wanted.invoice_id),
         amount=major(said.get("totalAmount"), currency),
         currency=currency,

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from affluent.apps.togai.client import Ctx, at, document, pages, read, text
+from affluent.apps.togai.client import Ctx, at, document, pages, read
 from affluent.apps.togai.schemas import Attachment, Detachment, PlanToAttach, PlanToDetach
-from affluent.kit.jsons import JSONObject
+from affluent.kit.jsons import JSONObject, text_of
 from affluent.sdk import AlreadyApplied, Rejected
 
 
@@ -40,7 +40,7 @@ async def attach_price_plan(ctx: Ctx, wanted: PlanToAttach) -> Attachment:
     edit = {"mode": "ASSOCIATE", "pricePlanId": plan["id"]}
     now = await _edit_schedule(ctx, wanted.account_id, edit, first, last)
     made = [entry for entry in now if entry.plan_id == plan["id"] and entry.end >= first]
-    stated = Entry(id="", plan_id=plan["id"], plan_name=text(plan.get("name")), start=first, end=last)
+    stated = Entry(id="", plan_id=plan["id"], plan_name=text_of(plan.get("name")), start=first, end=last)
     return _attachment(wanted.account_id, next(iter(made), stated))
 
 
@@ -105,9 +105,9 @@ async def _plan(ctx: Ctx, wanted: str) -> JSONObject | None:
 
 def _entry(said: JSONObject) -> Entry:
     return Entry(
-        id=text(said.get("id")),
-        plan_id=text(said.get("pricePlanId")),
-        plan_name=text(said.get("pricePlanName") or (said.get("pricePlanInfo") or {}).get("name")),
+        id=text_of(said.get("id")),
+        plan_id=text_of(said.get("pricePlanId")),
+        plan_name=text_of(said.get("pricePlanName") or (said.get("pricePlanInfo") or {}).get("name")),
         start=date.fromisoformat(said["startDate"][:10]),
         end=date.fromisoformat(said["endDate"][:10]),
     )

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
-from affluent.apps.togai.client import Ctx, at, pages, read, text
-from affluent.kit.jsons import JSONObject, JSONValue
+from affluent.apps.togai.client import Ctx, at, pages, read
+from affluent.kit.jsons import JSONObject, JSONValue, text_of
 from affluent.sdk import Incoming, Page, Rejected
 
 _FEW, _PAGE = 10, 20
@@ -136,7 +136,7 @@ async def _schedules(ctx: Ctx, cursor: JSONValue, kind: str) -> Page:
     for said in page.get("data") or []:
         entries = [entry async for entry in pages(ctx, at("accounts", said["id"], "pricing_schedules"))]
         open_until = ctx.now.date().isoformat()
-        remaining = {text(entry.get("pricePlanId")) for entry in entries if entry["endDate"][:10] >= open_until}
+        remaining = {text_of(entry.get("pricePlanId")) for entry in entries if entry["endDate"][:10] >= open_until}
         for entry in entries:
             until = entry["endDate"][:10]
             if kind == "price_plan.detached" and (until >= open_until or _goes_on(entry, entries)):
@@ -144,7 +144,7 @@ async def _schedules(ctx: Ctx, cursor: JSONValue, kind: str) -> Page:
             name = f"{kind}/{said['id']}/{entry['id']}" + (f"/{until}" if kind == "price_plan.detached" else "")
             schedule = {"id": entry["id"], "effective_from": entry["startDate"][:10], "effective_until": until}
             payload: JSONObject = {
-                "price_plan": {"id": text(entry.get("pricePlanId"))},
+                "price_plan": {"id": text_of(entry.get("pricePlanId"))},
                 "schedule": schedule,
                 "remaining_plans": len(remaining),
                 "account": said,

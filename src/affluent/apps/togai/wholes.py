@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 
-from affluent.apps.togai.client import Ctx, at, major, pages, read, text
+from affluent.apps.togai.client import Ctx, at, major, pages, plain, read
 from affluent.apps.togai.directory import account_record
-from affluent.kit.jsons import JSONObject, JSONValue
+from affluent.kit.jsons import JSONObject, JSONValue, text_of
 from affluent.sdk import Incoming, Rejected
 
 
@@ -33,7 +33,7 @@ async def whole_schedule(ctx: Ctx, item: Incoming) -> Incoming:
 async def whole_invoice(ctx: Ctx, item: Incoming) -> Incoming:
     """The invoice with net, tax and lines, its account and its customer."""
     said = await read(ctx, at("invoices", item.payload["invoice"]["id"]))
-    owner = await _owner(ctx, text(said.get("ownerId")), text(said.get("customerId")))
+    owner = await _owner(ctx, text_of(said.get("ownerId")), text_of(said.get("customerId")))
     whole = invoice(said, owner["account"]["currency"])
     payload: JSONObject = {"invoice": whole, **owner}
     if item.type in ("invoice.updated", "invoice.paid"):
@@ -47,34 +47,34 @@ async def whole_invoice(ctx: Ctx, item: Incoming) -> Incoming:
 async def whole_payment(ctx: Ctx, item: Incoming) -> Incoming:
     """The payment with its account and customer."""
     said = item.payload["payment"]
-    reference, currency = said.get("externalPaymentReferences") or {}, text(said.get("currency"))
-    paid = [text(line.get("togaiId")) for line in said.get("lineItemRecords") or [] if line.get("type") == "INVOICE"]
+    reference, currency = said.get("externalPaymentReferences") or {}, text_of(said.get("currency"))
+    paid = [text_of(line.get("togaiId")) for line in said.get("lineItemRecords") or [] if line.get("type") == "INVOICE"]
     payment: JSONObject = {
         "id": said["id"],
         "amount": major(said.get("totalAmount"), currency),
         "currency": currency,
-        "source": text(reference.get("sourceType")),
-        "reference": text(reference.get("transactionNumber")),
+        "source": text_of(reference.get("sourceType")),
+        "reference": text_of(reference.get("transactionNumber")),
         "invoice_ids": [invoice_id for invoice_id in paid if invoice_id],
         "created_at": said.get("createdAt"),
     }
-    return replace(item, payload={"payment": payment, **await _owner(ctx, text(said.get("accountId")))})
+    return replace(item, payload={"payment": payment, **await _owner(ctx, text_of(said.get("accountId")))})
 
 
 async def whole_credit(ctx: Ctx, item: Incoming) -> Incoming:
     """The credit with its account and customer."""
     said = item.payload["credit"]
-    owner = await _owner(ctx, text(said.get("accountId")))
-    currency = owner["account"]["currency"] or text(said.get("creditUnit"))
+    owner = await _owner(ctx, text_of(said.get("accountId")))
+    currency = owner["account"]["currency"] or text_of(said.get("creditUnit"))
     credit: JSONObject = {
         "id": said["id"],
         "amount": major(said.get("creditAmount"), currency),
         "currency": currency,
-        "purpose": text(said.get("purpose")),
+        "purpose": text_of(said.get("purpose")),
         "priority": said.get("priority") or 1,
-        "effective_from": text(said.get("effectiveFrom"))[:10],
-        "effective_until": text(said.get("effectiveUntil"))[:10] or None,
-        "grantor_id": text(said.get("grantorId")),
+        "effective_from": text_of(said.get("effectiveFrom"))[:10],
+        "effective_until": text_of(said.get("effectiveUntil"))[:10] or None,
+        "grantor_id": text_of(said.get("grantorId")),
     }
     return replace(item, payload={"credit": credit, **owner})
 
@@ -82,7 +82,7 @@ async def whole_credit(ctx: Ctx, item: Incoming) -> Incoming:
 def invoice(said: JSONObject, account_currency: str) -> JSONObject:
     """An invoice of an answer as events carry it. Net is what Togai says, else the total without the taxes among its lines."""
     details, metadata = said.get("invoiceDetails") or {}, said.get("metadata") or {}
-    currency = text((details.get("account") or {}).get("invoiceCurrency")) or account_currency
+    currency = text_of((details.get("account") or {}).get("invoiceCurrency")) or account_currency
     total, paid = _exact(said.get("totalAmount")), _exact(said.get("paidAmount"))
     tax = (
         _exact(metadata.get("taxAmount"))
@@ -92,10 +92,10 @@ def invoice(said: JSONObject, account_currency: str) -> JSONObject:
     net = _exact(metadata["netAmount"]) if "netAmount" in metadata else total - tax
     return {
         "id": said["id"],
-        "number": text(said.get("sequenceId")) or said["id"],
-        "status": text(said.get("status")),
-        "class": text(said.get("invoiceClass")) or "INVOICE",
-        "type": text(said.get("invoiceType")) or "STANDARD",
+        "number": text_of(said.get("sequenceId")) or said["id"],
+        "status": text_of(said.get("status")),
+        "class": text_of(said.get("invoiceClass")) or "INVOICE",
+        "type": text_of(said.get("invoiceType")) or "STANDARD",
         "currency": currency,
         "net": major(net, currency),
         "tax": major(tax, currency),
@@ -127,8 +127,8 @@ async def _owner_of(ctx: Ctx, said: JSONObject) -> JSONObject:
         "id": account_id,
         **record,
         "settings": {**record["settings"], **await _settings(ctx, "ACCOUNT", account_id)},
-        "price_plan_id": text(plan.get("pricePlanId")) or None,
-        "price_plan_name": text(plan.get("pricePlanName") or (plan.get("pricePlanInfo") or {}).get("name")) or None,
+        "price_plan_id": text_of(plan.get("pricePlanId")) or None,
+        "price_plan_name": text_of(plan.get("pricePlanName") or (plan.get("pricePlanInfo") or {}).get("name")) or None,
         "created_at": None,
     }
     found = await _read(ctx, at("customers", customer_id)) if customer_id else None
@@ -149,7 +149,7 @@ async def _plan_of_today(ctx: Ctx, account_id: str) -> JSONObject:
 
 async def _settings(ctx: Ctx, kind: str, entity_id: str) -> JSONObject:
     found = pages(ctx, "/settings", entity_type=kind, entity_id=entity_id)
-    return {item["id"]: text(item.get("value")) async for item in found}
+    return {item["id"]: plain(item.get("value")) async for item in found}
 
 
 async def _read(ctx: Ctx, path: str) -> JSONObject | None:
@@ -164,9 +164,9 @@ async def _read(ctx: Ctx, path: str) -> JSONObject | None:
 def _customer(said: JSONObject, settings: JSONObject) -> JSONObject:
     return {
         "id": said["id"],
-        "name": text(said.get("name")),
-        "email": text(said.get("primaryEmail")),
-        "status": text(said.get("status")) or "ACTIVE",
+        "name": text_of(said.get("name")),
+        "email": text_of(said.get("primaryEmail")),
+        "status": text_of(said.get("status")) or "ACTIVE",
         "address": said.get("address") or {},
         "settings": settings,
         "created_at": said.get("createdAt"),
@@ -177,9 +177,9 @@ def _price_plan(said: JSONObject) -> JSONObject:
     details = said.get("pricePlanDetails") or {}
     return {
         "id": said["id"],
-        "name": text(said.get("name")),
-        "type": text(said.get("type")) or "BILLING",
-        "status": text(said.get("status")) or "ACTIVE",
+        "name": text_of(said.get("name")),
+        "type": text_of(said.get("type")) or "BILLING",
+        "status": text_of(said.get("status")) or "ACTIVE",
         "version": said.get("version") or 1,
         "currencies": list(details.get("supportedCurrencies") or []),
     }
@@ -200,7 +200,7 @@ def _taxes(node: JSONValue) -> Iterator[Decimal]:
 def _line(line: JSONObject, currency: str) -> JSONObject:
     net, tax = _exact(line.get("value")), _exact(line.get("taxAmount"))
     return {
-        "description": text(line.get("description")),
+        "description": text_of(line.get("description")),
         "net": major(net, currency),
         "tax": major(tax, currency),
         "total": major(net + tax, currency),
