@@ -6,6 +6,7 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_args
 
@@ -26,6 +27,10 @@ ACTIONS = [(app, action) for app in APPS for action in app.actions.values()]
 TRIGGERS = [(app, trigger) for app in APPS for trigger in app.triggers.values()]
 FLOWS = [(app, file) for app in APPS for file in sorted((app.folder / "flows").glob("*.yaml"))]
 WRITES = [(app, action) for app, action in ACTIONS if action.effect is Effect.WRITE]
+KEYED = [(app, action) for app, action in ACTIONS if action.effect is Effect.IDEMPOTENT_WRITE]
+OWNED = [
+    (app, action) for app, action in ACTIONS if action.effect is not Effect.READ and (action.key_field or action.money)
+]
 MONEY = [(app, action) for app, action in ACTIONS if action.money is not None]
 HOOKED = [app for app in APPS if app.webhook is not None]
 KEY = re.compile(r"[a-z][a-z0-9_]{1,39}")
@@ -244,6 +249,21 @@ def test_what_an_action_refers_to_is_there(app: App, item: Action) -> None:
 def test_a_write_that_may_double_can_be_looked_up_or_says_that_it_cannot(app: App, item: Action) -> None:
     said = " ".join([item.description, *item.answers.values()])
     assert item.look_up is not None or re.search(r"\b(cannot be|not) looked up\b", said)
+
+
+@every(KEYED)
+def test_an_idempotent_write_says_how_long_its_key_lasts(app: App, item: Action) -> None:
+    given = item.input.model_validate(app.sample(item.sample)["input"])
+    assert item.key_lasts is not None
+    assert item.remembers(given) > timedelta()
+    assert item.repeats_failures(given) in (True, False)
+
+
+@every(OWNED)
+def test_a_write_under_a_key_or_of_money_says_whose_it_is(app: App, item: Action) -> None:
+    assert item.same
+    assert item.ids <= set(item.input.model_fields)
+    assert app.actions[item.key] is item
 
 
 @every(MONEY)

@@ -30,8 +30,9 @@ from affluent.engine.queue import TableQueue
 from affluent.engine.steps import StepRunner
 from affluent.kit import clock
 from affluent.kit.ids import new_id
-from affluent.kit.jsons import JSONValue, dumps
+from affluent.kit.jsons import JSONObject, JSONValue, dumps
 from affluent.sdk import (
+    FOREVER,
     App,
     Category,
     Context,
@@ -66,6 +67,9 @@ class Sale(InputModel):
     id: str = Field(title="Id", description="Id of the sale.")
     amount: int = Field(1, title="Amount", description="Minor units.")
     currency: str = Field("USD", title="Currency", description="ISO 4217.")
+    owner: str | None = Field(None, title="Owner", description="Whose sale it is.")
+    email: str | None = Field(None, title="E-mail", description="Of the owner.")
+    note: str | None = Field(None, title="Note", description="Any text.")
 
 
 class Receipt(OutputModel):
@@ -82,6 +86,8 @@ class Vendor:
     calls: list[tuple[str, str]] = field(default_factory=list)
     behave: Callable[[str, str], Awaitable[None]] | None = None
     after: Callable[[str, str], Awaitable[None]] | None = None
+    url: str = ""
+    """Where it answers over HTTP, in tests that need lost answers."""
 
     async def apply(self, action: str, sale: Sale) -> Receipt:
         """Write to the books, with the misbehaviour asked for."""
@@ -119,7 +125,16 @@ def shop(vendor: Vendor) -> App:
         """Write under a key."""
         return await vendor.apply("put", sale)
 
-    @app.action("keyed", title="Keyed", effect=Effect.IDEMPOTENT_WRITE, sample="", key_field="id")
+    @app.action(
+        "keyed",
+        title="Keyed",
+        effect=Effect.IDEMPOTENT_WRITE,
+        sample="",
+        key_field="id",
+        key_lasts=FOREVER,
+        same=(("owner", "email"),),
+        money=("amount", "currency"),
+    )
     async def keyed(_ctx: Context[Credentials], sale: Sale) -> Receipt:
         """Write under the vendor's own key."""
         return await vendor.apply("keyed", sale)
@@ -133,6 +148,20 @@ def shop(vendor: Vendor) -> App:
     async def blind(_ctx: Context[Credentials], sale: Sale) -> Receipt:
         """Write without a look-up."""
         return await vendor.apply("blind", sale)
+
+    async def post(ctx: Context[Credentials], _sale: Sale) -> Receipt:
+        """Write over HTTP."""
+        await ctx.http.request("POST", vendor.url, headers={"Idempotency-Key": ctx.effect_key})
+        return Receipt(receipt="posted")
+
+    facts: dict[str, JSONObject] = {
+        "post": {"key_lasts": timedelta(hours=24)},
+        "post_lasting": {"key_lasts": FOREVER},
+        "post_kept": {"key_lasts": FOREVER, "keeps_failures": True},
+        "post_found": {"key_lasts": timedelta(hours=24), "look_up": find},
+    }
+    for key, said in facts.items():
+        app.action(key, title=key, effect=Effect.IDEMPOTENT_WRITE, sample="", **said)(post)
 
     app.triggers_are(
         [Trigger(key="sold", title="Sold", description="Sold.", kind=TriggerKind.WEBHOOK, event="sold", sample="")]

@@ -47,6 +47,7 @@ _FILES = {
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import Field, SecretStr
@@ -94,7 +95,14 @@ async def test(ctx: Context[Credentials]) -> str:
     return f"Signed in as {(await ctx.http.request('GET', '/me')).json()['name']}."
 
 
-@app.action("send", title="Send a message", effect=Effect.IDEMPOTENT_WRITE, sample="send.json")
+@app.action(
+    "send",
+    title="Send a message",
+    effect=Effect.IDEMPOTENT_WRITE,
+    sample="send.json",
+    key_lasts=timedelta(hours=24),  # how long the vendor knows a key, by its documentation
+    same=("to",),
+)
 async def send(ctx: Context[Credentials], message: Message) -> Sent:
     """Send a message, once."""
     headers = {"Idempotency-Key": ctx.effect_key}

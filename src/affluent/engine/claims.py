@@ -42,6 +42,7 @@ class Claimed:
     tries: int
     first_failed_at: datetime | None
     started_at: datetime
+    due_at: datetime
     replay_of: str | None
     account_id: str
     title: str
@@ -57,13 +58,23 @@ class Claimed:
         """Whether nothing of this event can have been sent for this flow connection before."""
         return self.lease == 1 and self.replay_of is None
 
+    def maybe_sent_since(self, position: int) -> datetime | None:
+        """Since when a first try that left no trace may have sent something at this position; None: none did.
+
+        A first try commits no intent, so one that was cut off is known only by its lease. Whatever was written of the run
+        later, a wait, a pause or a resume, set the time it was due.
+        """
+        if self.lease == 1 or self.replay_of is not None or position != self.position:
+            return None
+        return max(self.started_at, self.due_at)
+
 
 CLOCK_STEP = timedelta(seconds=2)
 """A clock that is off by more was set, not corrected."""
 
 _RETURNING = (
     " RETURNING id, lease, event_id, flow_id, flow_version, flow_connection_id, priority, rank, ordering_key, position, tries,"
-    " first_failed_at, started_at, replay_of, account_id, title, cancel"
+    " first_failed_at, started_at, due_at, replay_of, account_id, title, cancel"
 )
 _TAKE = "UPDATE runs SET state = 'running', lease = lease + 1, started_at = COALESCE(started_at, :now)"
 _DUE = text(
@@ -163,6 +174,7 @@ def _claimed(row: dict[str, JSONValue], event: JSONValue, earlier: dict[int, Ear
             **row,
             "first_failed_at": from_micros(row["first_failed_at"]) if row["first_failed_at"] else None,
             "started_at": from_micros(row["started_at"]),
+            "due_at": from_micros(row["due_at"]),
             "cancel": bool(row["cancel"]),
         },
         event_app=event.app,

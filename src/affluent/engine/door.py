@@ -17,7 +17,17 @@ from affluent.kit import clock, crash
 from affluent.kit.jsons import InvalidJSON, JSONObject, JSONValue, dumps, loads
 from affluent.kit.net import ForbiddenAddress, PublicResolver, check_url, public_socket
 from affluent.kit.redact import redact, redact_text
-from affluent.sdk import AppError, Effect, Limit, Misconfigured, OutcomeUnknown, Response, Retry, Unavailable
+from affluent.sdk import (
+    AlreadyApplied,
+    AppError,
+    Effect,
+    Limit,
+    Misconfigured,
+    OutcomeUnknown,
+    Response,
+    Retry,
+    Unavailable,
+)
 from affluent.sdk.http import Faults, classify
 
 _LARGEST_ANSWER = 4_194_304
@@ -94,6 +104,10 @@ class VendorDoor:
     """Whether the first request may be put off when many wait for slots of this connection, so that others get the place."""
     wrote: bool = False
     """Whether the vendor accepted a request that changes something, whatever came after it."""
+    keeps_failures: bool = False
+    """Whether the vendor repeats a 5xx under the same key: then it says nothing of a repeat either."""
+    in_doubt: bool = False
+    """Whether a request may have been applied: one that changes something had no answer, a 5xx, or was accepted."""
     confirm: Callable[[], Awaitable[None]] | None = None
     """Asked before a request that had to wait long for its slot; raises when the run is not ours any more."""
 
@@ -130,7 +144,7 @@ class VendorDoor:
         started = perf_counter()
         crash.point("call.before")
         try:
-            response = await self._send(method, url, body, sent, exchange, is_write=is_write)
+            response = await self._send(method, url, body, sent, exchange, reads=reads)
         except AppError as error:
             exchange["error"] = error.message
             raise
@@ -139,7 +153,10 @@ class VendorDoor:
             exchange["milliseconds"] = round((perf_counter() - started) * 1000)
         self.answered = response.status < 500
         known = {**self.app_faults, **self.faults, **(faults or {})} if faults or self.faults else self.app_faults
-        meaning = classify(response, known, vendor=self.vendor, is_write=is_write)
+        is_unclear = is_write or (self.keeps_failures and not reads)
+        meaning = classify(response, known, vendor=self.vendor, is_write=is_unclear)
+        if not reads and (response.status >= 500 or meaning is None or isinstance(meaning, AlreadyApplied)):
+            self.in_doubt = True
         if meaning is not None:
             if response.status == 429:
                 after = response.retry_after()
@@ -200,9 +217,12 @@ class VendorDoor:
         headers: dict[str, str],
         exchange: JSONObject,
         *,
-        is_write: bool,
+        reads: bool,
     ) -> Response:
-        lost = OutcomeUnknown if is_write else Unavailable
+        def lost(message: str) -> AppError:
+            self.in_doubt = self.in_doubt or not reads
+            return OutcomeUnknown(message) if self.effect is Effect.WRITE and not reads else Unavailable(message)
+
         try:
             session = self.network.session(url)
             async with session.request(method, url, data=body, headers=headers, allow_redirects=False) as answer:

@@ -9,8 +9,10 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from affluent.domain.run import SETTLED_AS_DONE, Fate, RunState
+from affluent.engine.keys import Difference, difference
 from affluent.kit.clock import from_micros, now, to_micros
 from affluent.kit.jsons import JSONValue, dumps, loads
+from affluent.sdk.app import Same
 from affluent.store import bulk, ledger, tables
 from affluent.store.bulk import Row
 
@@ -23,6 +25,8 @@ class Intent:
 
     row: Row
     lease: int
+    same: Same = ()
+    """Input fields in which it must agree with what is known under its key (sdk.Action.same)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +45,10 @@ class Standing:
     """Whether another run is at this effect right now."""
     output: JSONValue = None
     updated_at: datetime | None = None
+    doubtful_since: datetime | None = None
+    """When the first request was intended that may have been applied without our knowing."""
+    difference: Difference | None = None
+    """Where the effect that is known under this key is another one: nothing may be sent, and it is not done either."""
 
 
 LOST = Standing(is_mine=False)
@@ -51,7 +59,8 @@ def intend(connection: Connection, intents: Sequence[Intent]) -> list[Standing]:
 
     A new intent, or one whose last try is known not to have been applied, is marked as sent: from now on only an answer
     or a look-up can say otherwise. Whoever intends an effect that nobody is at becomes its owner, so two runs that want
-    the same effect never ask the vendor about it, or send it, side by side. Writing an intent again is harmless.
+    the same effect never ask the vendor about it, or send it, side by side. An effect that is done or in doubt with other
+    content stays as it is. Writing an intent again is harmless.
     """
     held = _held(connection, intents)
     wanted = {intent.row["key"]: intent.row for intent in reversed(intents) if intent.row["run_id"] in held}
@@ -83,7 +92,8 @@ def _locked(connection: Connection, keys: list[str]) -> dict[str, JSONValue]:
         connection.execute(text(f"SELECT 1 FROM effects WHERE key IN {each} ORDER BY key FOR UPDATE"), values)
     rows = connection.execute(
         text(
-            "SELECT e.key, e.fate, e.sent, e.run_id, e.output, e.created_at, e.updated_at, r.state AS owner_state"
+            "SELECT e.key, e.fate, e.sent, e.run_id, e.input, e.output, e.amount_minor, e.currency, e.created_at, e.updated_at,"
+            " r.state AS owner_state"
             f" FROM effects e LEFT JOIN runs r ON r.id = e.run_id WHERE e.key IN {each}"
         ),
         values,
@@ -94,7 +104,12 @@ def _locked(connection: Connection, keys: list[str]) -> dict[str, JSONValue]:
 def _standing(intent: Intent, old: dict[str, JSONValue], taken: dict[str, str]) -> Standing:
     key, run_id = intent.row["key"], intent.row["run_id"]
     row = old.get(key)
-    if row is not None and row.run_id != run_id and row.owner_state == RunState.RUNNING.value:
+    is_busy = row is not None and row.run_id != run_id and row.owner_state == RunState.RUNNING.value
+    if row is not None:
+        other = _difference(row, intent, is_busy=is_busy)
+        if other is not None:
+            return _standing_of(row, owner_is_busy=is_busy, other=other)
+    if is_busy:
         return _standing_of(row, owner_is_busy=True)  # its owner may be in this very group: it keeps the effect
     if taken.setdefault(key, run_id) != run_id:  # another run of this very group has it
         return Standing(is_mine=True, was_sent=True, run_id=taken[key], owner_is_busy=True)
@@ -105,7 +120,21 @@ def _standing(intent: Intent, old: dict[str, JSONValue], taken: dict[str, str]) 
     return _standing_of(row, owner_is_busy=False)
 
 
-def _standing_of(row: JSONValue, *, owner_is_busy: bool) -> Standing:
+def _difference(row: JSONValue, intent: Intent, *, is_busy: bool) -> Difference | None:
+    """Where an effect that is done, or in doubt, is another one. What its owner is at may still come to nothing."""
+    is_done = Fate(row.fate) in SETTLED_AS_DONE
+    if not is_done and (is_busy or not row.sent):
+        return None
+    known = {
+        "run_id": row.run_id,
+        "amount_minor": row.amount_minor,
+        "currency": row.currency,
+        "input": loads(row.input) if row.input else None,
+    }
+    return difference(known, intent.row, intent.same)
+
+
+def _standing_of(row: JSONValue, *, owner_is_busy: bool, other: Difference | None = None) -> Standing:
     return Standing(
         is_mine=True,
         fate=Fate(row.fate),
@@ -114,6 +143,8 @@ def _standing_of(row: JSONValue, *, owner_is_busy: bool) -> Standing:
         owner_is_busy=owner_is_busy,
         output=loads(row.output) if row.output else None,
         updated_at=from_micros(row.updated_at),
+        doubtful_since=from_micros(row.created_at),
+        difference=other,
     )
 
 
@@ -124,6 +155,7 @@ def _take(connection: Connection, intents: Sequence[Intent], standings: Sequence
         for intent, standing in zip(intents, standings, strict=True)
         if standing.is_mine
         and not standing.is_new
+        and standing.difference is None
         and not standing.owner_is_busy
         and standing.fate not in SETTLED_AS_DONE
     ]
@@ -143,7 +175,7 @@ def confirm(connection: Connection, intents: Sequence[Intent]) -> list[bool]:
     A processor of the grouped writer.
     """
     held = _held(connection, intents)
-    send_again(connection, [intent.row for intent in intents if intent.row["run_id"] in held])
+    _send(connection, [intent.row for intent in intents if intent.row["run_id"] in held], _SENT)
     return [intent.row["run_id"] in held for intent in intents]
 
 
@@ -155,22 +187,26 @@ def _held(connection: Connection, intents: Sequence[Intent]) -> set[str]:
 
 
 def send_again(connection: Connection, rows: Sequence[Row]) -> list[None]:
-    """Note that effects are about to be sent once more; a processor of the grouped writer."""
-    bulk.update(
-        connection,
-        tables.effects,
-        [{**row, "sent": True, "fate": Fate.INTENDED.value, "updated_at": to_micros(now())} for row in rows],
-        by=("key",),
-        columns=("sent", "fate", "run_id", "position", "input", "updated_at"),
-    )
-    ledger.intended(connection, [row["key"] for row in rows])
+    """Note that effects are about to be sent once more, of which nothing is in doubt; a processor of the grouped writer."""
+    at = to_micros(now())
+    _send(connection, [{**row, "created_at": at} for row in rows], (*_SENT, "created_at"))
     return [None] * len(rows)
+
+
+_SENT = ("sent", "fate", "run_id", "position", "input", "amount_minor", "currency", "updated_at")
+
+
+def _send(connection: Connection, rows: Sequence[Row], columns: Sequence[str]) -> None:
+    at = to_micros(now())
+    sent = [{**row, "sent": True, "fate": Fate.INTENDED.value, "updated_at": at} for row in rows]
+    bulk.update(connection, tables.effects, sent, by=("key",), columns=columns)
+    ledger.intended(connection, [row["key"] for row in rows])
 
 
 def may_send(standing: Standing) -> bool:
     """Whether nothing that was sent before can still be in doubt, and nobody else is at it."""
     if standing.is_new:
         return True
-    if standing.owner_is_busy or standing.fate in SETTLED_AS_DONE:
+    if standing.owner_is_busy or standing.difference is not None or standing.fate in SETTLED_AS_DONE:
         return False
     return not standing.was_sent

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from time import perf_counter
 from typing import Any
 
@@ -13,14 +13,14 @@ from pydantic import BaseModel, ValidationError
 
 from affluent.domain.mapping import MappingError, render
 from affluent.domain.run import Fate, Outcome
-from affluent.engine import effects
+from affluent.engine import effects, keys
 from affluent.engine.breaker import Breaker
 from affluent.engine.claims import Claimed
 from affluent.engine.door import Network, Postponed, VendorDoor
 from affluent.engine.limits import Limiter
 from affluent.engine.plans import PlannedStep
 from affluent.kit import clock
-from affluent.kit.jsons import JSONObject, JSONValue
+from affluent.kit.jsons import JSONObject, JSONValue, kind_of
 from affluent.kit.logs import logger
 from affluent.kit.redact import redact
 from affluent.sdk import (
@@ -42,6 +42,8 @@ from affluent.store.database import Database, StoreUnavailable
 _log = logger("engine")
 _OWNER_BUSY = timedelta(seconds=1)
 _LONGEST_STORE_PAUSE = 5.0
+_LONGEST_ON_ITS_WAY = timedelta(minutes=5)
+"""So long before its vendor forgets a key it is not used any more: a request may wait for its slot and take its time."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,6 +65,8 @@ class Try:
     """False: nothing was tried (breaker open, effect held by another run): no attempt is recorded."""
     may_call: bool = False
     """Whether the breaker let this try through; it then owes the breaker an answer."""
+    in_doubt: bool = False
+    """Whether an earlier request under this key may have been applied, and this one repeats it."""
 
 
 class LeaseLost(Exception):
@@ -113,28 +117,36 @@ class StepRunner:
             self._tell_breaker(planned, door, this)
         this.exchanges = door.exchanges
         if this.effect is not None:
-            this.effect = _settled(this.effect, this, wrote=door.wrote)
+            this.effect = _settled(this.effect, this, door)
         return this
 
     async def _apply(
         self, claimed: Claimed, planned: PlannedStep, position: int, given: BaseModel, door: VendorDoor, this: Try
     ) -> None:
         action, earlier = planned.action, claimed.earlier.get(position)
+        key = effect_key(claimed, planned, given)
         context: Context[Any] = Context(
             credentials=planned.bound.credentials if planned.bound else None,
             http=door,
-            effect_key=effect_key(claimed, planned, given),
+            effect_key=keys.for_vendor(key, action.key_limit),
             now=clock.now(),
             started_at=earlier.started_at if earlier else clock.now(),
             server_url=self._network.own_url,
         )
-        this.effect_key = context.effect_key if action.effect is not Effect.READ else ""
+        this.effect_key = key if action.effect is not Effect.READ else ""
+        door.keeps_failures = action.effect is Effect.IDEMPOTENT_WRITE and action.repeats_failures(given)
         if action.effect is not Effect.READ:
-            row = effect_row(claimed, planned, position, context.effect_key, given, this.input)
+            row = effect_row(claimed, planned, position, key, given, this.input)
             is_fresh = claimed.is_first_try and not action.key_field
             if action.effect is Effect.WRITE or not is_fresh:
-                intent = effects.Intent(row=row, lease=claimed.lease)
+                traceless = action.effect is Effect.IDEMPOTENT_WRITE and not action.key_field
+                since = claimed.maybe_sent_since(position) if traceless else None
+                if since is not None:
+                    row = {**row, "created_at": clock.to_micros(since)}
+                intent = effects.Intent(row=row, lease=claimed.lease, same=action.same)
                 standing = await self._intend(intent)
+                if standing.is_new and since is not None:
+                    standing = replace(standing, is_new=False, was_sent=True, updated_at=since, doubtful_since=since)
                 if not await self._cleared(planned, standing, intent, given, context, this):
                     return
                 door.confirm = lambda: self._confirm(intent)
@@ -172,6 +184,8 @@ class StepRunner:
         """Whether the call may be made. If not, `this` says why."""
         if not standing.is_mine:
             raise LeaseLost
+        if standing.difference is not None:
+            raise _OtherEffect(planned, intent.row, standing.difference)
         if effects.may_send(standing):
             return True
         if standing.fate in (Fate.APPLIED, Fate.ALREADY_APPLIED):
@@ -182,7 +196,8 @@ class StepRunner:
             this.outcome, this.code, this.counts = Outcome.RETRY, "effect_held", False
             this.sentence, this.retry_after = "Another run is applying the same effect.", _OWNER_BUSY
             return False
-        if planned.action.effect is Effect.IDEMPOTENT_WRITE:
+        if planned.action.effect is Effect.IDEMPOTENT_WRITE and _is_known(planned, standing, given):
+            this.in_doubt = True
             return True
         return await self._looked_up(planned, standing, intent, given, context, this)
 
@@ -198,9 +213,7 @@ class StepRunner:
         row, look_up = intent.row, planned.action.look_up
         if look_up is None:
             this.effect = row
-            raise OutcomeUnknown(
-                f"It is not known whether {planned.app.title} applied this: the answer was lost and this action has no look-up."
-            )
+            raise OutcomeUnknown(_no_look_up(planned, standing, given))
         self._check_breaker(planned, this)
         try:
             found = await look_up(context, given)
@@ -265,6 +278,43 @@ class StepRunner:
             self._breaker.abandoned(planned.bound.id)
 
 
+class _OtherEffect(Rejected):
+    """The key is known with other content: it must not pass for done, and nothing may be sent under it."""
+
+    code = "key_taken"
+
+    def __init__(self, planned: PlannedStep, row: Row, other: keys.Difference) -> None:
+        whose = "an earlier try of this run" if other.run_id == row["run_id"] else f"run {other.run_id}"
+        name = planned.action.key_field
+        key = f"{name} {row['key'].rpartition('/')[2]!r}" if name else "this event and step"
+        field = planned.action.money[0] if other.field == "amount" and planned.action.money else other.field
+        super().__init__(
+            f"{field}: {other.given} differs from {other.known}, which {whose} has sent for {key}. Nothing was sent now."
+            " If these are two things, give each its own id; if it is one, correct it by hand.",
+            field=field,
+        )
+
+
+def _is_known(planned: PlannedStep, standing: effects.Standing, given: BaseModel) -> bool:
+    """Whether the vendor still knows the key of a request that may have been applied, and a repeat says what became of it."""
+    if standing.fate is Fate.UNKNOWN and planned.action.repeats_failures(given):
+        return False
+    since: datetime = standing.doubtful_since or clock.now()
+    return clock.now() - since + _LONGEST_ON_ITS_WAY < planned.action.remembers(given)
+
+
+def _no_look_up(planned: PlannedStep, standing: effects.Standing, given: BaseModel) -> str:
+    title = planned.app.title
+    lost = f"It is not known whether {title} applied this: the answer was lost"
+    if planned.action.effect is Effect.WRITE:
+        return f"{lost} and this action has no look-up."
+    if standing.fate is Fate.UNKNOWN and planned.action.repeats_failures(given):
+        return f"{lost}, {title} would repeat the failure it gave first, and this action has no look-up."
+    hours = planned.action.remembers(given) / timedelta(hours=1)
+    since = f"{standing.doubtful_since:%Y-%m-%d %H:%M} UTC" if standing.doubtful_since else "long ago"
+    return f"{lost} ({since}), {title} knows a key for {hours:g} hours, and this action has no look-up. Nothing was sent again."
+
+
 def _note_defect(this: Try, planned: PlannedStep, error: Exception, *, was_answered: bool) -> None:
     """An answer that our code could not read says nothing of what the vendor did; anything else is a plain failure."""
     what = f"{planned.app.title} {planned.action.title!r} ({type(error).__name__}); it was logged."
@@ -288,7 +338,12 @@ def effect_key(claimed: Claimed, planned: PlannedStep, given: BaseModel) -> str:
     where = planned.bound.id if planned.bound else "-"
     if action.key_field:
         value = getattr(given, action.key_field)
-        return f"{where}/{planned.app.key}.{action.key}/{value}"
+        is_named = value not in (None, "") and not isinstance(value, (bool, list, dict, BaseModel))
+        if not is_named:
+            raise Rejected(
+                f"{action.key_field}: {kind_of(value or None)} names no record; give its id.", field=action.key_field
+            )
+        return keys.of_record(where, planned.app.key, action.key, str(value))
     return f"{claimed.event_id}/{claimed.flow_connection_id}/{planned.step.id}"
 
 
@@ -324,7 +379,7 @@ def effect_row(
 
 def _typed_input(planned: PlannedStep, data: Mapping[str, JSONValue]) -> BaseModel:
     try:
-        return planned.action.input.model_validate(render(planned.step.inputs, data))
+        return planned.action.input.model_validate(render(planned.step.inputs, data, ids=planned.action.ids))
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or planned.step.id
@@ -372,17 +427,23 @@ _FATES = {
 }
 
 
-def _settled(row: Row, this: Try, *, wrote: bool) -> Row:
+def _settled(row: Row, this: Try, door: VendorDoor) -> Row:
     """The effect's row after a try. A retry or refused key was certainly not applied; an unknown outcome stays in doubt.
 
-    So does an action of several requests that failed after the vendor had accepted the first.
+    So does an action of several requests that failed after the vendor had accepted the first, and an idempotent write that
+    is tried again after a lost answer or a 5xx: it may be repeated, but only as long as the vendor knows its key.
     """
-    is_halfway = wrote and this.outcome in (Outcome.RETRY, Outcome.AUTH_FAILED, Outcome.REJECTED)
+    is_halfway = door.wrote and this.outcome in (Outcome.RETRY, Outcome.AUTH_FAILED, Outcome.REJECTED)
     fate = Fate.UNKNOWN if is_halfway else _FATES.get(this.outcome, Fate.INTENDED)
+    is_repeated = (
+        row["kind"] == Effect.IDEMPOTENT_WRITE.value
+        and this.outcome in (Outcome.RETRY, Outcome.AUTH_FAILED)
+        and (this.in_doubt or door.in_doubt)
+    )
     return {
         **row,
         "fate": fate.value,
-        "sent": fate is Fate.UNKNOWN,
+        "sent": fate is Fate.UNKNOWN or is_repeated,
         "output": this.output,
         "sentence": this.sentence,
         "updated_at": clock.to_micros(clock.now()),

@@ -1,6 +1,7 @@
 """All that an app may import: the declaration, the context, the errors, and the twin's base."""
 
 from affluent.sdk.app import (
+    FOREVER,
     Action,
     App,
     Category,
@@ -32,6 +33,7 @@ from affluent.sdk.http import Response
 from affluent.sdk.inbound import Incoming, Listing, Mirrored, Page, PollOptions, Registered, Registration, WebhookScheme
 
 __all__ = [
+    "FOREVER",
     "Action",
     "AlreadyApplied",
     "App",

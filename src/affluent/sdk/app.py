@@ -6,6 +6,7 @@ import inspect
 import typing
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -116,6 +117,11 @@ class Trigger:
 
 
 ActionFunction = Callable[..., Awaitable[BaseModel | None]]
+Same = tuple[str | tuple[str, ...], ...]
+FOREVER = timedelta.max
+"""How long a key lasts at a vendor that knows a repeat by a record of its own, or where a repeat changes nothing."""
+UNSTATED = timedelta(days=1)
+"""How long the key of an action that does not say so is trusted: the shortest that vendors promise."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -133,6 +139,16 @@ class Action:
     sample: str
     key_field: str = ""
     """Input field whose value identifies the effect at the vendor; empty: the effect belongs to one event and step."""
+    key_lasts: timedelta | Callable[[Any], timedelta] | None = None
+    """How long the vendor knows a key after it came first, or a function of the input; every idempotent write says so.
+    A write that may have been applied is sent again under its key only within this time; later it is looked up first."""
+    keeps_failures: bool | Callable[[Any], bool] = False
+    """Whether the vendor answers a repeat under the same key with the 5xx it gave first, so that repeating is of no use."""
+    key_limit: int = 255
+    """Most characters of a key that the vendor takes; a longer key, or one that is not plain ASCII, is sent as its hash."""
+    same: Same = ()
+    """Input fields in which a repeat under the same key must agree, beside the money: whose effect it is. A tuple names
+    alternatives, of which the first that both have is compared. One that differs is refused and not taken for done."""
     faults: Faults = field(default_factory=dict)
     look_up: Callable[..., Awaitable[BaseModel | None]] | None = None
     """Read that tells whether the effect is already there: the output when it is, None when it is not."""
@@ -142,6 +158,22 @@ class Action:
     """For people: what the vendor's answers lead to, e.g. {"409": "Already tracked: counts as done"}."""
     money: tuple[str, str] | None = None
     """Input fields that hold minor units and the currency, when the action moves money."""
+
+    def remembers(self, given: BaseModel) -> timedelta:
+        """How long the vendor knows the key of this input after it came first."""
+        if self.key_lasts is None:
+            return UNSTATED
+        return self.key_lasts if isinstance(self.key_lasts, timedelta) else self.key_lasts(given)
+
+    def repeats_failures(self, given: BaseModel) -> bool:
+        """Whether the vendor repeats a 5xx under the same key."""
+        return self.keeps_failures if isinstance(self.keeps_failures, bool) else self.keeps_failures(given)
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Input fields that name a record or whose it is."""
+        named = (part for entry in self.same for part in ((entry,) if isinstance(entry, str) else entry))
+        return frozenset((self.key_field, *named)) - {""}
 
 
 @dataclass(kw_only=True)
@@ -194,6 +226,10 @@ class App:
         effect: Effect,
         sample: str,
         key_field: str = "",
+        key_lasts: timedelta | Callable[[Any], timedelta] | None = None,
+        keeps_failures: bool | Callable[[Any], bool] = False,
+        key_limit: int = 255,
+        same: Same = (),
         faults: Faults | None = None,
         look_up: Callable[..., Awaitable[BaseModel | None]] | None = None,
         identifies: Mapping[str, str] | None = None,
@@ -215,6 +251,10 @@ class App:
                 output=_model(hints.get("return")),
                 sample=sample,
                 key_field=key_field,
+                key_lasts=key_lasts,
+                keeps_failures=keeps_failures,
+                key_limit=key_limit,
+                same=same,
                 faults=faults or {},
                 look_up=look_up,
                 identifies=identifies or {},

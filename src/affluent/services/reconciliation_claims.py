@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, select, text
 from affluent.domain.event import WORKSPACE
 from affluent.domain.reconciliation import Said
 from affluent.domain.run import Fate, RunState
+from affluent.engine import keys
 from affluent.kit.jsons import JSONObject, dumps, loads
 from affluent.sdk import App
 from affluent.store import bulk, snapshots, tables
@@ -60,7 +61,7 @@ class Claims:
             for link in links:
                 for (app, action), what in self._writes.items():
                     if link.app == app and what in _ASKED[record.kind]:
-                        wanted[f"{link.id}/{app}.{action}/{record.id}"] = (record, what)
+                        wanted[keys.of_record(link.id, app, action, record.id)] = (record, what)
         if not wanted:
             return []
         sql = text(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Never
 
@@ -61,7 +61,7 @@ async def rehearse(
     step: Step, app: App, action: Action, bound: Bound | None, data: Mapping[str, JSONValue], *, server_url: str
 ) -> Rehearsal:
     """Build the input over data and run the action up to its first request."""
-    rendered, problems = _rendered(step, data)
+    rendered, problems = _rendered(step, data, action.ids)
     given: BaseModel | None = None
     try:
         given = action.input.model_validate(rendered)
@@ -94,12 +94,12 @@ async def rehearse(
     return Rehearsal(input=shown, problems=(), request=_tidy(request), output=output, sentence=sentence)
 
 
-def _rendered(step: Step, data: Mapping[str, JSONValue]) -> tuple[JSONObject, list[FlowProblem]]:
+def _rendered(step: Step, data: Mapping[str, JSONValue], ids: Collection[str]) -> tuple[JSONObject, list[FlowProblem]]:
     rendered: JSONObject = {}
     problems: list[FlowProblem] = []
     for name, value in step.inputs.items():
         try:
-            rendered |= render({name: value}, data)
+            rendered |= render({name: value}, data, ids=ids)
         except MappingError as error:
             problems.append(FlowProblem(field=f"inputs.{error.field}", message=error.reason))
     return rendered, problems

@@ -14,6 +14,7 @@ from sqlalchemy import Row
 
 from affluent.domain.reconciliation import Class, Leg, Line, Said
 from affluent.domain.reconciliation_cases import REGAIN, REPAIR
+from affluent.engine import keys
 from affluent.kit.jsons import JSONObject
 from affluent.kit.money import Money
 from affluent.sdk import App, Need
@@ -178,7 +179,7 @@ class Planner:
             app=tracker.app.key,
             action=correction.action,
             connection_id=tracker.connection_id,
-            effect_key=f"{tracker.connection_id}/{tracker.app.key}.{action.key}/{event_id}"
+            effect_key=keys.of_record(tracker.connection_id, tracker.app.key, action.key, event_id)
             if action.key_field
             else event_id,
             inputs=correction.inputs(need),

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, text
 
 from affluent.domain.event import WORKSPACE
+from affluent.engine.keys import of_record
 from affluent.kit import clock
 from affluent.kit.ids import first_id
 from affluent.kit.jsons import JSONObject, JSONValue, dumps, loads
@@ -156,7 +157,7 @@ class Why:
         """The events whose effects carry one of these ids in their key."""
         links = connection.execute(select(tables.connections.c.id, tables.connections.c.app)).all()
         keys = [
-            f"{link.id}/{link.app}.{action}/{id_}"
+            of_record(link.id, link.app, action, id_)
             for link in links
             if (app := self._apps.get(link.app)) is not None
             for action, declared in app.actions.items()

@@ -17,7 +17,7 @@ from affluent.apps.firstpromoter.commission_schemas import (
     SaleCommission,
 )
 from affluent.kit.jsons import JSONObject
-from affluent.sdk import AlreadyApplied, App, Effect, NotApplicable, Unavailable
+from affluent.sdk import FOREVER, AlreadyApplied, App, Effect, NotApplicable, Unavailable
 
 _BATCH = {"200": "Done for all", "202": "Waited for until it is done", "422": "Refused: parked"}
 _CREATED = {"200": "Created", "same event id": "Created before: counts as done"}
@@ -34,6 +34,7 @@ def declare(app: App) -> None:
         effect=Effect.WRITE,
         sample="create_sale_commission.json",
         key_field="event_id",
+        same=("referral_id", ("uid", "email"), "sale_amount"),
         look_up=find_created,
         answers=_CREATED,
     )(create_sale_commission)
@@ -43,12 +44,13 @@ def declare(app: App) -> None:
         effect=Effect.WRITE,
         sample="create_custom_commission.json",
         key_field="event_id",
+        same=("promoter_campaign_id", "amount"),
         look_up=find_created,
         answers=_CREATED,
     )(create_custom_commission)
     app.action(
         "update_commission", title="Update a commission's notes", effect=Effect.IDEMPOTENT_WRITE,
-        sample="update_commission.json",
+        sample="update_commission.json", key_lasts=FOREVER, same=("commission_id",),
     )(update_commission)  # fmt: skip
     for function, title in (
         (approve_commissions, "Approve commissions"),
@@ -57,7 +59,9 @@ def declare(app: App) -> None:
         (mark_commissions_unfulfilled, "Mark commissions unfulfilled"),
     ):
         key = function.__name__
-        app.action(key, title=title, effect=Effect.IDEMPOTENT_WRITE, sample=f"{key}.json", answers=_BATCH)(function)
+        app.action(
+            key, title=title, effect=Effect.IDEMPOTENT_WRITE, sample=f"{key}.json", answers=_BATCH, key_lasts=FOREVER
+        )(function)
 
 
 async def list_commissions(ctx: Ctx, wanted: CommissionList) -> CommissionPage:

@@ -8,7 +8,7 @@ from affluent.apps.firstpromoter import client, pages
 from affluent.apps.firstpromoter.client import Ctx, filled
 from affluent.apps.firstpromoter.pages import PageInput
 from affluent.kit.jsons import JSONObject
-from affluent.sdk import App, AppError, Effect, InputModel, NotApplicable, OutputModel, Response
+from affluent.sdk import FOREVER, App, AppError, Effect, InputModel, NotApplicable, OutputModel, Response
 
 
 class PromoCodeRef(InputModel):
@@ -88,19 +88,21 @@ def declare(app: App) -> None:
     )(get_promo_code)
     app.action(
         "create_promo_code", title="Create a promo code", effect=Effect.WRITE, sample="create_promo_code.json",
-        key_field="code", look_up=find_created,
+        key_field="code", same=("promoter_campaign_id",), look_up=find_created,
     )(create_promo_code)  # fmt: skip
     app.action(
         "update_promo_code",
         title="Update a promo code",
         effect=Effect.IDEMPOTENT_WRITE,
         sample="update_promo_code.json",
+        key_lasts=FOREVER,
     )(update_promo_code)
     app.action(
         "archive_promo_code",
         title="Archive a promo code",
         effect=Effect.IDEMPOTENT_WRITE,
         sample="archive_promo_code.json",
+        key_lasts=FOREVER,
         faults={404: _gone},
     )(archive_promo_code)
     app.action("list_campaigns", title="List campaigns", effect=Effect.READ, sample="list_campaigns.json")(

@@ -22,7 +22,7 @@ from affluent.apps.firstpromoter.promoter_schemas import (
 )
 from affluent.apps.firstpromoter.schemas import PromoterSearch
 from affluent.kit.jsons import JSONObject
-from affluent.sdk import AlreadyApplied, App, AppError, Effect, Rejected, Response
+from affluent.sdk import FOREVER, AlreadyApplied, App, AppError, Effect, Rejected, Response
 
 TAKEN = "has already been taken"
 _BATCH = {"200": "Done for all", "202": "Waited for until it is done", "422": "Refused: parked"}
@@ -36,15 +36,26 @@ def declare(app: App) -> None:
         effect=Effect.WRITE,
         sample="create_promoter.json",
         key_field="email",
+        same=("email",),
         faults={400: _taken, 422: _taken},
         look_up=find_created,
         answers={"201": "Created", "400 e-mail taken": "The promoter exists: counts as done", "422": "Refused: parked"},
     )(create_promoter)
     app.action(
-        "update_promoter", title="Update a promoter", effect=Effect.IDEMPOTENT_WRITE, sample="update_promoter.json"
+        "update_promoter",
+        title="Update a promoter",
+        effect=Effect.IDEMPOTENT_WRITE,
+        sample="update_promoter.json",
+        key_lasts=FOREVER,
+        same=("promoter_id",),
     )(update_promoter)
     app.action(
-        "renew_sign_in", title="Renew a promoter's sign-in", effect=Effect.IDEMPOTENT_WRITE, sample="renew_sign_in.json"
+        "renew_sign_in",
+        title="Renew a promoter's sign-in",
+        effect=Effect.IDEMPOTENT_WRITE,
+        sample="renew_sign_in.json",
+        key_lasts=FOREVER,
+        same=("promoter_id",),
     )(renew_sign_in)
     app.action("list_promoters", title="List promoters", effect=Effect.READ, sample="list_promoters.json")(
         list_promoters
@@ -60,7 +71,9 @@ def declare(app: App) -> None:
         (assign_parent, "Assign a parent promoter"),
     ):
         key = function.__name__
-        app.action(key, title=title, effect=Effect.IDEMPOTENT_WRITE, sample=f"{key}.json", answers=_BATCH)(function)
+        app.action(
+            key, title=title, effect=Effect.IDEMPOTENT_WRITE, sample=f"{key}.json", answers=_BATCH, key_lasts=FOREVER
+        )(function)
 
 
 async def create_promoter(ctx: Ctx, new: NewPromoter) -> Promoter:

@@ -9,7 +9,7 @@ from affluent.apps.firstpromoter.batches import Batch
 from affluent.apps.firstpromoter.client import Ctx, filled
 from affluent.apps.firstpromoter.pages import PageInput
 from affluent.apps.firstpromoter.schemas import Email, Referral, Uid
-from affluent.sdk import App, Effect, InputModel, NotApplicable, OutputModel, Rejected
+from affluent.sdk import FOREVER, App, Effect, InputModel, NotApplicable, OutputModel, Rejected
 
 
 class NewReferral(InputModel):
@@ -82,18 +82,17 @@ def declare(app: App) -> None:
         effect=Effect.WRITE,
         sample="create_referral.json",
         look_up=find_created,
+        same=(("uid", "email"),),
         identifies={"referral": "referral_id", "promoter": "promoter_id"},
     )(create_referral)
     app.action(
         "update_referral", title="Update a referral", effect=Effect.IDEMPOTENT_WRITE, sample="update_referral.json",
+        key_lasts=FOREVER,
         answers={"404": "Not referred: the run ends as skipped"},
     )(update_referral)  # fmt: skip
-    app.action("move_referrals", title="Move referrals", effect=Effect.IDEMPOTENT_WRITE, sample="move_referrals.json")(
-        move_referrals
-    )
-    app.action(
-        "delete_referrals", title="Delete referrals", effect=Effect.IDEMPOTENT_WRITE, sample="delete_referrals.json"
-    )(delete_referrals)
+    for function, title in ((move_referrals, "Move referrals"), (delete_referrals, "Delete referrals")):
+        key = function.__name__
+        app.action(key, title=title, effect=Effect.IDEMPOTENT_WRITE, sample=f"{key}.json", key_lasts=FOREVER)(function)
     app.action("list_referrals", title="List referrals", effect=Effect.READ, sample="list_referrals.json")(
         list_referrals
     )

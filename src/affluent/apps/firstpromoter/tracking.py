@@ -18,6 +18,7 @@ from affluent.apps.firstpromoter.schemas import (
 from affluent.kit.jsons import JSONObject
 from affluent.kit.money import Money, MoneyError, exponent
 from affluent.sdk import (
+    FOREVER,
     AlreadyApplied,
     App,
     AppError,
@@ -29,6 +30,8 @@ from affluent.sdk import (
 )
 
 _NOBODY = "Not referred: nobody to credit, so the run ends as skipped"
+_PERSON = ("uid", "email")
+"""Whose it is: the stable id where both have one, since the payer's address is not always the account's."""
 _RETRIED = "Tried again later with the same id"
 _ANSWERS = {
     "200": "Tracked",
@@ -46,6 +49,8 @@ def declare(app: App) -> None:
         title="Track a sign-up",
         effect=Effect.IDEMPOTENT_WRITE,
         sample="track_signup.json",
+        key_lasts=FOREVER,  # known by the customer's own record
+        same=(_PERSON,),
         faults={204: client.not_referred, 404: client.not_referred, 422: _signed_up_before},
         look_up=find_signup,
         identifies={"referral": "referral_id", "promoter": "promoter_id"},
@@ -57,6 +62,8 @@ def declare(app: App) -> None:
         effect=Effect.IDEMPOTENT_WRITE,
         sample="track_sale.json",
         key_field="event_id",
+        key_lasts=FOREVER,  # known by the sale's own record
+        same=(_PERSON,),
         faults={204: client.not_referred, 404: client.not_referred, 409: AlreadyApplied},
         look_up=find_sale,
         identifies={"referral": "referral_id", "promoter": "promoter_id", "sale": "sale_id"},
@@ -69,6 +76,8 @@ def declare(app: App) -> None:
         effect=Effect.IDEMPOTENT_WRITE,
         sample="track_refund.json",
         key_field="event_id",
+        key_lasts=FOREVER,  # known by the refund's own record
+        same=(_PERSON,),
         faults={204: client.not_referred, 404: client.not_referred, 409: AlreadyApplied},
         answers={**_ANSWERS, "204, 404": _NOBODY, "409": "Tracked before: counts as done"},
         money=("amount", "currency"),
@@ -79,6 +88,7 @@ def declare(app: App) -> None:
         effect=Effect.WRITE,
         sample="track_cancellation.json",
         key_field="event_id",
+        same=(_PERSON,),
         faults={204: client.not_referred, 404: client.not_referred},
         look_up=find_cancellation,
         identifies={"referral": "referral_id"},

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 from affluent.apps.http.schemas import Answer, Api, Request, Scalar
 from affluent.kit.jsons import InvalidJSON, loads
-from affluent.sdk import App, Category, Context, Effect, Rejected, Response
+from affluent.sdk import FOREVER, App, Category, Context, Effect, Rejected, Response
 
 _KEPT_HEADERS = 50
+_READS = ("GET", "HEAD")
 
 
 def _headers(api: Api) -> Mapping[str, str]:
@@ -48,9 +50,12 @@ async def test(ctx: Context[Api]) -> str:
     title="Send an HTTP request",
     effect=Effect.IDEMPOTENT_WRITE,
     sample="request.json",
+    key_lasts=lambda wanted: FOREVER if wanted.method in _READS else timedelta(hours=wanted.key_lasts_hours),
+    keeps_failures=lambda wanted: wanted.is_failure_repeated,
     answers={
         "2xx": "Done",
         "408, 429, 5xx": "Sent again later with the same key",
+        "no answer for longer than the key lasts": "Unknown: not sent again by itself",
         "other": "Failed; resume when mended",
     },
 )
@@ -60,7 +65,7 @@ async def request(ctx: Context[Api], wanted: Request) -> Answer:
     if api is None and not wanted.url.startswith(("http://", "https://")):
         raise Rejected(f"{wanted.url!r} is no whole URL; a path alone needs an HTTP connection.", field="url")
     headers = {name: str(_plain(value)) for name, value in wanted.headers.items()}
-    if wanted.method not in ("GET", "HEAD") and "idempotency-key" not in {name.lower() for name in headers}:
+    if wanted.method not in _READS and "idempotency-key" not in {name.lower() for name in headers}:
         headers["Idempotency-Key"] = ctx.effect_key
     query = {name: _plain(value) for name, value in wanted.query.items()}
     path = wanted.url if wanted.url.startswith(("http://", "https://", "/")) else f"/{wanted.url}"

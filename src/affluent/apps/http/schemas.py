@@ -47,6 +47,21 @@ class Request(InputModel):
         None, title="Body", description="An object or a list is sent as JSON, text as it is; empty: no body."
     )
 
+    key_lasts_hours: int = Field(
+        24,
+        ge=1,
+        le=87_600,
+        title="The key lasts, hours",
+        description="How long the API knows an Idempotency-Key. Later, a request whose answer was lost is not sent again:"
+        " the run ends as unknown.",
+    )
+    is_failure_repeated: bool = Field(
+        default=False,
+        title="The API repeats failures",
+        description="Yes: it answers a repeat under the same key with the 5xx it gave first, as Stripe does. Then a request"
+        " that got a 5xx is not sent again: the run ends as unknown.",
+    )
+
 
 class Answer(OutputModel):
     """What the other side said."""

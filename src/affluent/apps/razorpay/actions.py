@@ -133,6 +133,14 @@ async def refund(ctx: Ctx, given: NewRefund) -> Refund:
     return Refund.model_validate(await client.write(ctx, "POST", path, body, headers=headers))
 
 
+async def find_refund(ctx: Ctx, given: NewRefund) -> Refund | None:
+    """The refund with our receipt, when it was made before; one without a receipt looks like any other."""
+    if not given.receipt:
+        raise OutcomeUnknown("Razorpay's refunds are told apart by their receipt, and this one has none.")
+    found = await client.found_refund(ctx, given.payment_id, given.receipt)
+    return Refund.model_validate(found) if found is not None else None
+
+
 async def call(ctx: Ctx, wanted: RawCall) -> RawAnswer:
     """Any request to Razorpay's API; what it writes is not looked up when an answer is lost."""
     response = await ctx.http.request(wanted.method, wanted.path, query=dict(wanted.query) or None, json=wanted.body)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 from affluent.apps.razorpay import actions, books, webhook
 from affluent.apps.razorpay.client import auth_failed, read
 from affluent.apps.razorpay.schemas import Credentials
 from affluent.apps.razorpay.triggers import TRIGGERS
-from affluent.sdk import App, Category, Context, Effect, Limit, Retry, WebhookScheme
+from affluent.sdk import FOREVER, App, Category, Context, Effect, Limit, Retry, WebhookScheme
 
 _EXISTS = "400 with an earlier one in place"
 
@@ -58,6 +59,8 @@ app.action(
     title="Create a customer",
     effect=Effect.IDEMPOTENT_WRITE,
     sample="create_customer.json",
+    key_lasts=FOREVER,  # known by e-mail and phone
+    same=("email", "contact"),
     identifies={"customer": "id"},
     answers={
         "200": "The customer, new or the one that was there",
@@ -70,6 +73,8 @@ app.action(
     effect=Effect.IDEMPOTENT_WRITE,
     sample="create_payment_link.json",
     key_field="reference",
+    key_lasts=FOREVER,  # Razorpay keeps references unique
+    same=("email", "contact"),
     money=("amount", "currency"),
     answers={_EXISTS: "Made before: counts as done", "other 400": "Data refused: parked"},
 )(actions.create_payment_link)
@@ -79,6 +84,7 @@ app.action(
     effect=Effect.WRITE,
     sample="create_invoice.json",
     key_field="reference",
+    same=("customer_id",),
     money=("amount", "currency"),
     look_up=actions.find_invoice,
     answers={
@@ -91,6 +97,8 @@ app.action(
     title="Issue an invoice",
     effect=Effect.IDEMPOTENT_WRITE,
     sample="issue_invoice.json",
+    key_lasts=FOREVER,
+    same=("invoice_id",),
     answers={"400 and it is issued": "Issued before: counts as done"},
 )(actions.issue_invoice)
 app.action(
@@ -98,6 +106,8 @@ app.action(
     title="Cancel an invoice",
     effect=Effect.IDEMPOTENT_WRITE,
     sample="cancel_invoice.json",
+    key_lasts=FOREVER,
+    same=("invoice_id",),
     answers={"400 and it is cancelled": "Cancelled before: counts as done"},
 )(actions.cancel_invoice)
 app.action(
@@ -111,10 +121,14 @@ app.action(
     title="Refund a payment",
     effect=Effect.IDEMPOTENT_WRITE,
     sample="refund.json",
+    key_lasts=timedelta(hours=24),  # Razorpay does not say how long
+    look_up=actions.find_refund,
+    same=("payment_id",),
     money=("amount", "currency"),
     faults={409: Retry},
     answers={
         "409": "The same refund is being made: asked again",
+        "no answer for a day": "Looked up by its receipt; without one a person decides",
         "400": "Refused, e.g. more than was paid or after six months: parked",
     },
 )(actions.refund)

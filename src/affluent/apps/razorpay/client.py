@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from affluent.apps.razorpay.facts import facts_of, notes_of
 from affluent.apps.razorpay.schemas import Credentials
 from affluent.kit.jsons import JSONObject, JSONValue, text_of
-from affluent.sdk import AppError, AuthFailed, Context, Rejected, Response, Unavailable
+from affluent.sdk import AppError, AuthFailed, Context, OutcomeUnknown, Rejected, Response, Unavailable
 from affluent.sdk.http import message_of
 
 _PAGE = 100
@@ -81,6 +81,14 @@ async def found_payment_link(ctx: Ctx, reference: str) -> JSONObject | None:
     answer = await read(ctx, "/payment_links", {"reference_id": reference, "count": _PAGE})
     links = [*items(answer, "payment_links"), *items(answer, "items")]
     return next((link for link in links if link.get("reference_id") == reference), None)
+
+
+async def found_refund(ctx: Ctx, payment_id: str, receipt: str) -> JSONObject | None:
+    """The refund of a payment with our receipt, or None when Razorpay lists all of them and it is not there."""
+    refunds = items(await read(ctx, f"/payments/{payment_id}/refunds", {"count": _PAGE}), "items")
+    if len(refunds) == _PAGE:
+        raise OutcomeUnknown(f"Payment {payment_id} has {_PAGE} refunds or more; look for the receipt by hand.")
+    return next((refund for refund in refunds if refund.get("receipt") == receipt), None)
 
 
 async def with_context(ctx: Ctx, payment: JSONObject) -> JSONObject:

@@ -67,6 +67,7 @@ class RazorpayTwin(Twin):
             ("GET", "/payments/{id}", self._get("payments")),
             ("POST", "/payments/{id}/refund", self._refund),
             ("GET", "/refunds", self._list("refunds")),
+            ("GET", "/payments/{id}/refunds", self._refunds_of),
             ("GET", "/refunds/{id}", self._get("refunds")),
         )
         controls: tuple[tuple[str, Handler], ...] = (
@@ -123,6 +124,11 @@ class RazorpayTwin(Twin):
         if record is None:
             raise Refused(_UNKNOWN_ID)
         return record
+
+    async def _refunds_of(self, request: Request, _body: JSONObject) -> JSONValue:
+        payment = self._record("payments", request)
+        found = [refund for refund in self._books.refunds.values() if refund["payment_id"] == payment["id"]]
+        return {"entity": "collection", "count": len(found), "items": found[::-1]}
 
     def _get(self, shelf: str) -> Handler:
         async def get(request: Request, _body: JSONObject) -> JSONValue:

@@ -8,7 +8,7 @@ from affluent.apps.togai import books, directory, ledger, mirror, plans, raw, we
 from affluent.apps.togai.client import FAULTS, document, misplaced
 from affluent.apps.togai.schemas import Credentials
 from affluent.apps.togai.triggers import TRIGGERS
-from affluent.sdk import App, AuthFailed, Category, Context, Effect, Limit
+from affluent.sdk import FOREVER, App, AuthFailed, Category, Context, Effect, Limit
 
 UNKNOWN = "It is looked up before it is sent again"
 
@@ -71,6 +71,8 @@ app.action(
     title="Save a setting",
     effect=Effect.IDEMPOTENT_WRITE,
     sample="save_setting.json",
+    key_lasts=FOREVER,
+    same=("entity_id", "setting_id"),
     answers={"same value": "Counts as done, nothing is written", "409 on create": "Changed instead"},
 )(directory.save_setting)
 app.action(
@@ -78,6 +80,8 @@ app.action(
     title="Attach a price plan",
     effect=Effect.IDEMPOTENT_WRITE,
     sample="attach_price_plan.json",
+    key_lasts=FOREVER,
+    same=("account_id",),
     answers={"attached already": "Counts as done, nothing is written", "no such plan": "Failed: choose an active plan"},
 )(plans.attach_price_plan)
 app.action(
@@ -85,6 +89,8 @@ app.action(
     title="Detach a price plan",
     effect=Effect.IDEMPOTENT_WRITE,
     sample="detach_price_plan.json",
+    key_lasts=FOREVER,
+    same=("account_id",),
     answers={"not attached": "Counts as done, nothing is written"},
 )(plans.detach_price_plan)
 app.action(
@@ -92,6 +98,8 @@ app.action(
     title="Create a customer",
     effect=Effect.IDEMPOTENT_WRITE,
     key_field="id",
+    key_lasts=FOREVER,
+    same=("id",),
     sample="create_customer.json",
     answers={"id taken, same name and e-mail": "Counts as done", "id taken by another": "Failed"},
 )(directory.create_customer)
@@ -100,6 +108,8 @@ app.action(
     title="Create an account",
     effect=Effect.IDEMPOTENT_WRITE,
     key_field="id",
+    key_lasts=FOREVER,
+    same=("customer_id",),
     sample="create_account.json",
     identifies={"account": "account_id"},
     answers={"id taken, same name and customer": "Counts as done", "id taken by another": "Failed"},
@@ -116,6 +126,7 @@ app.action(
     title="Record a payment",
     effect=Effect.WRITE,
     key_field="transaction_number",
+    same=("account_id",),
     sample="record_payment.json",
     look_up=ledger.find_payment,
     money=("amount", "currency"),
@@ -126,6 +137,9 @@ app.action(
     title="Grant a credit",
     effect=Effect.IDEMPOTENT_WRITE,
     sample="grant_credit.json",
+    key_lasts=FOREVER,  # the key is a field of the credit, and unique
+    look_up=ledger.find_credit,
+    same=("account_id",),
     money=("amount", "currency"),
     answers={
         "no answer": "Sent again under the same idempotency key",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from affluent.apps.togai.client import Ctx, at, document, major, pages, read
+from affluent.apps.togai.client import Ctx, at, major, pages, read
 from affluent.apps.togai.schemas import (
     CreditRecord,
     InvoiceRecord,
@@ -69,6 +69,14 @@ async def record_payment(ctx: Ctx, new: NewPayment) -> PaymentRecord:
     return _payment(said, new)
 
 
+async def find_credit(ctx: Ctx, wanted: NewCredit) -> CreditRecord | None:
+    """The credit with our idempotency key, when it was granted before."""
+    async for said in pages(ctx, "/credits", account_id=wanted.account_id):
+        if said.get("idempotencyKey") == ctx.effect_key:
+            return _credit(said, wanted)
+    return None
+
+
 async def grant_credit(ctx: Ctx, new: NewCredit) -> CreditRecord:
     """Give an account a credit in its own currency. Repeats carry the same idempotency key."""
     account = await read(ctx, at("accounts", new.account_id))
@@ -90,13 +98,20 @@ async def grant_credit(ctx: Ctx, new: NewCredit) -> CreditRecord:
         wanted["effectiveUntil"] = new.effective_until.isoformat()
     if new.grantor_id:
         wanted["grantorId"] = new.grantor_id
-    answer = await ctx.http.request("POST", "/credits", json={"creditRequests": [wanted]})
-    said = (document(answer).get("credits") or [{}])[0]
+    answer = (await ctx.http.request("POST", "/credits", json={"creditRequests": [wanted]})).json()
+    granted = answer.get("credits") if isinstance(answer, dict) else answer  # the description shows both
+    said = granted[0] if isinstance(granted, list) and granted else None
+    if not isinstance(said, dict) or not text_of(said.get("id")):
+        raise OutcomeUnknown("Togai's answer to this credit cannot be read; it is looked up before it is sent again.")
+    return _credit(said, new)
+
+
+def _credit(said: JSONObject, wanted: NewCredit) -> CreditRecord:
     return CreditRecord(
         credit_id=text_of(said.get("id")),
-        account_id=new.account_id,
-        amount=str(Money(new.amount, new.currency).major),
-        currency=new.currency,
+        account_id=wanted.account_id,
+        amount=str(Money(wanted.amount, wanted.currency).major),
+        currency=wanted.currency,
         status=text_of(said.get("status")),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 from affluent.apps.webhook import signature
@@ -83,7 +84,13 @@ async def test(ctx: Context[Endpoint]) -> str:
     title="Send a webhook",
     effect=Effect.IDEMPOTENT_WRITE,
     sample="send_webhook.json",
-    answers={"2xx": "Sent", "429, 5xx": "Sent again later with the same id", "other": "Failed; resume when mended"},
+    key_lasts=lambda message: timedelta(hours=message.key_lasts_hours),
+    answers={
+        "2xx": "Sent",
+        "429, 5xx": "Sent again later with the same id",
+        "no answer for longer than the id is known": "Unknown: not sent again by itself",
+        "other": "Failed; resume when mended",
+    },
 )
 async def send_webhook(ctx: Context[Endpoint], message: Message) -> Sent:
     """Post a JSON object, signed with the connection's secret. Repeats carry the same id in Idempotency-Key."""

@@ -37,6 +37,15 @@ class Message(InputModel):
         None, title="URL", description="Where to; empty: the URL of the connection. Another one is not signed for."
     )
 
+    key_lasts_hours: int = Field(
+        24,
+        ge=1,
+        le=87_600,
+        title="The key lasts, hours",
+        description="How long the receiver knows an Idempotency-Key. Later, a request whose answer was lost is not sent again:"
+        " the run ends as unknown.",
+    )
+
 
 class Sent(OutputModel):
     """What the receiver said."""

@@ -1,0 +1,84 @@
+"""Keys of effects: what names an effect in our books, what the vendor is told, and whose effect it is."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from affluent.kit.jsons import JSONObject, JSONValue, text_of
+from affluent.kit.money import Money, MoneyError
+from affluent.sdk.app import Same
+from affluent.store.bulk import Row
+
+_LONGEST = 2_000
+"""Bytes of a key in our books: PostgreSQL's indexes take no longer ones."""
+_PLAIN = re.compile(r"[!-~]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Where the content under a known key is another one."""
+
+    field: str
+    known: str
+    given: str
+    run_id: str
+    """The run that has the effect."""
+
+
+def of_record(connection_id: str, app: str, action: str, value: str) -> str:
+    """The key of an effect that the vendor knows by an id."""
+    key = f"{connection_id}/{app}.{action}/{value}"
+    written = key.encode("utf-8", "surrogatepass")
+    if len(written) <= _LONGEST and "\0" not in key:
+        return key
+    return f"{connection_id}/{app}.{action}#{hashlib.sha256(written).hexdigest()}"
+
+
+def for_vendor(key: str, limit: int) -> str:
+    """The key as a vendor takes it: as it is when it is plain ASCII and short enough, else its hash, always the same one."""
+    if len(key) <= limit and _PLAIN.fullmatch(key):
+        return key
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:limit]
+
+
+def difference(known: Row, given: Row, same: Same) -> Difference | None:
+    """Where an effect that is known differs from one that is wanted under its key: in its money, or in whose it is.
+
+    Rows of effects, with unpacked inputs. What one of them does not say is no difference.
+    """
+    run_id = known["run_id"]
+    if _is_other_money(known, given):
+        return Difference(field="amount", known=_money(known), given=_money(given), run_id=run_id)
+    old, new = known["input"] or {}, given["input"] or {}
+    for entry in same:
+        names = (entry,) if isinstance(entry, str) else entry
+        name = next((name for name in names if _filled(old, name) and _filled(new, name)), None)
+        if name is not None and _comparable(old[name]) != _comparable(new[name]):
+            return Difference(field=name, known=text_of(old[name]), given=text_of(new[name]), run_id=run_id)
+    return None
+
+
+def _filled(given: JSONObject, name: str) -> bool:
+    return given.get(name) not in (None, "", [], {})
+
+
+def _comparable(value: JSONValue) -> JSONValue:
+    """Addresses of e-mail are the same whatever their case; ids are not."""
+    return value.strip().lower() if isinstance(value, str) and "@" in value else value
+
+
+def _is_other_money(known: Row, given: Row) -> bool:
+    if known["amount_minor"] is None or given["amount_minor"] is None:
+        return False
+    currencies = {(row["currency"] or "").upper() for row in (known, given)} - {""}
+    return known["amount_minor"] != given["amount_minor"] or len(currencies) > 1
+
+
+def _money(row: Row) -> str:
+    currency = (row["currency"] or "").upper()
+    try:
+        return str(Money(row["amount_minor"], currency))
+    except MoneyError:
+        return f"{row['amount_minor']} {currency}".strip()
