@@ -51,7 +51,8 @@ async def test(ctx: Ctx) -> str:
     """Read one promoter: cheap, and it proves key, account and address."""
     path = "/company/promoters" if client.is_v2(ctx.credentials) else "/promoters/list"
     response = await ctx.http.request("GET", path, query={"per_page": 1}, faults={404: _not_the_api})
-    client.rows(response)
+    if not isinstance(response.json(), (list, dict)):
+        raise client.wrong_address(response)
     if client.is_v2(ctx.credentials):
         return f"The key works with API v2, account {ctx.credentials.account_id}."
     return "The key works with the legacy API v1. Add the Account ID and a v2 key to use API v2."

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from affluent.apps.firstpromoter import client
 from affluent.apps.firstpromoter.client import Ctx
-from affluent.kit.jsons import JSONObject
+from affluent.kit.jsons import JSONObject, JSONValue
 from affluent.sdk import OutputModel, Rejected, Retry
 
 AT_ONCE = 5
@@ -32,13 +32,18 @@ async def run(ctx: Ctx, method: str, path: str, ids: list[int], **fields: object
         group = ids[start : start + AT_ONCE]
         response = await ctx.http.request(method, path, json={**fields, "ids": group})
         body = await _finished(ctx, client.document(response))
-        failed = int(body.get("failed_count") or 0)
+        failed = _count(body.get("failed_count"), otherwise=0)
         if failed or body.get("status") in ("failed", "stopped"):
             errors = "; ".join(str(error) for error in body.get("processing_errors") or []) or "no reason was given"
             raise Rejected(f"FirstPromoter could not do it for {failed or len(group)} of {len(group)}: {errors}.")
-        processed += int(body.get("processed_count") or len(group))
-        batch_ids.append(int(body.get("id") or 0))
+        processed += _count(body.get("processed_count"), otherwise=len(group))
+        batch_ids.append(_count(body.get("id"), otherwise=0))
     return Batch(processed=processed, batch_ids=batch_ids)
+
+
+def _count(value: JSONValue, *, otherwise: int) -> int:
+    """A number of an answer, also when it is 0; the other one where it is not said."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else otherwise
 
 
 async def one_by_one(ctx: Ctx, method: str, path: str, ids: list[int], fields: JSONObject) -> Batch:

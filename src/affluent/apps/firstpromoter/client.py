@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from urllib.parse import urlencode
+
+from pydantic import BaseModel
 
 from affluent.apps.firstpromoter.schemas import Credentials
 from affluent.kit.jsons import JSONObject, JSONValue, kind_of, text_of
@@ -46,8 +48,14 @@ def headers(credentials: Credentials) -> Mapping[str, str]:
 
 
 def filled(fields: JSONObject) -> JSONObject:
-    """The fields without those that were left empty."""
-    return {name: value for name, value in fields.items() if value not in (None, "", False, [], {})}
+    """The fields without those that were left empty; false and 0 say something."""
+    return {name: value for name, value in fields.items() if value not in (None, "", [], {})}
+
+
+def given(model: BaseModel, *, exclude: Collection[str] = ()) -> JSONObject:
+    """The filled fields of an input. What is off by default is sent only where a flow says so."""
+    fields = model.model_dump(exclude=set(exclude)).items()
+    return filled({name: value for name, value in fields if value is not False or name in model.model_fields_set})
 
 
 async def send(
@@ -76,7 +84,7 @@ def with_query(path: str, query: Mapping[str, str]) -> str:
 
 
 def document(response: Response, *, lost: type[AppError] = Unavailable) -> JSONObject:
-    """The answer as a JSON object. An HTML page means a wrong address; half an answer means that the rest was lost."""
+    """The answer as a JSON object. Anything else says nothing: it was cut off, or came from something on the way."""
     body = response.json()
     if isinstance(body, dict):
         return body
@@ -160,9 +168,7 @@ def is_cut_off(response: Response) -> bool:
 
 
 def unreadable(response: Response, lost: type[AppError] = Unavailable) -> AppError:
-    """The error of an answer that is not the documented JSON."""
-    if "html" in response.headers.get("content-type", ""):
-        return wrong_address(response)
+    """The error of an answer that is not the documented JSON; it is about this attempt and not about the connection."""
     return lost(
         "The answer of FirstPromoter is not the documented JSON; it may have been cut off.", status=response.status
     )

@@ -6,7 +6,7 @@ from typing import Literal
 
 from affluent.apps.firstpromoter import batches, client, pages, referrals
 from affluent.apps.firstpromoter.batches import Batch
-from affluent.apps.firstpromoter.client import Ctx, filled
+from affluent.apps.firstpromoter.client import Ctx, filled, given
 from affluent.apps.firstpromoter.commission_schemas import (
     Commission,
     CommissionIds,
@@ -85,7 +85,7 @@ async def list_commissions(ctx: Ctx, wanted: CommissionList) -> CommissionPage:
 
 async def create_sale_commission(ctx: Ctx, new: SaleCommission) -> Commission:
     """Credit a sale by hand: the only way to state a past date or a billing period. Searched for first, created once."""
-    fields = new.model_dump(exclude={"uid", "email"})
+    fields = given(new, exclude=("uid", "email"))
     if new.referral_id is None:
         found = await referrals.find(ctx, uid=new.uid, email=new.email)
         if found is None:
@@ -96,7 +96,7 @@ async def create_sale_commission(ctx: Ctx, new: SaleCommission) -> Commission:
 
 async def create_custom_commission(ctx: Ctx, new: CustomCommission) -> Commission:
     """Give a promoter a bonus. Searched for first, created once under its id."""
-    return await _create(ctx, new, {"commission_type": "custom", **new.model_dump()})
+    return await _create(ctx, new, {"commission_type": "custom", **given(new)})
 
 
 async def _create(ctx: Ctx, new: SaleCommission | CustomCommission, fields: JSONObject) -> Commission:
@@ -104,7 +104,7 @@ async def _create(ctx: Ctx, new: SaleCommission | CustomCommission, fields: JSON
     known = await find_created(ctx, new)
     if known is not None:
         raise AlreadyApplied("A commission with this event id exists.", output=known)
-    response = await ctx.http.request("POST", "/company/commissions", json=filled(fields))
+    response = await ctx.http.request("POST", "/company/commissions", json=fields)
     body = response.json()
     # The description answers an array; an object is what one would expect.
     created = body if isinstance(body, dict) else next(iter(client.rows(response)), None)

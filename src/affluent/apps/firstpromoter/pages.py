@@ -6,7 +6,7 @@ from pydantic import Field
 
 from affluent.apps.firstpromoter import client
 from affluent.apps.firstpromoter.client import Ctx
-from affluent.kit.jsons import JSONObject
+from affluent.kit.jsons import JSONObject, text_of
 from affluent.sdk import InputModel
 
 
@@ -20,7 +20,7 @@ class PageInput(InputModel):
 async def read(ctx: Ctx, path: str, wanted: PageInput, filters: JSONObject) -> tuple[list[JSONObject], int | None]:
     """The items of one page, and the number of the next page when there may be one."""
     query: dict[str, str | int | list[str]] = {
-        name: str(value) for name, value in filters.items() if value not in (None, "")
+        name: text_of(value) for name, value in filters.items() if text_of(value)
     }
     query |= {"page": wanted.page, "per_page": wanted.per_page}
     found = client.rows(await ctx.http.request("GET", path, query=query))

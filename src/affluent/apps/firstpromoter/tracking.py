@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from affluent.apps.firstpromoter import client, referrals
-from affluent.apps.firstpromoter.client import Ctx, filled
+from affluent.apps.firstpromoter.client import Ctx, given
 from affluent.apps.firstpromoter.schemas import (
     Cancellation,
     Earned,
@@ -105,9 +105,7 @@ async def track_signup(ctx: Ctx, signup: Signup) -> TrackedSignup:
     if not (signup.tid or signup.ref_id):
         raise NotApplicable("Not referred: there is no visitor id (tid) and no referral id (ref_id) of a promoter.")
     _check_person(signup.uid, signup.email)
-    fields = filled(
-        signup.model_dump(exclude=set() if not client.is_v2(ctx.credentials) else {"first_name", "last_name"})
-    )
+    fields = given(signup, exclude=("first_name", "last_name") if client.is_v2(ctx.credentials) else ())
     try:
         response = await client.send(ctx, "POST", "/track/signup", fields)
     except AlreadyApplied as error:
@@ -127,7 +125,7 @@ async def track_sale(ctx: Ctx, sale: Sale) -> TrackedSale:
     """Credit the promoter of a referred customer for a paid invoice. A customer nobody referred is a normal outcome."""
     _check_person(sale.uid, sale.email)
     _check_money(sale.amount, sale.currency, "a free invoice earns no commission")
-    fields = filled(sale.model_dump(exclude={"created_at"} if client.is_v2(ctx.credentials) else set()))
+    fields = given(sale, exclude=("created_at",) if client.is_v2(ctx.credentials) else ())
     fields["currency"] = sale.currency.upper()
     if sale.mrr is not None:
         fields["mrr"] = str(sale.mrr)
@@ -158,7 +156,7 @@ async def track_refund(ctx: Ctx, refund: Refund) -> TrackedRefund:
     """Take back the commission of a refunded sale, in proportion. Give the refund its own id and the sale's id."""
     _check_person(refund.uid, refund.email)
     _check_money(refund.amount, refund.currency, "there is nothing to take back")
-    fields = filled(refund.model_dump())
+    fields = given(refund)
     fields |= {"amount": str(refund.amount), "currency": refund.currency.upper()}
     try:
         response = await client.send(ctx, "POST", "/track/refund", fields)
@@ -178,7 +176,7 @@ async def track_cancellation(ctx: Ctx, cancellation: Cancellation) -> TrackedCan
         raise NotApplicable("Not referred: FirstPromoter knows no referral of this customer.")
     if before.state == "cancelled":
         raise NotApplicable("Cancelled already: FirstPromoter has this customer as cancelled, so nothing was sent.")
-    fields = filled(cancellation.model_dump(exclude={"event_id"} if client.is_v2(ctx.credentials) else set()))
+    fields = given(cancellation, exclude=("event_id",) if client.is_v2(ctx.credentials) else ())
     response = await client.send(ctx, "POST", "/track/cancellation", fields)
     body = client.document(response, lost=OutcomeUnknown)
     lead = body.get("referral") or body.get("lead") or {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from affluent.apps.togai import books, directory, ledger, mirror, plans, raw, webhook
-from affluent.apps.togai.client import FAULTS, document, misplaced
+from affluent.apps.togai.client import FAULTS, misplaced
 from affluent.apps.togai.schemas import Credentials
 from affluent.apps.togai.triggers import TRIGGERS
 from affluent.sdk import FOREVER, App, AuthFailed, Category, Context, Effect, Limit
@@ -38,7 +38,9 @@ async def test(ctx: Context[Credentials]) -> str:
     """Read one account: the cheapest call that a wrong key and a wrong address both fail."""
     where = "Togai" if ctx.credentials.base_url else "This server's billing workspace"
     try:
-        document(await ctx.http.request("GET", "/accounts", query={"pageSize": 1}, faults={404: misplaced}))
+        answer = await ctx.http.request("GET", "/accounts", query={"pageSize": 1}, faults={404: misplaced})
+        if not isinstance(answer.json(), dict):
+            raise misplaced(answer)
     except AuthFailed as refusal:
         if refusal.status != 403:
             raise

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from affluent.apps.togai.schemas import Credentials
 from affluent.kit.jsons import JSONObject, JSONValue, dumps, text_of
 from affluent.kit.money import Money, MoneyError
-from affluent.sdk import AppError, AuthFailed, Context, Misconfigured, Rejected, Response
+from affluent.sdk import AppError, AuthFailed, Context, Misconfigured, Rejected, Response, Unavailable
 from affluent.sdk.http import message_of
 
 Ctx = Context[Credentials]
@@ -50,10 +50,10 @@ def at(*parts: str) -> str:
 
 
 def document(response: Response) -> JSONObject:
-    """The answer as a JSON object; anything else does not come from Togai."""
+    """The answer as a JSON object. Anything else says nothing: it was cut off, or came from something on the way."""
     said = response.json()
     if not isinstance(said, dict):
-        raise Misconfigured(_NOT_TOGAI, field="base_url", status=response.status)
+        raise Unavailable("Togai's answer could not be read: it broke off or is not its JSON.", status=response.status)
     return said
 
 

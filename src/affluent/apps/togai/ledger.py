@@ -41,8 +41,23 @@ async def find_payment(ctx: Ctx, wanted: NewPayment) -> PaymentRecord | None:
     async for said in pages(ctx, "/payments", account_id=wanted.account_id):
         reference = said.get("externalPaymentReferences") or {}
         if reference.get("transactionNumber") == wanted.transaction_number:
+            _refuse_other_money(said, wanted)
             return _payment(said, wanted)
     return None
+
+
+def _refuse_other_money(said: JSONObject, wanted: NewPayment) -> None:
+    """A transaction number that was used for other money must not pass for this payment."""
+    lines = [line for line in said.get("lineItemRecords") or [] if line.get("togaiId") == wanted.invoice_id]
+    currency = text_of(said.get("currency")) or wanted.currency
+    known = [major(value, currency) for value in (said.get("totalAmount"), *(line.get("amount") for line in lines))]
+    amount = str(Money(wanted.amount, wanted.currency).major)
+    if currency != wanted.currency or amount not in known:
+        raise Rejected(
+            f"amount: Togai has {text_of(said.get('id'))} with the transaction number {wanted.transaction_number!r} for"
+            f" {known[0]} {currency}, and this payment is {amount} {wanted.currency}. Nothing was recorded.",
+            field="amount",
+        )
 
 
 async def record_payment(ctx: Ctx, new: NewPayment) -> PaymentRecord:
@@ -102,7 +117,9 @@ async def grant_credit(ctx: Ctx, new: NewCredit) -> CreditRecord:
     granted = answer.get("credits") if isinstance(answer, dict) else answer  # the description shows both
     said = granted[0] if isinstance(granted, list) and granted else None
     if not isinstance(said, dict) or not text_of(said.get("id")):
-        raise OutcomeUnknown("Togai's answer to this credit cannot be read; it is looked up before it is sent again.")
+        raise OutcomeUnknown(
+            "Togai's answer to this credit cannot be read; it is asked for again under the same idempotency key."
+        )
     return _credit(said, new)
 
 

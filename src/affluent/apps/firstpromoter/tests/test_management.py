@@ -161,6 +161,12 @@ async def test_a_batch_that_does_not_end_is_asked_for_again_later(
         await vendor_v2.run("archive_promoters", promoter_ids=[ADA])
 
 
+async def test_a_batch_that_changed_nothing_says_so(vendor_v2: Bench) -> None:
+    body = '{"id":1,"status":"completed","processed_count":0,"failed_count":0}'
+    vendor_v2.twin.fail_next(200, body=body, content_type="application/json")
+    assert (await vendor_v2.run("archive_promoters", promoter_ids=[ADA])).processed == 0
+
+
 async def test_a_batch_in_which_one_failed_is_parked_with_the_reason(vendor_v2: Bench) -> None:
     with pytest.raises(Rejected, match="1 of 2: 9 cannot be changed"):
         await vendor_v2.run("archive_promoters", promoter_ids=[ADA, 9])

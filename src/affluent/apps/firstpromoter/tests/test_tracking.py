@@ -331,11 +331,25 @@ async def test_an_empty_404_is_a_wrong_address(vendor: Bench, action: str) -> No
         await vendor.run(action, **CALLS[action])
 
 
+@pytest.mark.parametrize(
+    ("given", "sent"), [({}, (None, None)), ({"skip_email_notification": False, "mrr": 0}, (False, "0"))]
+)
+async def test_false_and_0_are_sent_where_a_flow_gives_them(
+    vendor_v2: Bench, given: dict[str, object], sent: tuple[object, object]
+) -> None:
+    await sign_up(vendor_v2)
+    await vendor_v2.run("track_sale", **SALE, **given)
+    body = loads(vendor_v2.called("/track/sale")[-1]["body"])
+    assert (body.get("skip_email_notification"), body.get("mrr")) == sent
+
+
 @pytest.mark.parametrize("action", CALLS)
-async def test_a_page_where_json_belongs_is_a_wrong_address(vendor: Bench, action: str) -> None:
+async def test_a_page_where_json_belongs_is_about_this_attempt_and_not_about_the_connection(
+    vendor: Bench, action: str
+) -> None:
     await sign_up(vendor)
     vendor.twin.fail_next(200, path=PATHS[action], body="<html>Welcome</html>", content_type="text/html")
-    with pytest.raises(Misconfigured):
+    with pytest.raises((Unavailable, OutcomeUnknown)):
         await vendor.run(action, **CALLS[action])
 
 

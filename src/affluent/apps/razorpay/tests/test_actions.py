@@ -7,7 +7,7 @@ from base64 import b64decode
 import pytest
 from pydantic import ValidationError
 
-from affluent.apps.razorpay.actions import find_invoice
+from affluent.apps.razorpay.actions import find_invoice, find_refund
 from affluent.apps.razorpay.app import app
 from affluent.apps.razorpay.schemas import Credentials, NewCustomer, NewInvoice, NewPaymentLink
 from affluent.apps.razorpay.tests.conftest import Desk
@@ -263,6 +263,18 @@ async def test_a_refund_is_made_once_under_its_key(desk: Desk) -> None:
     assert len(desk.twin.books()["refunds"]) == 1
     keys = {call["headers"]["x-refund-idempotency"] for call in desk.twin.calls if call["path"].endswith("/refund")}
     assert [len(key) >= 10 and key.isalnum() for key in keys] == [True]
+
+
+async def test_a_refund_is_looked_up_by_its_receipt_and_one_without_is_a_persons_to_decide(desk: Desk) -> None:
+    paid = (await desk.control("pay", id=(await desk.link()).id))["payment"]
+    action = app.actions["refund"]
+    given = action.input(payment_id=paid["id"], amount=5900, receipt="R-1")
+    context = desk.context(action.effect, action="refund")
+    assert await find_refund(context, given) is None
+    made = await desk.act("refund", payment_id=paid["id"], amount=5900, receipt="R-1")
+    assert await find_refund(context, given) == made
+    with pytest.raises(OutcomeUnknown, match="receipt"):
+        await find_refund(context, action.input(payment_id=paid["id"], amount=5900))
 
 
 async def test_another_refund_of_the_same_payment_has_another_key(desk: Desk) -> None:

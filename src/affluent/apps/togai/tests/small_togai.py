@@ -48,6 +48,8 @@ class SmallTogai:
                 return self._edit(call, account)
             case ["payments"]:
                 return self._payments(call)
+            case ["credits"] if call.method == "GET":
+                return page(call, self.credits)
             case ["credits"]:
                 self.credits += call.body["creditRequests"]
                 return Say(

@@ -64,6 +64,42 @@ async def test_an_unreadable_answer_is_not_taken_for_success(desk: Bench, togai:
         await desk.run("record_payment", PAYMENT)
 
 
+@pytest.mark.parametrize("other", [{"amount": 1}, {"currency": "EUR"}])
+async def test_a_transaction_of_other_money_is_not_taken_for_recorded(
+    desk: Bench, togai: SmallTogai, other: dict[str, object]
+) -> None:
+    await desk.run("record_payment", PAYMENT)
+    with pytest.raises(Rejected, match="Nothing was recorded"):
+        await desk.run("record_payment", {**PAYMENT, **other})
+    assert len(togai.payments) == 1
+
+
+async def test_a_credit_answered_as_a_bare_list_is_understood(desk: Bench, togai: SmallTogai) -> None:
+    togai.people["accounts/ACC-1"] = {"id": "ACC-1", "invoiceCurrency": "USD"}
+    togai.instead["POST credits"] = Say(body=[{"id": "cred.1", "status": "ACTIVE", "accountId": "ACC-1"}])
+    made = await desk.run("grant_credit", CREDIT)
+    assert (made.credit_id, made.status) == ("cred.1", "ACTIVE")
+
+
+async def test_a_credit_is_looked_up_by_its_key(desk: Bench, togai: SmallTogai) -> None:
+    togai.people["accounts/ACC-1"] = {"id": "ACC-1", "invoiceCurrency": "USD"}
+    assert await desk.look_up("grant_credit", CREDIT) is None
+    await desk.run("grant_credit", CREDIT)
+    togai.credits[-1]["id"] = "cred.1"
+    found = await desk.look_up("grant_credit", CREDIT)
+    assert (found.credit_id, found.amount) == ("cred.1", "249.90")
+
+
+@pytest.mark.parametrize("body", ["<html></html>", [], {"credits": []}, {"credits": [{"status": "ACTIVE"}]}, "{"])
+async def test_a_credit_whose_answer_cannot_be_read_is_in_doubt_and_the_connection_is_not(
+    desk: Bench, togai: SmallTogai, body: object
+) -> None:
+    togai.people["accounts/ACC-1"] = {"id": "ACC-1", "invoiceCurrency": "USD"}
+    togai.instead["POST credits"] = Say(body=body)
+    with pytest.raises(OutcomeUnknown):
+        await desk.run("grant_credit", CREDIT)
+
+
 @pytest.mark.parametrize("amount", [0, -1, 24.99, "2499"])
 def test_an_amount_is_a_whole_number_of_minor_units(amount: object) -> None:
     with pytest.raises(ValidationError, match="amount"):
