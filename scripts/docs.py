@@ -9,6 +9,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import typer
@@ -22,7 +23,7 @@ from affluent.cli.flows_files import pretty_schema
 from affluent.cli.main import app as command_line
 from affluent.cli.settings import reference
 from affluent.kit.jsons import JSONObject
-from affluent.sdk import App, errors
+from affluent.sdk import FOREVER, Action, App, Effect, errors
 from affluent.services import errors as service_errors
 from affluent.settings import Settings
 
@@ -123,9 +124,19 @@ def _app(app: App) -> Iterator[str]:
     if app.actions:
         yield "\n## All actions\n\n| Key | Action | Effect | Does |\n|---|---|---|---|\n"
         yield from (
-            f"| `{one.key}` | {one.title} | {one.effect.value.replace('_', ' ')} | {_line(one.description)} |\n"
+            f"| `{one.key}` | {one.title} | {_effect(one)} | {_line(one.description)} |\n"
             for one in app.actions.values()
         )
+
+
+def _effect(action: Action) -> str:
+    """The kind of effect, and of an idempotent write how long its key lasts."""
+    kind, lasts = action.effect.value.replace("_", " "), action.key_lasts
+    if action.effect is not Effect.IDEMPOTENT_WRITE:
+        return kind
+    if not isinstance(lasts, timedelta):
+        return f"{kind}, its key lasts as the step says"
+    return f"{kind}, for ever" if lasts == FOREVER else f"{kind}, its key lasts {lasts / timedelta(hours=1):g} hours"
 
 
 def _line(text: str) -> str:
