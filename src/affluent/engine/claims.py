@@ -9,8 +9,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, TextClause, text
 
 from affluent.kit.clock import from_micros, now, to_micros
-from affluent.kit.jsons import JSONObject, JSONValue, dumps, loads
+from affluent.kit.jsons import InvalidJSON, JSONObject, JSONValue, dumps, stored
+from affluent.kit.logs import logger
 from affluent.store import bulk
+
+_log = logger("claims")
+_TEXTS = ("event_id", "flow_id", "flow_connection_id", "ordering_key", "account_id", "title")
+_NUMBERS = ("flow_version", "priority", "rank", "position", "tries", "started_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +28,15 @@ class EarlierStep:
     output: JSONValue
     tries: int
     started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """A run that is ours, but of which something stored cannot be read: it is set aside, and the others go on."""
+
+    id: str
+    lease: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,15 +107,18 @@ _WAKE_WAITING = text("UPDATE runs SET state = 'queued' WHERE state = 'waiting' A
 _NEXT_DUE = text("SELECT min(due_at) FROM runs WHERE state = 'waiting'")
 
 
-def due(connection: Connection, *, count: int, lowest_priority: int) -> list[Claimed]:
-    """Take up to `count` due runs, live before backfill, in fair order."""
+def due(connection: Connection, *, count: int, lowest_priority: int) -> list[Claimed | Unreadable]:
+    """Take up to `count` due runs, live before backfill, in fair order; those that cannot be read come last."""
     rows = connection.execute(_DUE, {"now": to_micros(now()), "count": count, "most": lowest_priority}).mappings().all()
-    return load(
-        connection, sorted((dict(row) for row in rows), key=lambda row: (row["priority"], row["rank"], row["id"]))
-    )
+    loaded = load(connection, [dict(row) for row in rows])
+    runs = [run for run in loaded if isinstance(run, Claimed)]
+    return [
+        *sorted(runs, key=lambda run: (run.priority, run.rank, run.id)),
+        *(run for run in loaded if isinstance(run, Unreadable)),
+    ]
 
 
-def by_job(connection: Connection, jobs: Sequence[tuple[str, int]]) -> list[Claimed | None]:
+def by_job(connection: Connection, jobs: Sequence[tuple[str, int]]) -> list[Claimed | Unreadable | None]:
     """Take the runs of jobs (run id, job id); None for those that need nothing any more. A processor of the grouped writer.
 
     A run that is being executed is taken from its worker only by the very job that gave it to that worker: the job comes
@@ -137,38 +154,71 @@ def take_over(connection: Connection) -> int:
     return connection.execute(text("UPDATE runs SET state = 'queued' WHERE state = 'running'")).rowcount
 
 
-def load(connection: Connection, rows: list[dict[str, JSONValue]]) -> list[Claimed]:
-    """Add the events and the earlier steps to claimed rows."""
+def load(connection: Connection, rows: list[dict[str, JSONValue]]) -> list[Claimed | Unreadable]:
+    """Add the events and the earlier steps to claimed rows. One row that cannot be read does not keep the others."""
+    damaged = {row["id"]: wrong for row in rows if (wrong := _damage(row))}
+    sound = [row for row in rows if row["id"] not in damaged]
+    events, steps = _events_of(connection, sound), _steps_of(connection, sound)
+    loaded: list[Claimed | Unreadable] = []
+    for row in rows:
+        reason = damaged.get(row["id"], "")
+        if not reason:
+            try:
+                loaded.append(_claimed(row, events.get(row["event_id"]), steps.get(row["id"], [])))
+                continue
+            except Exception as error:  # noqa: BLE001 - whatever is stored, the runs beside it go on
+                _log.exception("a run cannot be read", run=row["id"])
+                reason = str(error) if isinstance(error, _Damaged) else f"{type(error).__name__} while it was read."
+        loaded.append(Unreadable(id=row["id"], lease=row["lease"], reason=reason))
+    return loaded
+
+
+class _Damaged(Exception):
+    """Something that a run needs is not there or is not what it should be; the message is a sentence."""
+
+
+def _damage(row: dict[str, JSONValue]) -> str:
+    """What is wrong with a claimed row: a database file holds whatever was written into it."""
+    for name in _TEXTS:
+        if not isinstance(row[name], str):
+            return f"Its column {name} holds no text."
+    for name in _NUMBERS:
+        if not isinstance(row[name], int):
+            return f"Its column {name} holds no whole number."
+    return ""
+
+
+def _events_of(connection: Connection, rows: Sequence[dict[str, JSONValue]]) -> dict[str, JSONValue]:
     if not rows:
-        return []
-    each = bulk.each(connection.dialect.name)
-    events = connection.execute(
-        _statement(f"SELECT id, app, type, occurred_at, payload FROM events WHERE id IN {each}"),
+        return {}
+    found = connection.execute(
+        _statement(
+            "SELECT id, app, type, occurred_at, payload FROM events WHERE id IN " + bulk.each(connection.dialect.name)
+        ),
         {"keys": dumps([row["event_id"] for row in rows])},
     )
-    facts = {event.id: event for event in events}
+    return {event.id: event for event in found}
+
+
+def _steps_of(connection: Connection, rows: Sequence[dict[str, JSONValue]]) -> dict[str, list[JSONValue]]:
     old = [row["id"] for row in rows if row["lease"] > 1 or row["position"] > 0]
-    earlier: dict[str, dict[int, EarlierStep]] = {}
+    earlier: dict[str, list[JSONValue]] = {}
     if old:
-        steps = connection.execute(
+        found = connection.execute(
             _statement(
-                f"SELECT run_id, position, step_id, state, outcome, output, tries, started_at FROM step_runs WHERE run_id IN {each}"
+                "SELECT run_id, position, step_id, state, outcome, output, tries, started_at FROM step_runs WHERE run_id IN "
+                + bulk.each(connection.dialect.name)
             ),
             {"keys": dumps(old)},
         )
-        for step in steps:
-            earlier.setdefault(step.run_id, {})[step.position] = EarlierStep(
-                step_id=step.step_id,
-                state=step.state,
-                outcome=step.outcome,
-                output=loads(step.output) if step.output else None,
-                tries=step.tries,
-                started_at=from_micros(step.started_at),
-            )
-    return [_claimed(row, facts[row["event_id"]], earlier.get(row["id"], {})) for row in rows]
+        for step in found:
+            earlier.setdefault(step.run_id, []).append(step)
+    return earlier
 
 
-def _claimed(row: dict[str, JSONValue], event: JSONValue, earlier: dict[int, EarlierStep]) -> Claimed:
+def _claimed(row: dict[str, JSONValue], event: JSONValue, steps: Sequence[JSONValue]) -> Claimed:
+    if event is None:
+        raise _Damaged("Its event is not there any more.")
     return Claimed(
         **{
             **row,
@@ -180,8 +230,33 @@ def _claimed(row: dict[str, JSONValue], event: JSONValue, earlier: dict[int, Ear
         event_app=event.app,
         event_type=event.type,
         occurred_at=from_micros(event.occurred_at),
-        payload=loads(event.payload),
-        earlier=earlier,
+        payload=_payload(event.payload),
+        earlier={step.position: _earlier(step) for step in steps},
+    )
+
+
+def _payload(text: JSONValue) -> JSONObject:
+    try:
+        payload = stored(text)
+    except InvalidJSON as error:
+        raise _Damaged(f"The payload of its event cannot be read: {error}.") from error
+    if not isinstance(payload, dict):
+        raise _Damaged("The payload of its event is no JSON object.")
+    return payload
+
+
+def _earlier(step: JSONValue) -> EarlierStep:
+    try:
+        output = stored(step.output) if step.output else None
+    except InvalidJSON as error:
+        raise _Damaged(f"What its step {step.step_id} handed out cannot be read: {error}.") from error
+    return EarlierStep(
+        step_id=step.step_id,
+        state=step.state,
+        outcome=step.outcome,
+        output=output,
+        tries=step.tries,
+        started_at=from_micros(step.started_at),
     )
 
 

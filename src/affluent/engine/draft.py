@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from affluent.domain.event import EventDraft, Priority
 from affluent.domain.expression import Path, follow
+from affluent.kit import clock
 from affluent.kit.jsons import JSONObject
 from affluent.kit.money import Money, MoneyError
 from affluent.sdk import Trigger
 
+_UNWRITABLE = re.compile("[\0\ud800-\udfff]")
+_MOST_MONEY = 10**15
+"""Minor units of one event: more is no invoice, and some thousands of them still add up to what a database holds."""
 _LONGEST = 200
 """A vendor's text becomes a key of indexes and a title; PostgreSQL takes neither a longer key nor a zero byte."""
 
@@ -42,6 +49,22 @@ def draft_from(
         priority=priority,
         only_flow_connection=only_flow_connection,
     )
+
+
+def storable(draft: EventDraft) -> EventDraft:
+    """The draft as both databases keep it and give it back, whoever made it.
+
+    Text without zero bytes and half surrogates, a time between 1970 and 2200 (else now), money that a column holds (else none).
+    """
+    texts: dict[str, Any] = {
+        name: _writable(getattr(draft, name)) for name in ("type", "external_id", "account_id", "customer_id", "title")
+    }
+    money = draft.money if draft.money is not None and abs(draft.money.minor_units) <= _MOST_MONEY else None
+    return replace(draft, occurred_at=clock.plausible(draft.occurred_at) or clock.now(), money=money, **texts)
+
+
+def _writable(value: object) -> str:
+    return _UNWRITABLE.sub("\ufffd", str(value))
 
 
 def _text(payload: JSONObject, dotted: str) -> str:

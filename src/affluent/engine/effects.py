@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from affluent.domain.run import SETTLED_AS_DONE, Fate, RunState
 from affluent.engine.keys import Difference, difference
 from affluent.kit.clock import from_micros, now, to_micros
-from affluent.kit.jsons import JSONValue, dumps, loads
+from affluent.kit.jsons import JSONValue, dumps, loads, stored
 from affluent.sdk.app import Same
 from affluent.store import bulk, ledger, tables
 from affluent.store.bulk import Row
@@ -141,7 +141,7 @@ def _standing_of(row: JSONValue, *, owner_is_busy: bool, other: Difference | Non
         was_sent=bool(row.sent),
         run_id=row.run_id,
         owner_is_busy=owner_is_busy,
-        output=loads(row.output) if row.output else None,
+        output=stored(row.output) if row.output else None,
         updated_at=from_micros(row.updated_at),
         doubtful_since=from_micros(row.created_at),
         difference=other,

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from affluent.domain.expression import ExpressionError, compile_expression
 from affluent.domain.run import Outcome, RunState
-from affluent.engine.claims import Claimed
+from affluent.engine.claims import Claimed, Unreadable
 from affluent.engine.entries import end, entry_for, finish, pause, step_row
 from affluent.engine.journal import Entry, Journal, Verdict
 from affluent.engine.plans import Plan, PlanBroken, PlannedStep, Plans
@@ -45,14 +45,37 @@ class Executor:
             except Exception as error:
                 if isinstance(error, LeaseLost):
                     raise
-                _log.exception("run failed by a defect", run=claimed.id)
-                sentence = f"A defect of this server ({type(error).__name__}); it was logged."
-                await self._record(end(claimed, RunState.FAILED, sentence, cause="defect"))
+                await self._failed_by_defect(claimed, error)
         except LeaseLost:
             _log.info("lease lost", run=claimed.id)
         except asyncio.CancelledError:
             await self._hand_back(claimed)
             raise
+
+    async def set_aside(self, run: Unreadable) -> None:
+        """End a run that cannot be read as failed, so that it is seen and what stands behind it goes on."""
+        reason = f"This run was set aside, because what is stored of it cannot be read: {run.reason}"
+        await self._set_aside(run.id, run.lease, reason)
+
+    async def _failed_by_defect(self, claimed: Claimed, error: Exception) -> None:
+        """End a run that we could not execute; when even that cannot be recorded, with nothing of what it carries."""
+        _log.exception("run failed by a defect", run=claimed.id, exc_info=error)
+        sentence = f"A defect of this server ({type(error).__name__}); it was logged."
+        try:
+            await self._record(end(claimed, RunState.FAILED, sentence, cause="defect"))
+        except LeaseLost:
+            raise
+        except Exception as again:  # noqa: BLE001 - logged; a run that never ends would hold its place in line for ever
+            _log.exception("the end of a run cannot be recorded", run=claimed.id, exc_info=again)
+            await self._set_aside(claimed.id, claimed.lease, sentence)
+
+    async def _set_aside(self, run_id: str, lease: int, sentence: str) -> None:
+        await self._patiently(
+            run_id,
+            lambda: self._database.write(
+                lambda connection: self._journal.set_aside(connection, run_id, lease, sentence)
+            ),
+        )
 
     async def _execute(self, claimed: Claimed) -> None:
         plan = await self._patiently(

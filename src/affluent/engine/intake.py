@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select, text
 
 from affluent.domain.event import Accepted, EventDraft
 from affluent.domain.run import RunState
+from affluent.engine.draft import storable
 from affluent.engine.fairness import FairClock
 from affluent.engine.queue import Queue
 from affluent.kit import clock
@@ -50,6 +51,7 @@ class Intake:
 
         Returns one answer per draft, in order. Repeated facts are named by the id of the event that is already there.
         """
+        drafts = [storable(draft) for draft in drafts]
         rows: dict[tuple[str, str], bulk.Row] = {}
         for draft in drafts:
             key = (draft.source, draft.external_id)

@@ -5,7 +5,7 @@ Every entry can be written twice with the same result, so an ambiguous commit is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -83,14 +83,24 @@ class Verdict:
 
 
 class Journal:
-    """Writes entries. `wake` is called after a commit that made runs ready, `failed` in one with runs that ended badly."""
+    """Writes entries.
+
+    `wake` is called after a commit that made runs ready, `moved` after one with entries of runs, `failed` in one with runs that
+    ended badly.
+    """
 
     def __init__(
-        self, queue: Queue, wake: Callable[[], None], failed: Callable[[Connection, Sequence[str]], None] | None = None
+        self,
+        queue: Queue,
+        wake: Callable[[], None],
+        failed: Callable[[Connection, Sequence[str]], None] | None = None,
+        *,
+        moved: Callable[[], None] = lambda: None,
     ) -> None:
         self._queue = queue
         self._wake = wake
         self._failed = failed
+        self._moved = moved
 
     def record(self, connection: Connection, entries: Sequence[Entry]) -> list[Verdict]:
         """Write entries; a processor of the grouped writer."""
@@ -157,6 +167,8 @@ class Journal:
             self._tell(self._failed, connection, bad)
         if again:
             on_commit(connection, self._wake)
+        if held:
+            on_commit(connection, self._moved)
         return [
             Verdict(
                 is_mine=(entry.run_id, entry.lease) in mine,
@@ -164,6 +176,30 @@ class Journal:
             )
             for entry in entries
         ]
+
+    def set_aside(self, connection: Connection, run_id: str, lease: int, reason: str) -> bool:
+        """End a run that cannot be read or recorded as others are, with nothing but its id; returns whether it was ours.
+
+        Nothing of the row comes into this process, so nothing that is stored in it can be in the way.
+        """
+        of_run = {"id": run_id}
+        key = connection.execute(text("SELECT ordering_key FROM runs WHERE id = :id"), of_run).scalar()
+        self._queue.lock(connection, [key] if isinstance(key, str) else [])
+        ended = connection.execute(
+            text(
+                "UPDATE runs SET state = 'failed', cause = 'unreadable', sentence = :reason, waits_for = '', finished_at = :now,"
+                " started_at = COALESCE(started_at, :now) WHERE id = :id AND lease = :lease AND finished_at IS NULL"
+            ),
+            {**of_run, "lease": lease, "reason": reason, "now": clock.to_micros(clock.now())},
+        )
+        if not ended.rowcount:
+            return False
+        ledger.moved(connection, [(run_id, RunState.FAILED.value)])
+        on_commit(connection, self._moved)
+        self._release(connection, "(SELECT ordering_key AS key FROM runs WHERE id = :id)", of_run)
+        if self._failed is not None:
+            self._tell(self._failed, connection, [run_id])
+        return True
 
     def _tell(
         self, failed: Callable[[Connection, Sequence[str]], None], connection: Connection, run_ids: Sequence[str]
@@ -223,15 +259,17 @@ class Journal:
 
     def release(self, connection: Connection, ordering_keys: Sequence[str]) -> None:
         """Make the earliest unfinished run of each ordering key ready, where none is."""
-        if not ordering_keys:
-            return
+        if ordering_keys:
+            self._release(connection, bulk.each(connection.dialect.name), {"keys": dumps(list(ordering_keys))})
+
+    def _release(self, connection: Connection, keys: str, values: Mapping[str, str]) -> None:
         earliest = "(SELECT r.id FROM runs r WHERE r.ordering_key = k.key AND r.finished_at IS NULL ORDER BY r.event_at, r.id LIMIT 1)"
         sql = text(
-            f"UPDATE runs SET ready = true WHERE NOT ready AND id IN (SELECT {earliest} FROM {bulk.each(connection.dialect.name)} k"
+            f"UPDATE runs SET ready = true WHERE NOT ready AND id IN (SELECT {earliest} FROM {keys} k"
             " WHERE NOT EXISTS (SELECT 1 FROM runs b WHERE b.ordering_key = k.key AND b.finished_at IS NULL AND b.ready))"
             " RETURNING id, priority, rank, due_at, state"
         )
-        rows = connection.execute(sql, {"keys": dumps(list(ordering_keys))}).mappings().all()
+        rows = connection.execute(sql, values).mappings().all()
         self._queue.put(connection, [dict(row) for row in rows if row["state"] == RunState.QUEUED])
         if rows:
             on_commit(connection, self._wake)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,10 @@ JSONValue = Any  # the JSON edge: dict, list, str, int, float, bool or None
 JSONObject = dict[str, Any]
 
 MAX_DEPTH = 64
+_MOST_BITS = 64
+_LONGEST_NUMBER = 4000
+_DEEPEST = 250
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class InvalidJSON(ValueError):
@@ -28,9 +33,29 @@ def loads(text: str | bytes) -> JSONValue:
     return value
 
 
+def stored(text: str | bytes) -> JSONValue:
+    """Parse JSON that `dumps` wrote, however deep it is; raises InvalidJSON for anything else."""
+    try:
+        return orjson.loads(text)
+    except (orjson.JSONDecodeError, TypeError) as error:
+        raise InvalidJSON(str(error)) from error
+
+
 def dumps(value: JSONValue) -> str:
-    """Compact JSON text. Decimals become strings: money is never a float."""
-    return orjson.dumps(value, default=_default, option=orjson.OPT_NON_STR_KEYS).decode()
+    """Compact JSON text. Decimals become strings: money is never a float.
+
+    Half a surrogate pair becomes U+FFFD and a whole number of more than 64 bits keeps its digits: both can be read back.
+    """
+    try:
+        return orjson.dumps(value, default=_default, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:
+        mended = _mended(value)
+        return orjson.dumps(mended, default=_default, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def whole_text(value: str) -> str:
+    """The text with U+FFFD for each half of a surrogate pair, which no encoding can write down."""
+    return _LONE_SURROGATE.sub("\ufffd", value)
 
 
 def number(value: Decimal | str) -> JSONValue:
@@ -67,6 +92,23 @@ def _default(value: object) -> JSONValue:
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json")
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _mended(value: JSONValue, depth: int = 0) -> JSONValue:
+    """The value with what JSON text cannot hold written as what it can."""
+    if depth > _DEEPEST:
+        raise TypeError(f"nested deeper than {_DEEPEST} levels")
+    if isinstance(value, str):
+        return whole_text(value)
+    if isinstance(value, dict):
+        return {
+            whole_text(key) if isinstance(key, str) else key: _mended(item, depth + 1) for key, item in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [_mended(item, depth + 1) for item in value]
+    if type(value) is int and _MOST_BITS <= value.bit_length() <= _LONGEST_NUMBER:
+        return orjson.Fragment(str(value).encode())
+    return value
 
 
 def _too_deep(value: JSONValue, depth: int = 0) -> bool:

@@ -22,6 +22,11 @@ def exponent(currency: str) -> int:
     return len(str(known.sub_unit)) - 1
 
 
+def is_currency(code: object) -> bool:
+    """Whether this is the code of a currency by ISO 4217, in capitals."""
+    return isinstance(code, str) and code in CURRENCIES
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Money:
     """An amount of one currency: `Money(249900, "USD")` is USD 2,499.00."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+LARGEST = 2**63 - 1
+"""The largest whole number that both databases hold."""
+
 
 def whole(text: str, *, digits: int = 9) -> int | None:
     """The number that a text of the digits 0 to 9 says, at most so many of them; else None."""

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from affluent.kit import clock
 from affluent.kit.jsons import JSONObject, JSONValue
 
 
@@ -21,6 +22,11 @@ class Incoming:
     """The vendor's id of this event: the same on redelivery."""
     payload: JSONObject
     occurred_at: datetime | None = None
+    """When it happened. A time outside the years 1970 to 2199 counts as none said: software writes an unset time so."""
+
+    def __post_init__(self) -> None:
+        """Take the time in UTC, if it can be one."""
+        object.__setattr__(self, "occurred_at", clock.plausible(self.occurred_at))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

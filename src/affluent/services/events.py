@@ -9,13 +9,14 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from affluent.kit.jsons import JSONValue, loads
+from affluent.kit.jsons import JSONValue
 from affluent.kit.money import Money
 from affluent.services.errors import NotFound
 from affluent.services.run_views import RunView, money, view
 from affluent.store import runs as run_store
 from affluent.store import tables
 from affluent.store.database import Database
+from affluent.store.types import readable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +102,7 @@ class Events:
         runs = await self._database.read(lambda connection: run_store.runs_of_event(connection, event_id))
         return EventDetail(
             event=event_view(row),
-            payload=loads(row.payload),
+            payload=readable(row.payload),
             payload_forgotten_at=row.forgotten_at,
             runs=tuple(view(run) for run in runs),
         )

@@ -13,7 +13,7 @@ from affluent.domain.expression import ExpressionError, compile_expression
 from affluent.domain.flow import FlowDefinition, Step
 from affluent.engine.plans import Bound, bind
 from affluent.kit import clock
-from affluent.kit.jsons import JSONObject, JSONValue, loads
+from affluent.kit.jsons import JSONObject, JSONValue
 from affluent.services import samples
 from affluent.services.errors import Invalid, NotFound
 from affluent.services.flow_checks import definition_of
@@ -21,6 +21,7 @@ from affluent.services.flow_problems import FlowProblem
 from affluent.services.rehearsal import Rehearsal, rehearse
 from affluent.store import connections, flows, tables
 from affluent.store.database import Database
+from affluent.store.types import readable
 from affluent.vault.envelope import Vault
 
 _NOTHING = Rehearsal(input={}, problems=(), request=None, output=None, sentence="")
@@ -203,7 +204,7 @@ def _past_event(connection: Connection, event_id: str) -> tuple[JSONObject, JSON
         raise NotFound(f"There is no event {event_id}.", field="event_id")
     if row.forgotten_at is not None:
         raise NotFound(f"Retention took the payload of {event_id}. Choose a newer event.", field="event_id")
-    return _event(row.id, row.type, row.occurred_at), loads(row.payload)
+    return _event(row.id, row.type, row.occurred_at), readable(row.payload)
 
 
 def _event(event_id: str, kind: str, occurred_at: datetime) -> JSONObject:

@@ -14,6 +14,7 @@ from affluent.engine import keys
 from affluent.kit.jsons import JSONObject, dumps, loads
 from affluent.sdk import App
 from affluent.store import bulk, snapshots, tables
+from affluent.store.types import readable
 
 _PAGE = 500
 _FATES = {
@@ -76,7 +77,7 @@ class Claims:
     def _of_effect(self, row: Row[Any], record: Row[Any], what: str) -> bulk.Row:
         fate = Fate(row.fate)
         said = _FATES.get(fate) or _of_state(row.state)
-        output = loads(row.output) if row.output else {}
+        output = readable(row.output) if row.output else {}
         facts: JSONObject = {
             "of": what,
             "sentence": row.sentence or row.run_sentence or "",

@@ -15,6 +15,7 @@ from affluent.engine.intake import Intake
 from affluent.kit import clock
 from affluent.kit.jsons import JSONObject
 from affluent.kit.money import Money
+from affluent.services.run_views import money as money_of
 from affluent.store import tables
 
 APP, EVENT = "runs", "run.failed"
@@ -37,7 +38,7 @@ class RunFailures:
             self._intake.accept(connection, drafts)
 
     def _draft(self, row: Row[Any], listener: str) -> EventDraft:
-        money = Money(row.amount_minor, row.currency) if row.currency else None
+        money = money_of(row)
         return EventDraft(
             app=APP,
             source=listener,

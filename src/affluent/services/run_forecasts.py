@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, select, text
 from affluent.domain.run import Outcome
 from affluent.kit.jsons import dumps
 from affluent.kit.money import Money
+from affluent.services.run_views import money
 from affluent.store import bulk, tables
 from affluent.store import runs as store
 from affluent.store.runs import RunFilter
@@ -110,7 +111,7 @@ def _done(connection: Connection, rows: Sequence[Row[Any]]) -> dict[Lane, dict[s
 def _totals(rows: Iterable[Row[Any]]) -> dict[str, str]:
     totals: dict[str, Money] = {}
     for row in rows:
-        if row.currency and row.amount_minor is not None:
-            amount = Money(row.amount_minor, row.currency)
+        amount = money(row)
+        if amount is not None:
             totals[row.currency] = totals[row.currency] + amount if row.currency in totals else amount
     return {currency: str(total.major) for currency, total in sorted(totals.items())}

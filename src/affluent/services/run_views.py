@@ -9,11 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from affluent.domain.event import Priority
-from affluent.kit.jsons import JSONValue, loads
-from affluent.kit.money import Money
+from affluent.kit.jsons import JSONValue
+from affluent.kit.money import Money, is_currency
 from affluent.services.errors import NotFound
 from affluent.store import runs as store
 from affluent.store import tables
+from affluent.store.types import readable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +136,10 @@ class Cause:
 
 
 def money(row: Row[Any]) -> Money | None:
-    """The net amount of a row, when it has one."""
-    return Money(row.amount_minor, row.currency) if row.amount_minor is not None and row.currency else None
+    """The net amount of a row, when it has one that can be shown."""
+    if not isinstance(row.amount_minor, int) or not is_currency(row.currency):
+        return None
+    return Money(row.amount_minor, row.currency)
 
 
 def view(row: Row[Any]) -> RunView:
@@ -191,7 +194,7 @@ def detail(connection: Connection, run_id: str) -> RunDetail:
         occurred_at=event.occurred_at,
         received_at=event.received_at,
         external_id=event.external_id,
-        payload=loads(event.payload),
+        payload=readable(event.payload),
         definition=definition,
         steps=tuple(
             _step(step, tuple(tries.get(step.position, ())), written.get(step.position) if row.forgotten_at else None)

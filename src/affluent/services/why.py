@@ -16,7 +16,7 @@ from affluent.domain.event import WORKSPACE
 from affluent.engine.keys import of_record
 from affluent.kit import clock
 from affluent.kit.ids import first_id
-from affluent.kit.jsons import JSONObject, JSONValue, dumps, loads
+from affluent.kit.jsons import JSONObject, JSONValue, dumps
 from affluent.sdk import App
 from affluent.services.errors import NotFound
 from affluent.services.reconciliation_views import amount_text, money_text
@@ -24,6 +24,7 @@ from affluent.services.run_views import RunDetail, StepView, detail
 from affluent.store import bulk, tables, tables_billing
 from affluent.store import tables_money as money
 from affluent.store.database import Database
+from affluent.store.types import readable
 
 _MOST = 20
 _OF_ACCOUNT = 5
@@ -231,7 +232,7 @@ def _direct(connection: Connection, asked_for: str) -> _Found | None:
         if asked_for.startswith(prefix):
             event_id = connection.execute(query).scalar()
             if event_id is not None:
-                payload = loads(
+                payload = readable(
                     connection.execute(select(events.c.payload).where(events.c.id == event_id)).scalar() or "{}"
                 )
                 invoice = payload.get("invoice") if isinstance(payload, dict) else None
@@ -276,7 +277,7 @@ def _runs(connection: Connection, event_ids: Sequence[str]) -> tuple[RunDetail, 
 
 
 def _of_event(event: Row[Any]) -> list[Link]:
-    payload = loads(event.payload)
+    payload = readable(event.payload)
     invoice = payload.get("invoice") if isinstance(payload, dict) else None
     links: list[Link] = []
     if isinstance(invoice, dict):

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,10 @@ from affluent.store.recording import recorded, recording, watch
 
 _LINGER_SECONDS = 0.002
 _LARGEST_GROUP = 512
+_TEXT = partial(str, encoding="utf-8", errors="replace")
+"""A file can hold any bytes as text; one cell of them must not take the whole answer along."""
+_DEFECTS = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_RANGE)
+"""Errors that come again with every try: a statement or a value is wrong. All others may pass by themselves."""
 
 
 @dataclass(slots=True)
@@ -194,15 +199,22 @@ def _run_unit(connection: Connection, job: _Job, unit: Unit[Any]) -> tuple[_Job,
 
 
 def _translated(error: Exception, what: str = "written") -> Exception:
-    if isinstance(error, OperationalError):
+    if isinstance(error, OperationalError) and not _is_defect(error):
         unavailable = StoreUnavailable(f"The database cannot be {what}: {error.orig}")
         unavailable.__cause__ = error
         return unavailable
     return error
 
 
+def _is_defect(error: OperationalError) -> bool:
+    """Whether it will not pass by itself; a table that is missing is about to be made by another process."""
+    code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code in _DEFECTS and "no such" not in str(error.orig)
+
+
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None
+    connection.text_factory = _TEXT
     cursor = connection.cursor()
     for pragma in (
         "busy_timeout=10000",

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 from affluent.kit.clock import from_micros, to_micros
-from affluent.kit.jsons import dumps, loads
+from affluent.kit.jsons import InvalidJSON, dumps, stored
 
 
 class Instant(TypeDecorator[datetime]):
@@ -26,8 +26,15 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else from_micros(value)
 
 
+UNREADABLE = "unreadable"
+"""The one key of what stands for a stored JSON value that cannot be read; its value is the reason."""
+
+
 class Json(TypeDecorator[Any]):
-    """A JSON value, kept as compact text: the same bytes in both databases."""
+    """A JSON value, kept as compact text: the same bytes in both databases.
+
+    Reading never raises, because one row that cannot be read would take its whole list along: it reads {"unreadable": reason}.
+    """
 
     impl = Text
     cache_ok = True
@@ -36,4 +43,12 @@ class Json(TypeDecorator[Any]):
         return None if value is None else dumps(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ANN401, ARG002 - JSON edge; SQLAlchemy's signature
-        return None if value is None else loads(value)
+        return None if value is None else readable(value)
+
+
+def readable(value: str | bytes) -> Any:  # noqa: ANN401 - JSON edge
+    """A stored JSON value, or {"unreadable": reason}."""
+    try:
+        return stored(value)
+    except InvalidJSON as error:
+        return {UNREADABLE: f"What is stored here is not JSON: {error}"}

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from affluent.apps.firstpromoter import client, pages, referrals
 from affluent.apps.firstpromoter.client import Ctx
 from affluent.apps.firstpromoter.pages import PageInput
+from affluent.kit import clock
 from affluent.kit.jsons import JSONObject, JSONValue, text_of
 from affluent.kit.money import Money
 from affluent.sdk import BookPage, BookRecord, Books, Correction, Need, Window
@@ -31,12 +32,12 @@ async def read(ctx: Ctx, window: Window, cursor: JSONValue) -> BookPage:
         found, following = await pages.read(ctx, "/company/commissions", wanted, filters)
     else:
         found, following = await pages.read(ctx, "/rewards/list", wanted, {})
-    records = [_record(item) for item in found if item.get("created_at")]
+    records = [_record(item, at) for item in found if (at := clock.from_text(item.get("created_at"))) is not None]
     inside = [record for record in records if window.start <= record.at < window.end]
     return BookPage(records=inside, cursor=following, more=following is not None)
 
 
-def _record(item: JSONObject) -> BookRecord:
+def _record(item: JSONObject, at: datetime) -> BookRecord:
     person = item.get("referral") or item.get("lead") or {}
     sale = text_of(item.get("event_id"))
     is_sale = (item.get("commission_type") or "sale") == "sale" and bool(sale)
@@ -45,7 +46,7 @@ def _record(item: JSONObject) -> BookRecord:
         id=str(item["id"]),
         about=sale or f"commission/{item['id']}",
         amount=Money(int(item.get("amount") or 0), HOME),
-        at=datetime.fromisoformat(item["created_at"]),
+        at=at,
         account_id=text_of(person.get("uid")),
         status="paid" if item.get("is_paid") else text_of(item.get("status")) or "approved",
         facts={

@@ -11,8 +11,9 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
+from affluent.kit import clock
 from affluent.kit.jsons import InvalidJSON, JSONObject, JSONValue, loads
 from affluent.sdk import Incoming, WebhookScheme
 
@@ -188,13 +189,7 @@ def _same(left: str, right: str) -> bool:
 
 def instant(value: JSONValue) -> datetime | None:
     """A time with its zone, UTC where none is given; None when it is no time."""
-    if not isinstance(value, str):
-        return None
-    try:
-        found = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return clock.from_text(value)
 
 
 def _object(value: JSONValue) -> JSONObject:

@@ -5,11 +5,10 @@ A payment that was captured long after it was made (manual capture) stands under
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from affluent.apps.razorpay.client import Ctx, items, read, with_context
 from affluent.apps.razorpay.facts import facts_of, whole
 from affluent.apps.razorpay.schemas import SMALLEST_INR
+from affluent.kit import clock
 from affluent.kit.jsons import JSONObject, JSONValue, text_of
 from affluent.kit.money import Money
 from affluent.sdk import BookPage, BookRecord, Books, Correction, Need, Window
@@ -37,10 +36,10 @@ async def read_books(ctx: Ctx, window: Window, cursor: JSONValue) -> BookPage:
 
 
 async def _record(ctx: Ctx, name: str, item: JSONObject) -> BookRecord | None:
-    amount, made_at = whole(item.get("amount")), whole(item.get("created_at"))
-    if amount is None or made_at is None:
+    amount, at = whole(item.get("amount")), clock.from_seconds(whole(item.get("created_at")))
+    if amount is None or at is None:
         return None
-    money, at = Money(amount, (text_of(item.get("currency")) or "INR").upper()), datetime.fromtimestamp(made_at, UTC)
+    money = Money(amount, (text_of(item.get("currency")) or "INR").upper())
     if name == "refunds":
         if item.get("status") != "processed":
             return None

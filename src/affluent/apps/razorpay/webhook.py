@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from affluent.apps.razorpay.facts import facts_of, notes_of, whole
+from affluent.kit import clock
 from affluent.kit.jsons import JSONObject, JSONValue, canonical
 from affluent.sdk import Incoming
 
@@ -90,7 +91,4 @@ def _stand_in(body: JSONObject, event: str, entities: Mapping[str, JSONObject], 
 
 
 def _instant(seconds: JSONValue) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(seconds, UTC) if seconds is not None else None
-    except (OverflowError, OSError, ValueError):
-        return None
+    return clock.from_seconds(seconds)

@@ -5,10 +5,11 @@ Togai filters invoices by their date only, so those of half a year before the wi
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from affluent.apps.togai.client import Ctx, at, read
 from affluent.apps.togai.wholes import invoice
+from affluent.kit import clock
 from affluent.kit.jsons import JSONObject, JSONValue, text_of
 from affluent.kit.money import Money
 from affluent.sdk import BookPage, BookRecord, Books, Window
@@ -90,8 +91,7 @@ def _receipts(said: JSONObject) -> list[BookRecord]:
 
 
 def _instant(value: JSONValue) -> datetime:
-    found = datetime.fromisoformat(text_of(value)) if value else datetime.fromtimestamp(0, UTC)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return clock.from_text(value) or clock.EARLIEST
 
 
 BOOKS = Books(

@@ -8,9 +8,10 @@ Schedules can only be read account by account: one request each.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from affluent.apps.togai.client import Ctx, at, pages, read
+from affluent.kit import clock
 from affluent.kit.jsons import JSONObject, JSONValue, text_of
 from affluent.sdk import Incoming, Page, Rejected
 
@@ -174,8 +175,4 @@ def _following(page: JSONObject, items: list[Incoming]) -> Page:
 
 
 def _instant(value: JSONValue) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return clock.from_text(value)

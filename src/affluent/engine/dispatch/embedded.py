@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from affluent.domain.event import Priority
 from affluent.engine import claims
-from affluent.engine.claims import Claimed
+from affluent.engine.claims import Claimed, Unreadable
 from affluent.engine.executor import Executor
 from affluent.engine.fairness import FairClock
 from affluent.kit import clock
@@ -118,13 +118,20 @@ class EmbeddedDispatcher:
             return None
         claimed, next_due = await self._database.group(take_due, wish)
         for run in claimed:
-            self._fair.served(run.rank)
-            task = asyncio.create_task(self._executor.execute(run), name=run.id)
-            self._running[task] = run.priority
-            task.add_done_callback(self._ended)
+            self._start(run)
         if len(claimed) == wish.count:
             return 0
         return None if next_due is None else max(next_due / 1_000_000 - clock.now().timestamp(), 0.0)
+
+    def _start(self, run: Claimed | Unreadable) -> None:
+        if isinstance(run, Unreadable):
+            task = asyncio.create_task(self._executor.set_aside(run), name=run.id)
+            self._running[task] = Priority.LIVE
+        else:
+            self._fair.served(run.rank)
+            task = asyncio.create_task(self._executor.execute(run), name=run.id)
+            self._running[task] = run.priority
+        task.add_done_callback(self._ended)
 
     def _wish(self) -> _Wish:
         free = self._concurrency - len(self._running)
@@ -141,7 +148,7 @@ class EmbeddedDispatcher:
         self.wake()
 
 
-def take_due(connection: Connection, wishes: Sequence[_Wish]) -> list[tuple[list[Claimed], int | None]]:
+def take_due(connection: Connection, wishes: Sequence[_Wish]) -> list[tuple[list[Claimed | Unreadable], int | None]]:
     """Take due runs; a processor of the grouped writer."""
     following = claims.wake_waiting(connection)
     return [

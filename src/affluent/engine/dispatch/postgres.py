@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 
 from affluent.domain.event import Priority
 from affluent.engine import claims
-from affluent.engine.claims import Claimed
+from affluent.engine.claims import Claimed, Unreadable
 from affluent.engine.dispatch.places import Places
 from affluent.engine.executor import Executor
 from affluent.kit import clock
@@ -184,10 +184,12 @@ class PostgresDispatcher:
                 return
             run_id = (job.payload or b"").decode()
             claimed = await self._claim(run_id, int(job.id))
-            if claimed is not None:
+            if isinstance(claimed, Unreadable):
+                await self._executor.set_aside(claimed)
+            elif claimed is not None:
                 await self._executor.execute(claimed)
 
-    async def _claim(self, run_id: str, job_id: int) -> Claimed | None:
+    async def _claim(self, run_id: str, job_id: int) -> Claimed | Unreadable | None:
         while True:
             try:
                 return await self._database.group(claims.by_job, (run_id, job_id))
