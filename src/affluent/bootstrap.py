@@ -50,6 +50,7 @@ from affluent.services.options import Options, wishes
 from affluent.services.people import People
 from affluent.services.polls import BACKFILL, POLL, Polls, Walks
 from affluent.services.preview import Preview
+from affluent.services.progress import Progress, patience
 from affluent.services.pulse import Pulse
 from affluent.services.reconciliation import Reconciliation
 from affluent.services.reconciliation_nightly import Nightly
@@ -142,6 +143,7 @@ class Hub:
     audit: Audit
     pulse: Pulse
     metrics: Metrics
+    progress: Progress
     tracing: Tracing | None
     alerts: Alerts
     options: Options
@@ -254,7 +256,12 @@ def build(settings: Settings, *, own_url: str) -> Hub:
     server_url = settings.public_url.rstrip("/") or own_url
     intake = CountingIntake(queue, fair, bell.ring)
     failures = RunFailures(intake, lambda run_id: f"{server_url}/activity/{run_id}")
-    journal = CountingJournal(queue, bell.ring, failures.tell)
+    progress = Progress(
+        database,
+        patience=patience(settings.request_timeout_seconds),
+        waits_for_slot=lambda: limiter.is_waited_for,
+    )
+    journal = CountingJournal(queue, bell.ring, failures.tell, moved=progress.moved)
     plans = Plans(database, catalog.apps, vault)
     tracing = _tracing(settings)
     steps = (TracedSteps if tracing else CountingSteps)(
@@ -322,7 +329,8 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         account=OwnAccount(database=database, vault=vault),
         audit=Audit(database),
         pulse=Pulse(database),
-        metrics=Metrics(database),
+        metrics=Metrics(database, patience=patience(settings.request_timeout_seconds)),
+        progress=progress,
         tracing=tracing,
         alerts=Alerts(database=database, network=network, wishes=wishes(settings), server_url=server_url),
         options=Options(database=database, vault=vault, settings=settings),

@@ -15,6 +15,7 @@ from affluent.bootstrap import Hub, build
 from affluent.cli.doctor_checks import FINE, NOTE, TROUBLE, Finding
 from affluent.engine.plans import bind
 from affluent.kit import clock
+from affluent.services.progress import patience, stalled
 from affluent.settings import Settings
 from affluent.store import schema, tables
 from affluent.store.database import StoreUnavailable
@@ -55,6 +56,7 @@ async def _inside(hub: Hub, *, offline: bool) -> AsyncIterator[Finding]:
     yield await _clock(hub)
     rows = await hub.database.read(lambda connection: connection.execute(select(tables.connections)).all())
     yield _secrets(hub, rows)
+    yield await _runs(hub)
     waiting = [f"{row.name}: {row.status_reason}" for row in rows if row.status == "needs_attention"]
     if waiting:
         yield Finding(
@@ -80,6 +82,16 @@ async def _clock(hub: Hub) -> Finding:
     sentence = f"{skew.total_seconds():.1f} seconds between this machine and the database."
     remedy = "Let both keep time with NTP, e.g. systemd-timesyncd or chrony." if skew > _MOST_SKEW else ""
     return Finding(about="Clock", state=NOTE if remedy else FINE, sentence=sentence, remedy=remedy)
+
+
+async def _runs(hub: Hub) -> Finding:
+    stall = await hub.database.read(
+        lambda connection: stalled(connection, patience=patience(hub.settings.request_timeout_seconds))
+    )
+    if stall is None:
+        return Finding(about="Runs", state=FINE, sentence="Those that are due move.")
+    remedy = "Start `affluent serve` or `affluent worker`; if one runs, restart it and read its log."
+    return Finding(about="Runs", state=TROUBLE, sentence=stall.sentence, remedy=remedy)
 
 
 def _secrets(hub: Hub, rows: Sequence[Row[Any]]) -> Finding:

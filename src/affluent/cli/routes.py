@@ -52,9 +52,11 @@ def _health(hub: Hub) -> list[Route]:
 
     async def ready(_request: Request) -> Response:
         try:
-            await hub.database.read(lambda connection: connection.exec_driver_sql("SELECT 1").scalar())
+            stall = await hub.progress.look()
         except StoreUnavailable as error:
             return JSONResponse({"status": "unavailable", "reason": str(error)}, status_code=503)
+        if stall is not None:
+            return JSONResponse({"status": "stalled", "reason": stall.sentence}, status_code=503)
         return JSONResponse({"status": "ready"})
 
     return [Route("/healthz", alive), Route("/readyz", ready)]

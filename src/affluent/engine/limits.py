@@ -108,6 +108,11 @@ class Limiter:
             future.cancel()
             raise
 
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether a call of this process waits for its slot."""
+        return any(not future.done() for lane in self._lanes.values() for _, _, future in lane.waiting)
+
     def hold(self, connection_id: str, limit: Limit | None, seconds: float) -> None:
         """The vendor said slow down: send nothing on this connection for a while. A long while ends all waiting here."""
         lane = self._lanes.setdefault(connection_id, _Lane(limit or _UNLIMITED))

@@ -38,6 +38,9 @@ limit_waiting = Gauge(
 limit_slots = Counter("affluent_limit_slots", "Calls that a vendor's limit let go", ["connection"], registry=registry)
 runs_unfinished = Gauge("affluent_runs_unfinished", "Runs that have not ended", ["state"], registry=registry)
 queue_age = Gauge("affluent_queue_age_seconds", "For how long the oldest due run waits", registry=registry)
+stalled = Gauge(
+    "affluent_stalled_seconds", "For how long no run has moved although runs are due; 0: all is well", registry=registry
+)
 effects_open = Gauge("affluent_effects_open", "Writes of which nobody knows", ["fate"], registry=registry)
 connections = Gauge("affluent_connections", "Connections by status", ["app", "status"], registry=registry)
 forgotten = Counter("affluent_forgotten", "What retention has taken, in rows", ["kind"], registry=registry)

@@ -19,6 +19,7 @@ from affluent.kit import clock
 from affluent.kit.ids import first_id
 from affluent.kit.jsons import dumps
 from affluent.kit.logs import logger
+from affluent.services.progress import PATIENCE, stalled
 from affluent.store import tables, tables_inbound
 from affluent.store.configuration import alone
 from affluent.store.database import Database
@@ -50,6 +51,8 @@ class Wishes:
     sender: str
     failures: int
     queue_age: timedelta
+    patience: timedelta = PATIENCE
+    """How long no run may move although runs are due."""
 
 
 class Alerts:
@@ -98,6 +101,7 @@ class Alerts:
             *_idle(connection),
             *self._failing(connection, now),
             *_unknown(connection),
+            *_stalled(connection, self.wishes.patience),
             *self._late(connection, now),
         ]
 
@@ -161,6 +165,11 @@ class Alerts:
                     raise ConnectionError("the mail server offers no encryption, so it is sent no password")
                 session.login(unquote(server.username), unquote(server.password or ""))
             session.send_message(mail)
+
+
+def _stalled(connection: Connection, patience: timedelta) -> Sequence[Alert]:
+    stall = stalled(connection, patience=patience)
+    return [Alert(key="stalled", sentence=stall.sentence)] if stall else []
 
 
 def _ailing(connection: Connection) -> Sequence[Alert]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from time import monotonic, perf_counter
 
 from prometheus_client import generate_latest
@@ -21,6 +22,7 @@ from affluent.engine.steps import StepRunner, Try
 from affluent.kit import clock, metrics
 from affluent.kit.jsons import JSONValue
 from affluent.sdk import Limit
+from affluent.services.progress import PATIENCE, stalled
 from affluent.store import connections as connection_store
 from affluent.store.database import Database, on_commit
 
@@ -67,6 +69,13 @@ class CountingJournal(Journal):
 
         on_commit(connection, count)
         return verdicts
+
+    def set_aside(self, connection: Connection, run_id: str, lease: int, reason: str) -> bool:
+        """As Journal."""
+        was_ours = super().set_aside(connection, run_id, lease, reason)
+        if was_ours:
+            on_commit(connection, lambda: metrics.run_ended(RunState.FAILED.value).inc())
+        return was_ours
 
 
 class CountingSteps(StepRunner):
@@ -118,25 +127,28 @@ class CountingLimiter(Limiter):
 class Metrics:
     """Everything as Prometheus reads it. The database is asked at most every few seconds, over its partial indexes."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, patience: timedelta = PATIENCE) -> None:
         self._database = database
+        self._patience = patience
         self._read_at = -_FRESH_SECONDS
 
     async def text(self) -> bytes:
         """The exposition format. Raises StoreUnavailable."""
         if monotonic() - self._read_at >= _FRESH_SECONDS:
-            await self._database.read(_look)
+            await self._database.read(lambda connection: _look(connection, self._patience))
             self._read_at = monotonic()
         return generate_latest(metrics.registry)
 
 
-def _look(connection: Connection) -> None:
+def _look(connection: Connection, patience: timedelta) -> None:
     standing = {row.state: row.number for row in connection.execute(_STANDING)}
     for state in (RunState.QUEUED, RunState.RUNNING, RunState.WAITING, RunState.PAUSED):
         metrics.runs_unfinished.labels(state.value).set(standing.get(state.value, 0))
     now = clock.to_micros(clock.now())
     oldest = connection.execute(_OLDEST, {"now": now}).scalar()
     metrics.queue_age.set(max(0, now - oldest) / 1_000_000 if oldest else 0)
+    stall = stalled(connection, patience=patience)
+    metrics.stalled.set(stall.age.total_seconds() if stall else 0)
     unknown = {row.fate: row.number for row in connection.execute(_OPEN)}
     for fate in ("intended", "unknown"):
         metrics.effects_open.labels(fate).set(unknown.get(fate, 0))

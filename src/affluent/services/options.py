@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row
 from affluent.kit import clock
 from affluent.services.alerts import Wishes
 from affluent.services.errors import Conflict, Invalid, NotFound
+from affluent.services.progress import patience
 from affluent.settings import Settings
 from affluent.store import options as store
 from affluent.store.configuration import alone
@@ -170,4 +171,5 @@ def wishes(settings: Settings) -> Wishes:
         sender=settings.alerts_from,
         failures=settings.alerts_failures,
         queue_age=timedelta(minutes=settings.alerts_queue_minutes),
+        patience=patience(settings.request_timeout_seconds),
     )

@@ -72,6 +72,11 @@ async def keep_heads(hub: Hub) -> None:
     await hub.ledgers.keep_heads()
 
 
+async def note_progress(hub: Hub) -> None:
+    """Tell the other processes when a run last moved here."""
+    await hub.progress.note()
+
+
 async def alert(hub: Hub) -> None:
     """Tell people outside what needs them."""
     hub.alerts.wishes = wishes(await hub.options.current())
@@ -82,6 +87,7 @@ _SWEEPS: tuple[tuple[float, Sweep], ...] = (
     (60, settle_unknown),
     (30, requeue_lost),
     (1, attend),
+    (5, note_progress),
     (2, reconcile),
     (60, alert),
     (300, drop_refused),
