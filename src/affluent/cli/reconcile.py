@@ -15,6 +15,7 @@ from affluent.cli.options import AsJson, DatabaseUrl, DataDir
 from affluent.cli.output import MISUSED, console, fail, say_json, table
 from affluent.cli.progress import progress
 from affluent.cli.show import with_hub
+from affluent.kit import clock
 from affluent.services import reconciliation_csv
 from affluent.services.reconciliation_views import StatementView, money_text
 
@@ -86,10 +87,10 @@ def _show(found: StatementView) -> None:
 
 
 def _day(given: str, option: str) -> date:
-    try:
-        return date.fromisoformat(given)
-    except ValueError:
-        fail(f"{option} {given!r} is not a day; write e.g. 2026-11-01.", MISUSED)
+    found = clock.day(given)
+    if found is None:
+        fail(f"{option} {given!r} is not a day from 1970 on; write e.g. 2026-11-01.", MISUSED)
+    return found
 
 
 def repair(

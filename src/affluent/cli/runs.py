@@ -25,6 +25,7 @@ from affluent.store.runs import RunFilter
 runs = typer.Typer(help="Runs: what happened.", no_args_is_help=True)
 
 _LOOK_SECONDS = 0.5
+_LONG_AGO = timedelta(days=36_500)
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 States = Annotated[list[str] | None, typer.Option("--state", help="Only in this state; may be given several times.")]
@@ -101,7 +102,9 @@ def resume_run(
 @runs.command("replay")
 def replay_run(
     run_id: str,
-    version: Annotated[int | None, typer.Option(min=1, help="Version of the flow; default: the current one.")] = None,
+    version: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help="Version of the flow; default: the current one.")
+    ] = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
@@ -173,12 +176,15 @@ def _moment(text: str) -> datetime | None:
         return None
     number = whole(text[:-1], digits=6)
     if text[-1] in _UNITS and number is not None:
-        return clock.now() - number * _UNITS[text[-1]]
+        return max(clock.now() - min(number * _UNITS[text[-1]], _LONG_AGO), clock.EARLIEST)
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        fail(f"--since {text}: write 30m, 6h, 7d, or a date like 2026-01-31.", MISUSED)
-    return moment if moment.tzinfo else moment.astimezone()
+        given = datetime.fromisoformat(text)
+        moment = clock.plausible(given if given.tzinfo else given.astimezone())
+    except (ValueError, OverflowError):
+        moment = None
+    if moment is None:
+        fail(f"--since {text}: write 30m, 6h, 7d, or a date from 1970 on like 2026-01-31.", MISUSED)
+    return moment
 
 
 async def _follow(hub: Hub, wanted: RunFilter, seconds: float, *, as_json: bool) -> None:

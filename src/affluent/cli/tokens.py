@@ -50,7 +50,9 @@ def list_tokens(as_json: AsJson = False, data_dir: DataDir = None, database_url:
 def create_token(
     name: Annotated[str, typer.Option(help="What it is for.")],
     scope: Annotated[list[str], typer.Option(help="e.g. invoices:read or *:write; may be given several times.")],
-    days: Annotated[int | None, typer.Option(min=1, help="Good for so many days; default: for ever.")] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=36_500, help="Good for so many days; default: for ever.")
+    ] = None,
     network: Annotated[
         list[str] | None, typer.Option(help="Good from there only, e.g. 192.0.2.0/24; may be given several times.")
     ] = None,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST_ZONE = 64
 _MICROSECOND = timedelta(microseconds=1)
 _FIRST = datetime(2, 1, 1, tzinfo=UTC)
 _LAST = datetime(9998, 12, 31, tzinfo=UTC)
@@ -27,7 +29,7 @@ def shift(by: timedelta) -> None:
 
 def to_micros(at: datetime) -> int:
     """Microseconds since 1970, the form in which the store keeps every instant. A time without a zone is taken as UTC."""
-    return (_in_utc(at) - _EPOCH) // _MICROSECOND
+    return (_aware(at) - _EPOCH) // _MICROSECOND
 
 
 def from_micros(micros: int) -> datetime:
@@ -48,13 +50,9 @@ def plausible(at: datetime | None) -> datetime | None:
 
     Other software writes "no time" as the year 1 and "for ever" as the year 9999, each with an offset.
     """
-    if at is None:
+    if at is None or not EARLIEST <= _aware(at) < LATEST:
         return None
-    try:
-        moment = _in_utc(at)
-    except OverflowError:  # the year 0 or 10000 in UTC
-        return None
-    return moment if EARLIEST <= moment < LATEST else None
+    return _aware(at).astimezone(UTC)
 
 
 def from_text(value: object) -> datetime | None:
@@ -77,5 +75,22 @@ def from_seconds(value: object) -> datetime | None:
         return None
 
 
-def _in_utc(at: datetime) -> datetime:
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+def zone(name: str) -> ZoneInfo | None:
+    """The time zone of a name such as Asia/Kolkata; None when there is none."""
+    try:
+        return ZoneInfo(name) if name and len(name) <= _LONGEST_ZONE else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # unknown, no name at all, or the name of a folder
+        return None
+
+
+def day(text: str) -> date | None:
+    """The day of a text such as 2026-11-24, from 1970 to 2199, so that a zone and a day more stay in the calendar; else None."""
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if EARLIEST.date() <= found < LATEST.date() else None
+
+
+def _aware(at: datetime) -> datetime:
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at

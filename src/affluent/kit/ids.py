@@ -34,4 +34,5 @@ def _encode(value: int) -> str:
 
 def first_id(prefix: str, at: datetime) -> str:
     """The smallest id that could have been made at a moment: ids from it on are younger."""
-    return f"{prefix}_{_encode(int(at.timestamp() * 1000) << 80)}"
+    milliseconds = min(max(int(at.timestamp() * 1000), 0), (1 << 48) - 1)
+    return f"{prefix}_{_encode(milliseconds << 80)}"

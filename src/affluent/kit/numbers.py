@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-LARGEST = 2**63 - 1
-"""The largest whole number that both databases hold."""
+LARGEST_INTEGER = 2**31 - 1
+"""The largest whole number of an Integer column on PostgreSQL; a larger one is compared with none."""
 
 
 def whole(text: str, *, digits: int = 9) -> int | None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Row
 
@@ -328,10 +328,12 @@ class _Compared:
 
 def bounds(first: date, last: date, zone: str) -> tuple[datetime, datetime]:
     """The instants of whole days in a zone; raises Invalid naming the field."""
-    try:
-        place = ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise Invalid(f"{zone!r} is not a time zone; write e.g. Asia/Kolkata.", field="zone") from error
+    place = clock.zone(zone)
+    if place is None:
+        raise Invalid(f"{zone[:64]!r} is not a time zone; write e.g. Asia/Kolkata.", field="zone")
+    for field, given in (("from", first), ("to", last)):
+        if clock.day(given.isoformat()) is None:
+            raise Invalid("Must be a day from 1970-01-01 to 2199-12-31.", field=field)
     if last < first:
         raise Invalid("Must not lie before the first day.", field="to")
     start = datetime.combine(first, time(), place)

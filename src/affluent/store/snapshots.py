@@ -14,6 +14,7 @@ from affluent.domain.reconciliation import Kind, Line, Record
 from affluent.kit import clock
 from affluent.kit.ids import new_id
 from affluent.kit.jsons import JSONObject, canonical, loads
+from affluent.kit.numbers import LARGEST_INTEGER
 from affluent.store import bulk, ledger
 from affluent.store import tables_money as tables
 
@@ -279,6 +280,8 @@ def lines(
 
 def line(connection: Connection, statement_id: str, number: int) -> Row[Any] | None:
     """One line."""
+    if not 0 <= number <= LARGEST_INTEGER:
+        return None
     return connection.execute(select(L).where(L.c.statement_id == statement_id, L.c.number == number)).one_or_none()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from urllib.parse import urlencode
 
 from affluent.domain.run import RunState
@@ -88,8 +88,5 @@ def from_query(values: Mapping[str, str]) -> ActivityFilter:
 
 def _day(text: str) -> datetime | None:
     """Midnight of a day, in the zone of whoever looks."""
-    try:
-        at = datetime.strptime(text, "%Y-%m-%d")  # noqa: DTZ007 - the zone is put on next
-        return at.replace(tzinfo=times.zone(times.zone_name.get()) or clock.now().tzinfo)
-    except (ValueError, OverflowError):
-        return None
+    found = clock.day(text)
+    return datetime.combine(found, time(), times.zone(times.zone_name.get()) or UTC) if found else None

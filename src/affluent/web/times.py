@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
@@ -22,10 +22,7 @@ _STEPS = ((60, 1, "s"), (3600, 60, "min"), (86_400, 3600, "h"), (30 * 86_400, 86
 @lru_cache(maxsize=64)
 def zone(name: str) -> ZoneInfo | None:
     """The zone of a name such as Asia/Kolkata; None when there is none."""
-    try:
-        return ZoneInfo(name) if name and len(name) <= 64 else None
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
+    return clock.zone(name)
 
 
 def local(at: datetime) -> datetime:

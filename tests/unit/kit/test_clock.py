@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from affluent.kit import clock
@@ -15,6 +15,8 @@ anywhere = st.datetimes(timezones=st.integers(-1439, 1439).map(lambda minutes: t
 
 
 @given(anywhere)
+@example(datetime.fromisoformat("0001-01-01T00:00:00+05:30"))
+@example(datetime.fromisoformat("9999-12-31T23:59:59-05:00"))
 def test_every_time_can_be_stored_and_what_is_stored_can_be_read_and_shown_in_any_zone(at: datetime) -> None:
     read = clock.from_micros(clock.to_micros(at))
     assert [(read + timedelta(days=days)).astimezone(timezone(timedelta(hours=14))) for days in (-1, 1)]

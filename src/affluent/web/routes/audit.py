@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from urllib.parse import urlencode
 
 from starlette.responses import Response, StreamingResponse
@@ -94,8 +94,5 @@ def _wanted(filters: dict[str, str]) -> Wanted:
 
 def _day(text: str) -> datetime | None:
     """Midnight UTC of a date; None when it is none."""
-    try:
-        found = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        return None
-    return found if found.year < 9999 else None
+    found = clock.day(text)
+    return datetime.combine(found, time(), UTC) if found else None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 from starlette.routing import Route
 
+from affluent.kit.numbers import whole
 from affluent.services.errors import NotFound, ServiceError
 from affluent.services.flow_connection_views import FlowConnectionView
 from affluent.services.flow_views import FlowDetail, VersionView
@@ -78,7 +79,7 @@ async def show(visit: Visit) -> Response:
 
 async def restore(visit: Visit) -> Response:
     """What an older version says becomes the draft, to be looked at and published."""
-    number = int(visit.path("number"))
+    number = whole(visit.path("number"), digits=6) or 0  # no flow has a version 0
     made = await visit.hub.flows.restore(visit.path("flow"), number)
     return visit.go(
         f"/flows/{made.flow.id}/edit", say=f"Version {number} is the draft now. Publish it to bring it back."
