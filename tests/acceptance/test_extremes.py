@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from affluent.cli.main import app
+from affluent.cli.main import app, main
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +46,13 @@ def test_an_extreme_date_zone_or_number_is_refused_by_its_name(installation: Pat
 def test_a_time_long_ago_is_simply_long_ago(installation: Path) -> None:
     done = CliRunner().invoke(app, ["runs", "list", "--since", "999999d", "--data-dir", str(installation)])
     assert done.exit_code == 0
+
+
+def test_an_argument_that_is_no_text_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["affluent", "tokens", "create", "--name", "a\udcff"])
+    with pytest.raises(SystemExit) as refused:
+        main()
+    assert refused.value.code == 2
+    assert "UTF-8" in "".join(capsys.readouterr())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import ExitStack
 from importlib.metadata import version
 from typing import Annotated
@@ -15,13 +16,14 @@ from affluent.cli.demo import demo
 from affluent.cli.evidence import evidence
 from affluent.cli.ledger import ledger
 from affluent.cli.options import Config, DatabaseUrl, DataDir, settings_with
-from affluent.cli.output import console, fail
+from affluent.cli.output import MISUSED, console, fail, say_error
 from affluent.cli.reconcile import reconcile, repair
 from affluent.cli.run import run
 from affluent.cli.server import address, bind, hold, running, serving
 from affluent.cli.signals import asked_to_stop
 from affluent.cli.twins import hush, twins_application
 from affluent.kit import memory, metrics
+from affluent.kit.jsons import whole_text
 from affluent.settings import Settings
 from affluent.worker.loop import Worker
 
@@ -45,6 +47,10 @@ app.add_typer(evidence, name="evidence")
 
 def main() -> None:
     """Entry of the `affluent` command."""
+    for argument in sys.argv[1:]:
+        if argument != whole_text(argument):  # Python reads bytes that are no text as halves of surrogate pairs
+            say_error(f"The argument {whole_text(argument)!r} is no text in UTF-8; write it again.")
+            sys.exit(MISUSED)
     app()
 
 

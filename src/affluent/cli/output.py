@@ -49,7 +49,12 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
     console.print(shown)
 
 
+def say_error(message: str) -> None:
+    """Say what was wrong."""
+    errors.print(f"[red]affluent:[/red] {escape(message)}", highlight=False, soft_wrap=True)  # paths stay whole
+
+
 def fail(message: str, code: int = FAILED) -> NoReturn:
     """Say what was wrong and stop."""
-    errors.print(f"[red]affluent:[/red] {escape(message)}", highlight=False, soft_wrap=True)  # paths stay whole
+    say_error(message)
     raise typer.Exit(code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 import orjson
@@ -12,6 +13,7 @@ JSONValue = Any  # the JSON edge: dict, list, str, int, float, bool or None
 JSONObject = dict[str, Any]
 
 MAX_DEPTH = 64
+_LEAST, _MOST = -(2**63), 2**63 - 1
 _MOST_BITS = 64
 _LONGEST_NUMBER = 4000
 _DEEPEST = 250
@@ -51,6 +53,23 @@ def dumps(value: JSONValue) -> str:
     except TypeError:
         mended = _mended(value)
         return orjson.dumps(mended, default=_default, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def unstorable(value: JSONValue, path: str = "") -> tuple[str, str] | None:
+    """Where in a value the first thing is that cannot be stored as it is, and what is wrong with it; None: nothing."""
+    if isinstance(value, str) and (_LONE_SURROGATE.search(value) or "\0" in value):
+        return path, "Must not contain the character U+0000 or half a surrogate pair."
+    if isinstance(value, float) and not isfinite(value):
+        return path, "Must be a number; there is none for infinite or undefined."
+    if type(value) is int and not _LEAST <= value <= _MOST:
+        return path, f"Must be a whole number from {_LEAST} to {_MOST}; write a larger one as text."
+    if isinstance(value, dict):
+        parts = [(name, name) for name in value] + list(value.items())
+    elif isinstance(value, list):
+        parts = [(str(number), item) for number, item in enumerate(value)]
+    else:
+        return None
+    return next((found for name, item in parts if (found := unstorable(item, f"{path}.{name}".strip(".")))), None)
 
 
 def whole_text(value: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from affluent.kit.jsons import MAX_DEPTH
+from affluent.kit.jsons import MAX_DEPTH, unstorable
 from affluent.services.errors import Invalid
 from affluent.services.flow_files_model import FlowFile
 from affluent.services.validation import problems_of
@@ -52,6 +52,10 @@ def _read(name: str, text: str) -> FlowFile:
         raise Invalid(f"{name}{where}: this is not the YAML that we take: {reason}.") from error
     except RecursionError as error:
         raise Invalid(f"{name}: nested deeper than {MAX_DEPTH} levels.") from error
+    wrong = unstorable(said)
+    if wrong is not None:
+        field = wrong[0].encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+        raise Invalid(f"{name}: {field}: {wrong[1]}", field=field)
     try:
         return FlowFile.model_validate(said if said is not None else {})
     except ValidationError as error:
