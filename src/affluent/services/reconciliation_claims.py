@@ -11,7 +11,7 @@ from affluent.domain.event import WORKSPACE
 from affluent.domain.reconciliation import Said
 from affluent.domain.run import Fate, RunState
 from affluent.engine import keys
-from affluent.kit.jsons import JSONObject, dumps, loads
+from affluent.kit.jsons import JSONObject, dumps
 from affluent.sdk import App
 from affluent.store import bulk, snapshots, tables
 from affluent.store.types import readable
