@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
-from time import monotonic
 
 from starlette.responses import StreamingResponse
 
@@ -18,8 +17,6 @@ from affluent.kit.logs import logger
 
 PING_SECONDS = 15.0
 ASK_EVERY_SECONDS = 0.5
-SURE_SECONDS = 3.0
-"""How long a person who could look just now is taken to be allowed still."""
 _log = logger("live")
 
 Probe = Callable[[], Awaitable[Hashable]]
@@ -84,17 +81,14 @@ class Live:
         topic.bells.add(bell)
         if topic.number:
             bell.set()
-        sure_at = monotonic()
         try:
             yield "retry: 1000\n\n"
             while True:
                 has_rung = await _rings(bell)
-                if not has_rung or monotonic() - sure_at > SURE_SECONDS:
-                    last = await farewell()
-                    if last is not None:
-                        yield message(last, topic.number)
-                        return
-                    sure_at = monotonic()
+                last = await farewell()  # before anything new is told, so that nobody hears it after their session
+                if last is not None:
+                    yield message(last, topic.number)
+                    return
                 if has_rung:
                     bell.clear()
                     yield message(topic.latest, topic.number)

@@ -131,7 +131,6 @@ async def test_nobody_hears_a_change_that_came_after_their_session(
     noor: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "PING_SECONDS", 60.0)
-    monkeypatch.setattr(live, "SURE_SECONDS", 0.0)
     monkeypatch.setattr(live, "ASK_EVERY_SECONDS", 0.001)
     async with opened(noor) as stream:
         person, told = await person_id(noor, "noor@example.com"), len(stream.said)
