@@ -282,6 +282,7 @@ def build(settings: Settings, *, own_url: str) -> Hub:
     vendors = Vendors(catalog=catalog, vault=vault, network=network, limiter=limiter, server_url=own_url)
     reconciliation = Reconciliation(database=database, sources=_sources(catalog, vault, vendors))
     why = Why(database=database, apps=catalog.apps)
+    tokens = Tokens(database=database)
     return Hub(
         settings=settings,
         catalog=catalog,
@@ -293,7 +294,7 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         intake=intake,
         executor=executor,
         dispatcher=dispatcher,
-        tokens=Tokens(database=database),
+        tokens=tokens,
         connections=Connections(
             database=database,
             catalog=catalog,
@@ -325,7 +326,7 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         polls=Polls(database=database, vendors=vendors),
         people=People(database=database, vault=vault, server_url=server_url),
         single_sign_on=single_sign_on(settings, database, vault, network, server_url),
-        users=Users(database=database, server_url=server_url),
+        users=Users(database=database, server_url=server_url, forget_tokens=tokens.forget),
         account=OwnAccount(database=database, vault=vault),
         audit=Audit(database),
         pulse=Pulse(database),

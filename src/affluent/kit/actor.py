@@ -20,6 +20,10 @@ class Actor:
     """From where: an IP address."""
     agent: str = ""
     """A visitor's browser, as it calls itself."""
+    scopes: tuple[str, ...] = ()
+    """What a token allows, e.g. ("runs:read",)."""
+    person_id: str = ""
+    """Who answers for a token; empty: nobody in particular."""
 
 
 SYSTEM = Actor(kind="system", name="Affluent")

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from affluent.kit.actor import Actor
+from affluent.services.authority import answers_for
 from affluent.services.errors import Conflict
 from affluent.services.roles import Role, may
 from affluent.store import connections as store
@@ -26,15 +27,15 @@ class Owner:
     """Who answers for a connection."""
 
     id: str = ""
-    """Empty: a command or token made it, and it is the administrators'."""
+    """Empty: a command or a token of nobody made it, and it is the administrators'."""
     name: str = ""
     problem: str = ""
     """Why nothing new may begin on it; empty when it may."""
 
 
 def new_owner(actor: Actor) -> str | None:
-    """The owner of what an actor makes: the person; of a command or token: the administrators."""
-    return actor.id if actor.kind == "person" else None
+    """The owner of what an actor makes: the person, also behind a token; of a command: the administrators."""
+    return answers_for(actor)
 
 
 def owners(connection: Connection, rows: Iterable[Row[Any]]) -> dict[str, Owner]:

@@ -6,7 +6,7 @@ import hashlib
 import ipaddress
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
@@ -17,9 +17,11 @@ from affluent.kit import clock
 from affluent.kit.actor import Actor, act_as, current
 from affluent.kit.ids import new_id
 from affluent.kit.logs import logger
+from affluent.services.authority import answers_for, within_role
 from affluent.services.errors import Forbidden, Invalid, NotFound, Unauthorised
 from affluent.services.names import checked_name
 from affluent.services.pages import Page, bounded, page_of
+from affluent.services.roles import Role
 from affluent.services.scopes import checked, grants
 from affluent.store import tokens as store
 from affluent.store.configuration import alone
@@ -89,7 +91,10 @@ class Tokens:
         networks: Sequence[str] = (),
         created_by: str = "",
     ) -> NewToken:
-        """A new token with its secret. Raises Invalid naming name, scopes, expires_at or networks."""
+        """A new token with its secret. Raises Invalid naming name, scopes, expires_at or networks.
+
+        Who makes it answers for it, or who answers for the token that makes it.
+        """
         now = clock.now()
         if expires_at is not None and (expires_at.tzinfo is None or expires_at <= now):
             raise Invalid("The expiry must be a time in the future, with its time zone.", field="expires_at")
@@ -104,6 +109,7 @@ class Tokens:
             "status": "active",
             "created_at": now,
             "created_by": created_by,
+            "person_id": answers_for(current()),
             "expires_at": expires_at,
             "last_used_at": None,
         }
@@ -149,6 +155,10 @@ class Tokens:
         if not removed:
             raise _missing(token_id)
 
+    def forget(self) -> None:
+        """Read every token again before its next use: something changed about whom they belong to."""
+        self._known.clear()
+
     async def authorise(self, secret: str, scope: str) -> TokenView:
         """The token of a secret, when it may do this; it is the actor from then on.
 
@@ -160,6 +170,10 @@ class Tokens:
         if row is None:
             raise Unauthorised("This API token is not known. Generate one under Admin Center, API tokens.")
         token = _view(row)
+        if row.person_id and row.person_status != "active":
+            raise Unauthorised("This API token is of somebody who may not sign in any more. Ask for one of your own.")
+        if row.person_id:  # it never does more than they may do themselves by now
+            token = replace(token, scopes=within_role(token.scopes, Role(row.person_role)))
         if token.status != "active":
             raise Unauthorised(f"This API token is {token.status}. Generate a new one under Admin Center, API tokens.")
         address = current().address
@@ -167,7 +181,16 @@ class Tokens:
             raise Forbidden(f"This token may not be used from {address or 'an unknown address'}.")
         if not grants(token.scopes, scope):
             raise Forbidden(f"This token lacks the scope {scope}.")
-        act_as(Actor(kind="token", id=token.id, name=token.name, address=address))
+        act_as(
+            Actor(
+                kind="token",
+                id=token.id,
+                name=token.name,
+                address=address,
+                scopes=token.scopes,
+                person_id=row.person_id or "",
+            )
+        )
         await self._note_use(token)
         return token
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
 from affluent.kit import clock
 from affluent.kit.ids import new_id
+from affluent.services.authority import refuse_above
 from affluent.services.errors import Conflict, Invalid, NotFound
 from affluent.services.passwords import checked_password, hashed
 from affluent.services.people import checked_email, own_name
@@ -24,19 +25,26 @@ from affluent.services.sessions import (
     token_hash,
 )
 from affluent.store import people as store
+from affluent.store import tokens
 from affluent.store.configuration import alone
 from affluent.store.database import Database
-from affluent.store.recording import note
+from affluent.store.recording import note, who_acts
 
 _PASSWORD = "password"  # noqa: S105 - what a link is for
 
 
 class Users:
-    """Use cases of an administrator over people."""
+    """Use cases over people. Nobody gives a role, or acts on somebody with a role, whose rights they do not hold themselves.
 
-    def __init__(self, *, database: Database, server_url: str) -> None:
+    `forget_tokens` is called after a change that ends or narrows the tokens of a person.
+    """
+
+    def __init__(
+        self, *, database: Database, server_url: str, forget_tokens: Callable[[], None] = lambda: None
+    ) -> None:
         self._database = database
         self._server_url = server_url.rstrip("/")
+        self._forget_tokens = forget_tokens
 
     async def list(self) -> tuple[PersonView, ...]:
         """Everybody, by name."""
@@ -47,7 +55,10 @@ class Users:
         return person_view(_found(await self._database.read(lambda connection: store.one(connection, person_id))))
 
     async def invite(self, *, name: str, email: str, role: str) -> tuple[PersonView, str]:
-        """A new person, and the link by which they choose their password, once, within 24 hours. Raises Invalid, Conflict."""
+        """A new person, and the link by which they choose their password, once, within 24 hours.
+
+        Raises Invalid, Conflict, Forbidden.
+        """
         values = {
             "id": new_id("per"),
             "email": checked_email(email),
@@ -61,6 +72,7 @@ class Users:
         token, link = new_link(_PASSWORD, str(values["id"]))
 
         def unit(connection: Connection) -> PersonView:
+            _refuse_to_give(connection, Role(str(values["role"])))
             if store.by_email(connection, str(values["email"])) is not None:
                 raise Conflict("There is a person with this e-mail address.", field="email")
             row = store.add(connection, values)
@@ -70,11 +82,15 @@ class Users:
         return await self._database.write(alone(unit)), self._address(token)
 
     async def new_password_link(self, person_id: str) -> str:
-        """A link by which a person chooses a new password; links made before are void. Raises NotFound, Conflict."""
+        """A link by which a person chooses a new password; links made before are void.
+
+        Raises NotFound, Conflict, Forbidden.
+        """
         token, link = new_link(_PASSWORD, person_id)
 
         def unit(connection: Connection) -> None:
             row = _found(store.one(connection, person_id))
+            _refuse_above(connection, row)
             if row.status == "deactivated":
                 raise Conflict(f"{row.name} is deactivated. Activate the person first.")
             store.forget_links_of(connection, person_id)
@@ -118,47 +134,67 @@ class Users:
         return await self._database.write(alone(unit))
 
     async def change_role(self, person_id: str, role: str) -> PersonView:
-        """Give another role, from the next request on. Raises NotFound, Invalid, Conflict for the last administrator."""
+        """Give another role, from the next request on; links made before are void.
+
+        Raises NotFound, Invalid, Forbidden, Conflict for the last administrator.
+        """
         wanted = checked_role(role)
 
         def unit(connection: Connection) -> PersonView:
             row = _found(store.one(connection, person_id))
+            _refuse_above(connection, row)
+            _refuse_to_give(connection, wanted)
             if wanted is not Role.ADMINISTRATOR:
                 _keep_one_administrator(connection, row)
+            if (
+                row.status == "active" and wanted.value != row.role
+            ):  # whoever made one had the rights of the role before
+                store.forget_links_of(connection, person_id)
             return person_view(_found(store.change(connection, person_id, role=wanted.value)))
 
-        return await self._database.write(alone(unit))
+        view = await self._database.write(alone(unit))
+        self._forget_tokens()
+        return view
 
     async def deactivate(self, person_id: str) -> PersonView:
-        """Sign a person out everywhere and let them in no more. Raises NotFound, Conflict for the last administrator."""
+        """Sign a person out everywhere and let them in no more; their API tokens are deactivated too, for good.
 
-        def unit(connection: Connection) -> PersonView:
-            _keep_one_administrator(connection, _found(store.one(connection, person_id)))
-            store.revoke(connection, person_id)
-            store.forget_links_of(connection, person_id)
-            return person_view(_found(store.change(connection, person_id, status="deactivated")))
-
-        return await self._database.write(alone(unit))
-
-    async def activate(self, person_id: str) -> PersonView:
-        """Let a person in again; raises NotFound."""
+        Raises NotFound, Forbidden, Conflict for the last administrator.
+        """
 
         def unit(connection: Connection) -> PersonView:
             row = _found(store.one(connection, person_id))
+            _refuse_above(connection, row)
+            _keep_one_administrator(connection, row)
+            store.revoke(connection, person_id)
+            store.forget_links_of(connection, person_id)
+            tokens.deactivate_of(connection, person_id)
+            return person_view(_found(store.change(connection, person_id, status="deactivated")))
+
+        view = await self._database.write(alone(unit))
+        self._forget_tokens()
+        return view
+
+    async def activate(self, person_id: str) -> PersonView:
+        """Let a person in again; their sessions and API tokens stay ended. Raises NotFound, Forbidden."""
+
+        def unit(connection: Connection) -> PersonView:
+            row = _found(store.one(connection, person_id))
+            _refuse_above(connection, row)
             status = "active" if row.password_hash or row.signed_in_at else "invited"
             return person_view(_found(store.change(connection, person_id, status=status)))
 
         return await self._database.write(alone(unit))
 
     async def remove_second_factor(self, person_id: str) -> PersonView:
-        """For someone who lost the telephone and the recovery codes; raises NotFound."""
-        return person_view(
-            _found(
-                await self._database.write(
-                    lambda c: store.change(c, person_id, totp_secret=None, totp_step=None, recovery_codes=None)
-                )
-            )
-        )
+        """For someone who lost the telephone and the recovery codes; raises NotFound, Forbidden."""
+
+        def unit(connection: Connection) -> PersonView:
+            _refuse_above(connection, _found(store.one(connection, person_id)))
+            changed = store.change(connection, person_id, totp_secret=None, totp_step=None, recovery_codes=None)
+            return person_view(_found(changed))
+
+        return await self._database.write(alone(unit))
 
     async def sessions(self, person_id: str) -> tuple[SessionView, ...]:
         """The browsers in which a person is signed in."""
@@ -169,10 +205,13 @@ class Users:
         return tuple(session_view(row) for row in rows)
 
     async def revoke(self, person_id: str, *, session_id: str = "", but: str = "") -> int:
-        """End one session, or all but one; how many ended. Raises NotFound."""
+        """End one session, or all but one; how many ended. One's own always may be. Raises NotFound, Forbidden."""
 
         def unit(connection: Connection) -> int:
             row = _found(store.one(connection, person_id))
+            actor = who_acts(connection)
+            if (actor.kind, actor.id) != ("person", person_id):
+                _refuse_above(connection, row)
             ended = store.revoke(connection, person_id, session_id=session_id, but=but)
             if ended:
                 note(connection, "sessions ended", "person", subject=row.id, name=row.email, number=ended)
@@ -197,6 +236,17 @@ def _keep_one_administrator(connection: Connection, row: Row[Any]) -> None:
         raise Conflict(
             f"{row.name} is the only administrator. Make somebody else an administrator first.", field="role"
         )
+
+
+def _refuse_above(connection: Connection, row: Row[Any]) -> None:
+    role = Role(row.role)
+    refuse_above(
+        connection, who_acts(connection), role, doing=f"change anything about a person with the role {role.value}"
+    )
+
+
+def _refuse_to_give(connection: Connection, role: Role) -> None:
+    refuse_above(connection, who_acts(connection), role, doing=f"hand out the role {role.value}")
 
 
 def _found(row: Row[Any] | None) -> Row[Any]:

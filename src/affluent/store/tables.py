@@ -38,6 +38,8 @@ tokens = Table(
     Column("status", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("created_by", Text, nullable=False),
+    # Who answers for it, and with whom it stops; empty: nobody in particular, e.g. of one that a command made.
+    Column("person_id", Text, index=True),
     Column("expires_at", Instant),
     # After a rotation the secret before is good for a while.
     Column("former_hash", Text, unique=True),

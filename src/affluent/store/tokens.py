@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
-from affluent.store import tables
+from affluent.store import tables, tables_people
 
-T = tables.tokens
+T, P = tables.tokens, tables_people.people
 
 
 def add(connection: Connection, values: dict[str, Any]) -> Row[Any]:
@@ -30,8 +30,10 @@ def one(connection: Connection, token_id: str) -> Row[Any] | None:
 
 
 def by_hash(connection: Connection, secret_hash: str) -> Row[Any] | None:
-    """The token whose secret, or whose secret before a rotation, has this hash."""
-    query = select(T).where(or_(T.c.secret_hash == secret_hash, T.c.former_hash == secret_hash))
+    """The token whose secret, or whose secret before a rotation, has this hash, with the state of who answers for it."""
+    person = P.c.status.label("person_status"), P.c.role.label("person_role")
+    query = select(T, *person).outerjoin(P, P.c.id == T.c.person_id)
+    query = query.where(or_(T.c.secret_hash == secret_hash, T.c.former_hash == secret_hash))
     return connection.execute(query).one_or_none()
 
 
@@ -49,6 +51,12 @@ def rotate(connection: Connection, held: Row[Any], secret_hash: str, hint: str, 
 def set_status(connection: Connection, token_id: str, status: str) -> Row[Any] | None:
     """Change the status and return the token."""
     return connection.execute(update(T).where(T.c.id == token_id).values(status=status).returning(T)).one_or_none()
+
+
+def deactivate_of(connection: Connection, person_id: str) -> None:
+    """Deactivate the tokens that a person answers for."""
+    theirs = (T.c.person_id == person_id, T.c.status == "active")
+    connection.execute(update(T).where(*theirs).values(status="deactivated"))
 
 
 def remove(connection: Connection, token_id: str) -> bool:
