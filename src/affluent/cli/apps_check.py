@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
@@ -15,6 +16,8 @@ from affluent.sdk import App, Effect, TriggerKind
 
 LEVELS = ("bronze", "silver", "gold")
 _SHORTEST_README = 200
+_PLACE = re.compile(r"(^|_)(host|port|server|domain|subdomain|region|endpoint|site|security|tls)($|_)")
+"""Names of fields that decide where requests go without being a URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,11 @@ def _readme(app: App) -> bool:
     return file.exists() and len(file.read_text()) >= _SHORTEST_README
 
 
+def _addressed(app: App) -> bool:
+    names = app.credentials.model_fields if app.credentials else {}
+    return all(name in app.address_fields for name in names if _PLACE.search(name))
+
+
 RULES = (
     Rule("bronze", "has a trigger or an action", lambda app: bool(app.triggers or app.actions)),
     Rule("bronze", "has a sample of each", _sampled),
@@ -87,6 +95,7 @@ RULES = (
     Rule("bronze", "tries credentials before they are saved", lambda app: app.credentials is None or bool(app.tester)),
     Rule("silver", "has a README that says how to connect", _readme),
     Rule("silver", "says where the key is found", lambda app: app.credentials is None or bool(app.key_help)),
+    Rule("silver", "declares which fields decide where requests go (address_fields)", _addressed),
     Rule("silver", "keeps the vendor's limit, or says that none is known", _limited),
     Rule("silver", "looks up a write whose answer was lost, or says what then", _sure),
     Rule("gold", "has a twin to rehearse with", lambda app: (app.folder / "twin.py").exists()),

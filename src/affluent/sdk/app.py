@@ -193,6 +193,9 @@ class App:
     """(credentials, this server's URL) → the address that paths are joined to."""
     headers: Callable[[Any], Mapping[str, str]] = lambda _credentials: {}
     """Credentials → headers sent with every request."""
+    address_fields: frozenset[str] = frozenset()
+    """Credential fields that decide where requests go and are no URLs, e.g. a mail server's host and port. Fields that hold
+    a URL, and whatever changes the base URL, are known by themselves. A changed address asks for every secret anew."""
     is_local: Callable[[Any], bool] = lambda _credentials: False
     """Whether credentials point at this server's own billing workspace, so that its events are this connection's."""
     mirror: Callable[[JSONObject], Sequence[Mirrored]] | None = None

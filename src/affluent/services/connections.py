@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -20,6 +20,7 @@ from affluent.kit.ids import new_id
 from affluent.kit.jsons import JSONObject
 from affluent.sdk import App, AppError, AuthFailed, Limit
 from affluent.services import owners, triggering
+from affluent.services.addresses import moved_field, refuse_kept, refuse_strangers, secrets_kept
 from affluent.services.connection_views import ConnectionTest, ConnectionView, Uses, connection_view
 from affluent.services.credentials import Credentials, Tester, blamed, merged, opened, validated
 from affluent.services.errors import Conflict, Invalid, NotFound
@@ -29,6 +30,7 @@ from affluent.store import connections as store
 from affluent.store import mirror
 from affluent.store.configuration import alone
 from affluent.store.database import Database, on_commit
+from affluent.store.recording import who_acts
 from affluent.vault.envelope import Vault
 
 _LARGEST_LIMIT = 1_000_000
@@ -57,6 +59,7 @@ class Connections:
         self._plans = plans
         self._queue = queue
         self._wake = wake
+        self._server_url = server_url
         self._tester = Tester(network=network, limiter=limiter, server_url=server_url)
 
     async def create(self, *, app: str, name: str, fields: JSONObject, skip_test: bool = False) -> ConnectionView:
@@ -116,7 +119,8 @@ class Connections:
         """Rename, and change or rotate credentials: a secret left empty is kept, null removes a field.
 
         New credentials are tested first; then the connection is active and its paused runs go on. Raises as create,
-        NotFound, and Conflict when someone else changed it meanwhile.
+        NotFound, and Conflict when someone else changed it meanwhile. When requests go elsewhere afterwards, every secret
+        must be given anew (Invalid), by the owner or an administrator (Forbidden).
         """
         before = await self._row(connection_id)
         app = self._app(before.app)
@@ -127,7 +131,7 @@ class Connections:
         given: Credentials | None = None
         if fields is not None:
             held = opened(self._vault, before.secrets, connection_id)
-            given = validated(app, merged(app, before.fields, held, fields))
+            given = await self._changed(app, before, held, fields)
             if not skip_test:
                 await self._prove(app, given, connection_id, _own_limit(before))
             changes |= {
@@ -221,6 +225,26 @@ class Connections:
         """Write columns of a connection in the caller's transaction; raises Conflict when it changed meanwhile."""
         self._change(connection, before, changes, is_local=is_local)
         on_commit(connection, self._plans.forget)
+
+    def check_move(self, connection: Connection, row: Row[Any], field: str, kept: Sequence[str], *, how: str) -> None:
+        """Raise as update, in the caller's transaction, when a field that changes the address keeps stored secrets."""
+        refuse_strangers(connection, row, who_acts(connection), field=field)
+        refuse_kept(self._app(row.app), kept, field=field, how=how)
+
+    def moved_field(self, app: App, before: JSONObject, after: Credentials) -> str:
+        """The field by which requests go elsewhere than before; empty when they do not."""
+        return moved_field(app, before, after, self._server_url)
+
+    async def _changed(self, app: App, before: Row[Any], held: JSONObject, changes: JSONObject) -> Credentials:
+        given = validated(app, merged(app, before.fields, held, changes))
+        field = self.moved_field(app, {**before.fields, **held}, given)
+        if not field:
+            return given
+        actor = current()
+        await self._database.read(lambda connection: refuse_strangers(connection, before, actor, field=field))
+        how = " Give --secrets to be asked for it." if actor.kind == "command" else ""
+        refuse_kept(app, secrets_kept(app, held, changes), field=field, how=how)
+        return validated(app, {**before.fields, **changes})  # nothing secret of before, not even as a previous one
 
     async def _prove(self, app: App, given: Credentials, connection_id: str, limit: Limit | None = None) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from affluent.catalog import Catalog
 from affluent.domain.diff import changes as flow_changes
@@ -15,7 +15,7 @@ from affluent.kit.ids import new_id
 from affluent.kit.jsons import JSONObject, dumps
 from affluent.sdk import App
 from affluent.services.connections import Connections
-from affluent.services.credentials import opened, secret_fields, validated
+from affluent.services.credentials import Credentials, opened, secret_fields, validated
 from affluent.services.errors import Conflict, Invalid, NotFound, ServiceError
 from affluent.services.flow_connections import FlowConnections
 from affluent.services.flow_files_model import FileConnection, FileFlowConnection, FlowFile, reference
@@ -91,7 +91,9 @@ class Work:
             raise Invalid(f"There is no app {item.app!r}.", field="app")
         row = self._rows.get(reference(item.app, item.name))
         held = opened(self._vault, row.secrets, row.id) if row is not None else {}
-        plain, lacking, is_local = _checked(app, item.fields, held)
+        credentials, lacking = _checked(app, item.fields, held)
+        plain = credentials.plain if credentials else item.fields
+        is_local = app.is_local(credentials.model) if credentials else None
         limit = {"limit_requests": item.limit.requests, "limit_seconds": item.limit.seconds} if item.limit else {}
         limits: dict[str, Any] = {"limit_requests": None, "limit_seconds": None, **limit}
         if row is None:
@@ -100,6 +102,7 @@ class Work:
         told = [*_differences("", row.fields, plain)]
         values: dict[str, Any] = {}
         if told:
+            self._check_move(app, row, held, credentials, plain)
             values |= {"fields": plain, "version": row.version + 1, "tested_at": None}
         if {name: getattr(row, name) for name in limits} != limits:
             values |= limits
@@ -114,6 +117,18 @@ class Work:
         if "version" in values and not lacking:
             self.untested.append(row.id)
         self.changes.append((what, False, tuple(told)))
+
+    def _check_move(
+        self, app: App, row: Row[Any], held: JSONObject, credentials: Credentials | None, plain: JSONObject
+    ) -> None:
+        """Refuse to send stored secrets to another address; a file cannot bring new ones."""
+        if credentials is not None:
+            field = self._connections.moved_field(app, {**row.fields, **held}, credentials)
+        else:  # without all its secrets nobody can tell where it would send the others
+            field = next((name for name in (*plain, *row.fields) if plain.get(name) != row.fields.get(name)), "")
+        if field:
+            how = f" Secrets do not belong in files: run affluent connections update {row.id} --field {field}=… --secrets."
+            self._connections.check_move(self._connection, row, field, tuple(held), how=how)
 
     def _new_connection(
         self, what: str, item: FileConnection, plain: JSONObject, lacking: list[str], limits: dict[str, Any]
@@ -211,21 +226,20 @@ class Work:
         return found[0] if found else ""
 
 
-def _checked(app: App, fields: JSONObject, held: JSONObject) -> tuple[JSONObject, list[str], bool | None]:
-    """The plain fields; the secrets that are required and not here; whether it points at this server's workspace."""
+def _checked(app: App, fields: JSONObject, held: JSONObject) -> tuple[Credentials | None, list[str]]:
+    """The credentials, or else the secrets that are required and not here."""
     secret = secret_fields(app.credentials) if app.credentials else ()
     given = next((name for name in fields if name in secret), "")
     if given:
         raise Invalid("This is a secret and does not belong in a file.", field=f"fields.{given}")
     try:
-        credentials = validated(app, {**fields, **held})
+        return validated(app, {**fields, **held}), []
     except Invalid as error:
         lacking = [name for name in secret if name not in held and f"fields.{name}" in dict(error.problems)]
         others = [problem for problem in error.problems if problem[0] not in {f"fields.{name}" for name in lacking}]
         if others or not lacking:
             raise
-        return fields, lacking, None
-    return credentials.plain, [], app.is_local(credentials.model)
+        return None, lacking
 
 
 def _limit(item: FileConnection) -> str:

@@ -199,9 +199,9 @@ async def test_a_connection_that_is_pointed_elsewhere_takes_its_flow_connections
             await it.flow_connections.create(flow_id=await it.flow(), name="Live", bindings=bindings)
         ).flow_connection
         assert link.trigger_source == WORKSPACE
-        await it.connections.update(billing, fields={"base_url": it.url})
+        await it.connections.update(billing, fields={"base_url": it.url, "secret": "aff_theirs"})
         assert (await it.flow_connections.get(link.id)).trigger_source == billing
-        await it.connections.update(billing, fields={"base_url": ""})
+        await it.connections.update(billing, fields={"base_url": "", "secret": "aff_ours"})
         assert (await it.flow_connections.get(link.id)).trigger_source == WORKSPACE
 
 

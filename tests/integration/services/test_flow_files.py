@@ -82,7 +82,7 @@ async def test_a_plan_tells_in_words_and_changes_nothing(here: Desk) -> None:
     plan = await files(here).plan(after)
     told = {change.what: change.sentences for change in plan.changes}
     assert told["Connection shop/Main shop"] == (
-        f"base_url is now “http://127.0.0.1:1” (it was “{here.url}”).",
+        f"base_url is now “{here.url}/v2” (it was “{here.url}”).",
         "Its own request limit is now 5 requests in 60 seconds.",
     )
     assert told["Flow “Order on payment”"] == ("Step 'attach' (togai.attach) removed.",)
@@ -104,7 +104,10 @@ def changed(before: FlowFile) -> FlowFile:
         update={
             "connections": (
                 FileConnection(
-                    app="shop", name=shop.name, fields={"base_url": "http://127.0.0.1:1"}, limit={"requests": 5}
+                    app="shop",
+                    name=shop.name,
+                    fields={"base_url": f"{shop.fields['base_url']}/v2"},
+                    limit={"requests": 5},
                 ),
                 billing,
             ),

@@ -22,6 +22,7 @@ app = App(
     category=Category.COMMUNICATION,
     folder=Path(__file__).parent,
     credentials=Credentials,
+    address_fields=frozenset({"host", "port", "security"}),
     limit=Limit(requests=5, per_seconds=1),
     glyph="mail",
     key_help="From your mail provider's SMTP page: host, port, user name and password (often an app password).",
