@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from affluent.store import metadata
 from affluent.store.database import Database
-from affluent.store.recording import note
+from affluent.store.recording import UNAUDITED, note
 from affluent.vault.envelope import Vault, key_id
 from affluent.vault.rotation import PLACES, Place, sealed_anew
 
@@ -69,6 +69,7 @@ class Rotation:
     async def _replace(self, place: Place, identity: str, old: bytes, new: bytes) -> int:
         # Said in SQL, so that the audit log does not tell of changed credentials: it is the same secret.
         sql = text(f"UPDATE {place.table} SET {place.column} = :new WHERE id = :id AND {place.column} = :old")
+        sql = sql.execution_options(**{UNAUDITED: True})
         values = {"new": new, "id": identity, "old": old}
         return await self._database.write(lambda c: int(c.execute(sql, values).rowcount))
 

@@ -6,12 +6,14 @@ need not think of the log, and a new one cannot forget it. Rows are compared bef
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Engine, Insert, Table, Update, event, select, tuple_
+from sqlalchemy import Connection, Delete, Engine, Insert, Table, TextClause, Update, event, select, tuple_
 
 from affluent.kit.actor import SYSTEM, Actor, current
 from affluent.kit.jsons import JSONValue
@@ -20,6 +22,11 @@ from affluent.store.audited import AUDITED, Audited
 from affluent.store.database import T, Unit
 
 _RECORDER = "audit"
+UNAUDITED = "unaudited"
+"""Option of a statement in SQL that changes nothing that the audit log is to tell of."""
+_WRITTEN = re.compile(
+    r"\s*(?:(?:insert|replace)\s+(?:or\s+\w+\s+)?into|update(?:\s+or\s+\w+)?|delete\s+from)\s+\W?(\w+)", re.IGNORECASE
+)
 _VERBS = {Insert: "created", Update: "changed", Delete: "deleted"}
 Key = tuple[Any, ...]
 Rows = dict[Key, dict[str, Any]]
@@ -82,21 +89,46 @@ def watch(engine: Engine) -> None:
     event.listen(engine, "after_execute", _after)
 
 
+class Unaudited(RuntimeError):
+    """A statement in SQL changes an audited table, so that the audit log cannot tell what it does."""
+
+
+@lru_cache(maxsize=1_000)
+def _refuse_sql(sql: str) -> None:
+    """SQL that is written out is not understood here. The option `unaudited` says that there is nothing to tell."""
+    table = _WRITTEN.match(sql)
+    if table is not None and table[1].lower() in AUDITED:
+        raise Unaudited(
+            f"Change {table[1]} with insert(), update() or delete() of SQLAlchemy: the audit log watches it."
+        )
+
+
 def _watched(connection: Connection, statement: Any) -> tuple[_Recorder, Audited] | None:  # noqa: ANN401 - any statement
+    recorder: _Recorder | None = connection.info.get(_RECORDER)
+    if recorder is not None and isinstance(statement, TextClause):
+        if not statement.get_execution_options().get(UNAUDITED):
+            _refuse_sql(statement.text)
+        return None
     if not isinstance(statement, (Insert, Update, Delete)):
         return None
-    recorder: _Recorder | None = connection.info.get(_RECORDER)
     audited = AUDITED.get(getattr(statement.table, "name", ""))
     if recorder is None or audited is None or (audited.by_hand_only and recorder.actor.kind == "system"):
         return None
     return recorder, audited
 
 
-def _before(connection: Connection, statement: Any, *_rest: Any) -> None:  # noqa: ANN401 - SQLAlchemy's signature
+def _before(connection: Connection, statement: Any, several: Any, one: Any, _options: Any) -> None:  # noqa: ANN401 - SQLAlchemy's signature
     watched = _watched(connection, statement)
-    if watched is None or isinstance(statement, Insert):
+    if watched is None:
         return
     table: Table = statement.table
+    if isinstance(statement, Insert):
+        if _may_replace(statement):
+            sets = several or [one or {}]
+            compiled = statement.compile(dialect=connection.dialect, column_keys=list(sets[0]) or None)
+            given = [compiled.construct_params(values) for values in sets]
+            watched[0].before = _read(connection, table, [_key(table, values) for values in given])
+        return
     query = select(table)
     if statement.whereclause is not None:
         query = query.where(statement.whereclause)
@@ -110,16 +142,21 @@ def _after(connection: Connection, statement: Any, *rest: Any) -> None:  # noqa:
     recorder, audited = watched
     table: Table = statement.table
     before, recorder.before = recorder.before, {}
-    if isinstance(statement, Insert):
-        before = {}
-        parameters = rest[-1].context.compiled_parameters
-        keys = [tuple(given[column.key] for column in table.primary_key) for given in parameters]
-    else:
-        keys = list(before)
+    is_new = isinstance(statement, Insert)
+    keys = [_key(table, given) for given in rest[-1].context.compiled_parameters] if is_new else list(before)
     after = {} if isinstance(statement, Delete) else _read(connection, table, keys)
-    verb = _VERBS[type(statement)]
     for key in keys:
+        verb = "changed" if is_new and key in before else _VERBS[type(statement)]
         _note(recorder, audited, verb, key, before.get(key, {}), after.get(key, {}))
+
+
+def _may_replace(statement: Insert) -> bool:
+    """Whether an insertion says what is to become of a row that is there already: ON CONFLICT, or OR REPLACE."""
+    return bool(getattr(statement, "_post_values_clause", None) is not None or statement._prefixes)  # noqa: SLF001 - not told otherwise
+
+
+def _key(table: Table, values: Any) -> Key:  # noqa: ANN401 - a statement's parameters
+    return tuple(values[column.key] for column in table.primary_key)
 
 
 def _note(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, delete, insert, text, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
 from affluent.kit import clock
@@ -20,7 +21,7 @@ from affluent.store import audit, metadata, schema, tables
 from affluent.store.audited import AUDITED, NOT_AUDITED
 from affluent.store.database import Database
 from affluent.store.open import open_database
-from affluent.store.recording import note
+from affluent.store.recording import Unaudited, note
 
 MIRA = Actor(kind="person", id="per_1", name="Mira Kapoor", address="192.0.2.7")
 
@@ -119,12 +120,76 @@ async def test_the_chain_holds_over_many_entries(database: Database) -> None:
     assert verdict.head == (await entries(database))[-1].digest
 
 
-async def test_the_database_itself_refuses_to_change_or_delete_an_entry(database: Database) -> None:
-    await database.write(add(token("tok_1")))
-    for sql in ("UPDATE audit_entries SET actor_name = 'Nobody'", "DELETE FROM audit_entries"):
+REST = "at, actor_kind, actor_id, actor_name, address, action, noun, subject_id, subject_name, changes, digest"
+COPIED = f"SELECT 1, {REST} FROM audit_entries WHERE number = 2"  # noqa: S608 - made of names
+ON_BOTH = (
+    "UPDATE audit_entries SET actor_name = 'Nobody'",
+    "DELETE FROM audit_entries",
+    f"INSERT INTO audit_entries (number, {REST}) {COPIED} ON CONFLICT (number) DO UPDATE SET actor_name = 'Nobody'",
+)
+ON_SQLITE = (
+    f"INSERT OR REPLACE INTO audit_entries (number, {REST}) {COPIED}",
+    f"REPLACE INTO audit_entries (number, {REST}) {COPIED}",
+    f"INSERT OR REPLACE INTO audit_entries (rowid, number, {REST}) {COPIED.replace('SELECT 1', 'SELECT 1, 99')}",
+    "UPDATE OR REPLACE audit_entries SET number = 1 WHERE number = 2",
+)
+ON_POSTGRES = ("TRUNCATE audit_entries",)
+
+
+async def test_the_database_itself_refuses_to_change_replace_or_delete_an_entry(database: Database) -> None:
+    for number in range(2):
+        await database.write(add(token(f"tok_{number}")))
+    before = await entries(database)
+    for sql in (*ON_BOTH, *{"sqlite": ON_SQLITE, "postgresql": ON_POSTGRES}[database.dialect]):
         with pytest.raises(DBAPIError, match="never changed"):
-            await database.write(lambda c, sql=sql: c.execute(text(sql)))
+            await database.write(lambda c, sql=sql: c.exec_driver_sql(sql))
+    assert await entries(database) == before
+
+
+async def test_an_insertion_that_replaces_a_row_tells_what_it_changed(database: Database) -> None:
+    await database.write(add(token("tok_1")))
+    dialect = {"sqlite": sqlite, "postgresql": postgresql}[database.dialect]
+    statement = dialect.insert(tables.tokens).values(**token("tok_1", name="Another"))
+    replacing = statement.on_conflict_do_update(index_elements=["id"], set_={"name": statement.excluded.name})
+    await database.write(lambda c: c.execute(replacing).rowcount)
+    last = (await entries(database))[-1]
+    assert (last.action, last.changes) == ("changed", {"name": ["Nightly export", "Another"]})
+
+
+async def test_an_insertion_that_leaves_the_row_alone_tells_nothing(database: Database) -> None:
+    await database.write(add(token("tok_1")))
+    dialect = {"sqlite": sqlite, "postgresql": postgresql}[database.dialect]
+    statement = dialect.insert(tables.tokens).values(**token("tok_1", name="Another")).on_conflict_do_nothing()
+    await database.write(lambda c: c.execute(statement).rowcount)
     assert len(await entries(database)) == 1
+
+
+async def test_insert_or_replace_tells_what_it_changed(tmp_path: Path) -> None:
+    it = open_database("", tmp_path / "audited.db")
+    await schema.upgrade(it)
+    await it.open()
+    await it.write(add(token("tok_1")))
+    replacing = insert(tables.tokens).prefix_with("OR REPLACE")
+    await it.write(lambda c: c.execute(replacing, [token("tok_1", status="deactivated"), token("tok_2")]).rowcount)
+    told = [(one.action, one.subject_id, one.changes.get("status")) for one in await entries(it)][1:]
+    await it.close()
+    assert told == [("changed", "tok_1", ["active", "deactivated"]), ("created", "tok_2", [None, "active"])]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE tokens SET status = 'active'",
+        "update or ignore tokens SET status = 'active'",
+        'DELETE FROM "people"',
+        "INSERT INTO people (id) VALUES ('x')",
+        "INSERT OR REPLACE INTO people (id) VALUES ('x')",
+        "REPLACE INTO people (id) VALUES ('x')",
+    ],
+)
+async def test_sql_that_changes_an_audited_table_past_the_log_is_refused(database: Database, sql: str) -> None:
+    with pytest.raises(Unaudited, match="the audit log watches it"):
+        await database.write(lambda c: c.execute(text(sql)))
 
 
 def unguarded(connection: Connection) -> None:
@@ -134,6 +199,7 @@ def unguarded(connection: Connection) -> None:
     else:
         connection.execute(text("DROP TRIGGER audit_entries_no_update"))
         connection.execute(text("DROP TRIGGER audit_entries_no_delete"))
+        connection.execute(text("DROP TRIGGER audit_entries_no_replace"))
 
 
 @pytest.mark.parametrize(
