@@ -11,9 +11,9 @@ from affluent.kit import clock
 from affluent.services import totp
 from affluent.services.errors import Invalid, NotFound
 from affluent.services.passwords import checked_password, hashed, matches
-from affluent.services.people import own_name
+from affluent.services.people import in_words, own_name
 from affluent.services.sessions import PersonView
-from affluent.services.throttle import Throttle
+from affluent.services.throttle import Key, MustWait, Throttle
 from affluent.store import people as store
 from affluent.store.configuration import alone
 from affluent.store.database import Database
@@ -104,13 +104,14 @@ class OwnAccount:
         )
 
     async def _confirm(self, person: PersonView, password: str, field: str = "current_password") -> None:
-        key = f"confirm {person.id}"
-        if (await self._throttle.wait(key)).total_seconds() > 0:
-            raise Invalid("Too many tries. Wait a quarter of an hour.", field=field)
+        try:  # counted by session: whoever holds another one does not keep this one waiting
+            attempt = await self._throttle.take(Key(f"confirm {person.session_id or person.id}"))
+        except MustWait as refused:
+            message = f"Too many tries. Try again in {in_words(refused.wait.total_seconds())}."
+            raise Invalid(message, field=field) from refused
         row: Row[Any] | None = await self._database.read(lambda connection: store.one(connection, person.id))
         if row is None:
             raise NotFound("There is no such person.")
         if not await matches(row.password_hash, password):
-            await self._throttle.failed(key)
             raise Invalid("This is not your password.", field=field)
-        await self._throttle.succeeded(key)
+        await self._throttle.give_back(attempt)

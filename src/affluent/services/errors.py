@@ -6,6 +6,7 @@ ServiceError
 ├── Conflict          409: what is there already, or in use
 ├── Forbidden         403: names the missing scope or role
 │   └── Unauthorised  401
+├── TooManyTries      429: too many unknown tokens or links from this address
 ├── ProviderAway      503: where people sign in cannot be reached
 └── ProviderWrong     502: what it says is not to be trusted
 """
@@ -62,6 +63,13 @@ class Unauthorised(Forbidden):
 
     status = 401
     code = "unauthorised"
+
+
+class TooManyTries(ServiceError):
+    """The caller guesses, or somebody at the same address."""
+
+    status = 429
+    code = "too_many_tries"
 
 
 class ProviderAway(ServiceError):

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row
 from affluent.kit import clock
 from affluent.kit.ids import new_id
 from affluent.services import totp
+from affluent.services.devices import Devices
 from affluent.services.errors import Conflict, Forbidden, Invalid, NotFound
 from affluent.services.names import checked_name
 from affluent.services.passwords import checked_password, hashed, matches
@@ -27,7 +28,7 @@ from affluent.services.sessions import (
     person_view,
     token_hash,
 )
-from affluent.services.throttle import Throttle
+from affluent.services.throttle import Attempt, Key, MustWait, Throttle, Unknown, address_key
 from affluent.store import people as store
 from affluent.store.configuration import alone
 from affluent.store.database import Database
@@ -61,6 +62,8 @@ class People:
         self._vault = vault
         self._server_url = server_url.rstrip("/")
         self._throttle = Throttle(database)
+        self.devices = Devices(vault)
+        self.unknown_links = Unknown()
 
     async def first_link(self) -> str:
         """A link that creates the owner, once, within 24 hours; empty when there is one."""
@@ -110,32 +113,33 @@ class People:
 
         return await self._database.write(alone(unit))
 
-    async def sign_in(self, *, email: str, password: str, address: str = "") -> str:
-        """A session token; raises Invalid and NeedsCode.
+    async def sign_in(self, *, email: str, password: str, address: str = "", device: str = "") -> str:
+        """A session token; raises Invalid and NeedsCode. `device` is the cookie of a browser that is known.
 
         Invalid is the same for a wrong address and a wrong password, and comes too when tried too often. NeedsCode:
         the person has a second factor.
         """
         email = email.strip().lower()[:_LONGEST_EMAIL]
-        keys = (f"email {email}", f"address {address}")
-        await self._wait(keys, "password")
         row = await self._database.read(lambda connection: store.by_email(connection, email))
+        strangers = (Key(f"email {email}"), Key(f"address {address_key(address)}", is_shared=True))
+        own = self._own_key("password", device, row.id) if row is not None else None
+        attempt = await self._take((own,) if own else strangers, "password")
         is_right = await matches(row.password_hash if row is not None else "", password)
         if row is None or not is_right or row.status != "active":
-            await self._throttle.failed(*keys)
             # Of nobody known: what was typed is not kept, it may be a password.
             who, known = (row.id, row.email) if row is not None else ("", "")
             await self._database.write(lambda c: note(c, "refused", "sign-in", subject=who, name=known))
             raise Invalid("E-mail address and password do not belong together. Try again.", field="password")
-        await self._throttle.succeeded(*keys)
+        await self._throttle.give_back(attempt)
         if row.totp_secret is not None:
             raise NeedsCode(await self._new_link(SECOND_FACTOR, row.id, TICKET_LIVES))
         begin = beginning("password")
         return await self._database.write(lambda connection: begin(connection, row))
 
-    async def give_code(self, ticket: str, code: str) -> str:
+    async def give_code(self, ticket: str, code: str, *, device: str = "") -> str:
         """A session token for the ticket of NeedsCode and a code of the authenticator app, or a recovery code.
 
+        `device` is the cookie of a browser that is known.
         Raises NotFound when the ticket is too old, Invalid for a code that is wrong or was used.
         """
         hash_of_ticket = token_hash(ticket)
@@ -147,8 +151,7 @@ class People:
         row = await self._database.read(read)
         if row is None or row.status != "active" or row.totp_secret is None:
             raise NotFound("This took too long. Sign in again.")
-        key = f"code {row.id}"
-        await self._wait((key,), "code")
+        attempt = await self._take((self._own_key("code", device, row.id) or Key(f"code {row.id}"),), "code")
         secret = self._vault.open(row.totp_secret, f"people/{row.id}").decode()
         step, recovery = totp.step_of(secret, code, clock.now()), totp.hash_of(code)
         begin = beginning("password and code" if step is not None else "password and recovery code")
@@ -165,12 +168,8 @@ class People:
                 raise Invalid("This code is wrong or was used already. Wait for the next one.", field="code")
             return begin(connection, row)
 
-        try:
-            token = await self._database.write(alone(unit))
-        except Invalid:
-            await self._throttle.failed(key)
-            raise
-        await self._throttle.succeeded(key)
+        token = await self._database.write(alone(unit))
+        await self._throttle.give_back(attempt)
         return token
 
     async def enter(self, link: str) -> str:
@@ -212,10 +211,17 @@ class People:
 
         await self._database.write(unit)
 
-    async def _wait(self, keys: tuple[str, ...], field: str) -> None:
-        wait = await self._throttle.wait(*keys)
-        if wait > timedelta():
-            raise Invalid(f"Too many tries. Try again in {_in_words(wait.total_seconds())}.", field=field)
+    def _own_key(self, what: str, device: str, person_id: str) -> Key | None:
+        """The count of a browser in which this person has signed in before: no stranger can use it up."""
+        known = self.devices.known(device)
+        return Key(f"{what} in {known.id}") if known is not None and known.person_id == person_id else None
+
+    async def _take(self, keys: tuple[Key, ...], field: str) -> Attempt:
+        try:
+            return await self._throttle.take(*keys)
+        except MustWait as refused:
+            message = f"Too many tries. Try again in {in_words(refused.wait.total_seconds())}."
+            raise Invalid(message, field=field) from refused
 
     async def _new_link(self, purpose: str, person_id: str | None = None, lives: timedelta = LINK_LIVES) -> str:
         token, values = new_link(purpose, person_id, lives)
@@ -272,5 +278,6 @@ def _used() -> NotFound:
     return NotFound("This link was used already or is older than 24 hours. Start the server again for a new one.")
 
 
-def _in_words(seconds: float) -> str:
+def in_words(seconds: float) -> str:
+    """How long to wait, e.g. "4 minutes"."""
     return f"{math.ceil(seconds)} seconds" if seconds < 90 else f"{math.ceil(seconds / 60)} minutes"

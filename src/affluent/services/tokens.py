@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import secrets
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -23,6 +24,7 @@ from affluent.services.names import checked_name
 from affluent.services.pages import Page, bounded, page_of
 from affluent.services.roles import Role
 from affluent.services.scopes import checked, grants
+from affluent.services.throttle import Unknown, address_key
 from affluent.store import tokens as store
 from affluent.store.configuration import alone
 from affluent.store.database import Database, StoreUnavailable
@@ -81,6 +83,9 @@ class Tokens:
         self._database = database
         self._known: dict[str, _Known] = {}
         self._noted: dict[str, datetime] = {}
+        self._unknown = Unknown()
+        self._met: OrderedDict[str, None] = OrderedDict()
+        """Hashes of secrets that were good once: what others at the same address guess does not keep them out."""
 
     async def generate(
         self,
@@ -114,6 +119,7 @@ class Tokens:
             "last_used_at": None,
         }
         row = await self._database.write(lambda connection: store.add(connection, values))
+        self._meet(_hash(secret))
         return NewToken(token=_view(row), secret=secret)
 
     async def list(self, *, limit: int = 50, after: str = "") -> Page[TokenView]:
@@ -146,6 +152,7 @@ class Tokens:
 
         row = await self._database.write(alone(unit))
         self._known.clear()
+        self._meet(_hash(secret))
         return NewToken(token=_view(row), secret=secret)
 
     async def delete(self, token_id: str) -> None:
@@ -162,7 +169,7 @@ class Tokens:
     async def authorise(self, secret: str, scope: str) -> TokenView:
         """The token of a secret, when it may do this; it is the actor from then on.
 
-        Raises Unauthorised, or Forbidden naming the missing scope or the address.
+        Raises Unauthorised, Forbidden naming the missing scope or the address, or TooManyTries.
         """
         row = await self._lookup(secret)
         if row is not None and row.secret_hash != _hash(secret) and row.former_until <= clock.now():
@@ -200,11 +207,22 @@ class Tokens:
         secret_hash = _hash(secret)
         known = self._known.get(secret_hash)
         if known is None or monotonic() - known.read_at > _FRESH_SECONDS:
+            key = address_key(current().address)
+            if secret_hash not in self._met:
+                self._unknown.take(key)
             row = await self._database.read(lambda connection: store.by_hash(connection, secret_hash))
+            if row is not None and secret_hash not in self._met:
+                self._unknown.give_back(key)
+                self._meet(secret_hash)
             if len(self._known) >= _MOST_KEPT:
                 self._known.clear()
             known = self._known[secret_hash] = _Known(row, monotonic())
         return known.row
+
+    def _meet(self, secret_hash: str) -> None:
+        self._met[secret_hash] = None
+        while len(self._met) > _MOST_KEPT:
+            self._met.popitem(last=False)
 
     async def _note_use(self, token: TokenView) -> None:
         now = clock.now()

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, case, delete, func, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from affluent.store import tables_people
@@ -141,12 +141,21 @@ def longest_wait(connection: Connection, keys: Sequence[str]) -> datetime | None
     return found
 
 
-def count_failure(connection: Connection, key: str, now: datetime) -> int:
-    """One more failure; how many there are now."""
+def take_try(connection: Connection, key: str, now: datetime, past: datetime) -> int | None:
+    """Count a try, unless the key has to wait; how many there are now, None when it has to. `past`: no wait."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(F).values(key=key, count=1, last_at=now, until=now)
-    statement = statement.on_conflict_do_update(index_elements=["key"], set_={"count": F.c.count + 1, "last_at": now})
-    return int(connection.execute(statement.returning(F.c.count)).scalar_one())
+    statement = dialect.insert(F).values(key=key, count=1, last_at=now, until=past)
+    statement = statement.on_conflict_do_update(
+        index_elements=["key"], set_={"count": F.c.count + 1, "last_at": now}, where=F.c.until <= now
+    )
+    count: int | None = connection.execute(statement.returning(F.c.count)).scalar_one_or_none()
+    return count
+
+
+def give_try_back(connection: Connection, key: str, taken_at: datetime, past: datetime) -> None:
+    """One try less; and no wait any more when no other try came after it."""
+    until = case((F.c.last_at == taken_at, literal(past, F.c.until.type)), else_=F.c.until)
+    connection.execute(update(F).where(F.c.key == key, F.c.count > 0).values(count=F.c.count - 1, until=until))
 
 
 def wait_until(connection: Connection, key: str, until: datetime) -> None:
@@ -154,9 +163,9 @@ def wait_until(connection: Connection, key: str, until: datetime) -> None:
     connection.execute(update(F).where(F.c.key == key).values(until=until))
 
 
-def forget_failures(connection: Connection, keys: Sequence[str]) -> None:
+def forget_failures(connection: Connection, key: str) -> None:
     """After success."""
-    connection.execute(delete(F).where(F.c.key.in_(keys)))
+    connection.execute(delete(F).where(F.c.key == key))
 
 
 def forget_failures_before(connection: Connection, moment: datetime) -> None:

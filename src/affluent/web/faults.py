@@ -25,6 +25,7 @@ _TITLES = {
     409: "That is not possible now",
     413: "That was too much at once",
     422: "Something is missing",
+    429: "Too many tries",
     503: "The database cannot be reached",
 }
 _TEXTS = {

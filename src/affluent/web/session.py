@@ -56,6 +56,24 @@ def kept_elsewhere(request: Request) -> str:
     return request.cookies.get(f"{cookie_name(request)}-sign-in", "")
 
 
+def device_of(request: Request) -> str:
+    """The cookie by which a browser is known in which somebody has signed in before, or empty."""
+    return request.cookies.get(f"{cookie_name(request)}-device", "")
+
+
+def know(request: Request, response: Response, device: str) -> None:
+    """Let the browser be known at the next sign-in."""
+    response.set_cookie(
+        f"{cookie_name(request)}-device",
+        device,
+        max_age=365 * 86_400,
+        path="/",
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+
+
 def end(request: Request, response: Response) -> None:
     """Take the session out of the browser."""
     secure = request.url.scheme == "https"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,11 @@ class Callers:
         """A browser in which nobody is signed in."""
         return Browser(self.application, self.hub, None)  # type: ignore[arg-type]  # these tests make no flows
 
-    async def arrive(self) -> None:
-        """Sign in one person per role."""
+    async def arrive(self, roles: Collection[Role] = tuple(Role)) -> None:
+        """Sign in the owner, and one person per other role."""
         owner = self.people[Role.ADMINISTRATOR] = self.stranger()
         await owner.sign_in_as_owner()
-        for role in set(Role) - {Role.ADMINISTRATOR}:
+        for role in set(roles) - {Role.ADMINISTRATOR}:
             _, link = await self.hub.users.invite(name=role.label, email=f"{role.value}@example.com", role=role.value)
             browser = self.people[role] = self.stranger()
             assert (await browser.post(link, {"password": PASSWORD})).status == 303
@@ -55,13 +55,13 @@ def filled(path: str) -> str:
 
 
 @asynccontextmanager
-async def callers(data_dir: Path, **settings: Any) -> AsyncIterator[Callers]:
+async def callers(data_dir: Path, *, roles: Collection[Role] = tuple(Role), **settings: Any) -> AsyncIterator[Callers]:
     """The server, opened, with nothing working in the background."""
     hub = build(Settings(data_dir=data_dir, **settings), own_url=SERVER)
     await hub.open()
     try:
         it = Callers(hub)
-        await it.arrive()
+        await it.arrive(roles)
         yield it
     finally:
         await hub.close()

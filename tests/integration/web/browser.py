@@ -78,6 +78,7 @@ class Browser:
     desk: Desk
     cookies: dict[str, str] = field(default_factory=dict)
     scheme: str = "http"
+    address: str = "127.0.0.1"
 
     async def get(self, path: str, **headers: str) -> Answer:
         """Open an address."""
@@ -96,7 +97,7 @@ class Browser:
         scope = {
             "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": self.scheme,
             "path": target, "raw_path": target.encode(), "query_string": query.encode(), "root_path": "",
-            "client": ("127.0.0.1", 1), "server": (HOST, 80),
+            "client": (self.address, 1), "server": (HOST, 80),
             "headers": [
                 (name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in sent.items() if value
             ],
@@ -138,6 +139,10 @@ class Browser:
     def fresh(self) -> Browser:
         """Another browser at the same server."""
         return Browser(self.application, self.hub, self.desk)
+
+    def elsewhere(self, address: str) -> Browser:
+        """Another browser at another address."""
+        return Browser(self.application, self.hub, self.desk, address=address)
 
 
 @asynccontextmanager

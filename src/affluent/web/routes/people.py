@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
@@ -11,6 +12,7 @@ from starlette.routing import Route
 from affluent.services.errors import Forbidden, NotFound, ProviderAway, ProviderWrong, ServiceError
 from affluent.services.people import NeedsCode, PersonView
 from affluent.services.single_sign_on import SingleSignOn
+from affluent.services.throttle import address_key
 from affluent.web import session
 from affluent.web.forms import Form
 from affluent.web.site import Site
@@ -81,14 +83,17 @@ async def sign_in(visit: Visit) -> Response:
     wanted = _local(form.text("next"))
     try:
         token = await visit.hub.people.sign_in(
-            email=form.text("email"), password=form.text("password"), address=_address(visit)
+            email=form.text("email"),
+            password=form.text("password"),
+            address=_address(visit),
+            device=session.device_of(visit.request),
         )
     except NeedsCode as more:
         return await _code_page(visit, Form(), more.ticket, wanted)
     except ServiceError as error:
         form.blame(error, "email", "password")
         return await _sign_in_page(visit, form, wanted, status=422)
-    return _entering(visit, token, wanted)
+    return await _entering(visit, token, wanted)
 
 
 async def give_code(visit: Visit) -> Response:
@@ -96,7 +101,8 @@ async def give_code(visit: Visit) -> Response:
     form = await visit.form()
     ticket, wanted = form.text("ticket"), _local(form.text("next"))
     try:
-        token = await visit.hub.people.give_code(ticket, form.text("code"))
+        with _link(visit):
+            token = await visit.hub.people.give_code(ticket, form.text("code"), device=session.device_of(visit.request))
     except NotFound as error:
         form.wrong("", error.message)
         return await _sign_in_page(visit, form, wanted, status=422)
@@ -104,7 +110,7 @@ async def give_code(visit: Visit) -> Response:
         again = Form()
         again.blame(error, "code")
         return await _code_page(visit, again, ticket, wanted, status=422)
-    return _entering(visit, token, wanted)
+    return await _entering(visit, token, wanted)
 
 
 async def to_provider(visit: Visit) -> Response:
@@ -132,21 +138,23 @@ async def from_provider(visit: Visit) -> Response:
     except (Forbidden, ProviderAway, ProviderWrong) as error:
         response = await _not_from_provider(visit, error, wanted)
     else:
-        response = _entering(visit, token, wanted)
+        response = await _entering(visit, token, wanted)
     session.end_elsewhere(visit.request, response)
     return response
 
 
 async def show_invitation(visit: Visit) -> Response:
     """The form to choose a password, while its link is good."""
-    person = await visit.hub.users.invited(visit.path("link"))
+    with _link(visit):
+        person = await visit.hub.users.invited(visit.path("link"))
     return await visit.page("people/invitation.html", InvitationPage(form=Form(), person=person), section="")
 
 
 async def accept_invitation(visit: Visit) -> Response:
     """Set the password and sign in."""
     form, link = await visit.form(), visit.path("link")
-    person = await visit.hub.users.invited(link)
+    with _link(visit):
+        person = await visit.hub.users.invited(link)
     try:
         token = await visit.hub.users.choose_password(link, form.text("password"))
     except NotFound:
@@ -155,7 +163,7 @@ async def accept_invitation(visit: Visit) -> Response:
         form.blame(error, "password")
         page = InvitationPage(form=form, person=person)
         return await visit.page("people/invitation.html", page, section="", status=422)
-    return _entering(visit, token, "/")
+    return await _entering(visit, token, "/")
 
 
 async def sign_out(visit: Visit) -> Response:
@@ -170,10 +178,11 @@ async def sign_out(visit: Visit) -> Response:
 
 async def show_welcome(visit: Visit) -> Response:
     """The owner's form, while its link is good."""
-    if not await visit.hub.people.can_create_owner(visit.path("link")):
-        raise NotFound(
-            "This link was used already or is older than 24 hours. If there is no owner yet, start the server again."
-        )
+    with _link(visit):
+        if not await visit.hub.people.can_create_owner(visit.path("link")):
+            raise NotFound(
+                "This link was used already or is older than 24 hours. If there is no owner yet, start the server again."
+            )
     return await visit.page("people/welcome.html", WelcomePage(form=Form()), section="")
 
 
@@ -181,22 +190,25 @@ async def welcome(visit: Visit) -> Response:
     """Create the owner and sign in."""
     form = await visit.form()
     try:
-        token = await visit.hub.people.create_owner(
-            visit.path("link"), name=form.text("name"), email=form.text("email"), password=form.text("password")
-        )
+        with _link(visit):
+            token = await visit.hub.people.create_owner(
+                visit.path("link"), name=form.text("name"), email=form.text("email"), password=form.text("password")
+            )
     except NotFound:
         raise
     except ServiceError as error:
         form.blame(error, "name", "email", "password")
         return await visit.page("people/welcome.html", WelcomePage(form=form), section="", status=422)
-    return _entering(visit, token, "/")
+    return await _entering(visit, token, "/")
 
 
 async def enter(visit: Visit) -> Response:
     """A link that signs in once; opened again by the one who is signed in, it just goes on."""
     if visit.signed_in is not None:
         return visit.go("/")
-    return _entering(visit, await visit.hub.people.enter(visit.path("link")), "/")
+    with _link(visit):
+        token = await visit.hub.people.enter(visit.path("link"))
+    return await _entering(visit, token, "/")
 
 
 async def _sign_in_page(visit: Visit, form: Form, wanted: str, status: int = 200) -> Response:
@@ -227,10 +239,22 @@ async def _not_from_provider(visit: Visit, error: ServiceError, wanted: str) -> 
     return await _sign_in_page(visit, form, wanted, status=error.status)
 
 
-def _entering(visit: Visit, token: str, address: str) -> Response:
+async def _entering(visit: Visit, token: str, address: str) -> Response:
     response = visit.go(address)
     session.begin(visit.request, response, token)
+    people = visit.hub.people
+    person = await people.of_session(token)
+    held = people.devices.known(session.device_of(visit.request))
+    if person is not None and (held is None or held.person_id != person.id):
+        session.know(visit.request, response, people.devices.cookie(person.id))
     return response
+
+
+def _link(visit: Visit) -> AbstractContextManager[None]:
+    """Around what looks a link up: an address, or a browser that is known, may try few that are not there."""
+    people = visit.hub.people
+    known = people.devices.known(session.device_of(visit.request))
+    return people.unknown_links.trying(f"browser {known.id}" if known else f"address {address_key(_address(visit))}")
 
 
 def _address(visit: Visit) -> str:
