@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from affluent import catalog as catalogs
@@ -237,6 +239,7 @@ def build(settings: Settings, *, own_url: str) -> Hub:
     """Wire a hub. `own_url` is where this server listens; vendors and people may know it by another, public one."""
     database = open_database(settings.database_url, settings.sqlite_path())
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make_private(settings.sqlite_path())
     catalog = catalogs.load()
     vault = keys.load(
         value=settings.master_key.get_secret_value(),
@@ -355,6 +358,13 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         ),
         server_url=server_url,
     )
+
+
+def _make_private(database: Path) -> None:
+    """Earlier releases wrote the database as the umask said, often readable for everybody on the machine."""
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(OSError):  # it is not there, or belongs to somebody else: `affluent doctor` tells
+            database.with_name(database.name + suffix).chmod(0o600)
 
 
 def _tracing(settings: Settings) -> Tracing | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import Field, SecretStr, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -84,6 +85,18 @@ def _read(path: Path, named_by: str) -> str:
         raise BadSettings(f"{path} cannot be read: {reason}. It is named by {named_by}: correct that.") from error
 
 
+def _networks(text: str) -> str:
+    for part in text.split(","):
+        try:
+            if part.strip():
+                ipaddress.ip_network(part.strip())
+        except ValueError as error:
+            raise ValueError(
+                f"{part.strip()[:60]!r} is no address or network ({error}). Write e.g. 127.0.0.1, 10.0.0.0/24"
+            ) from error
+    return text
+
+
 class Settings(BaseSettings):
     """What an operator may set. Everything has a working default: `affluent serve` needs no configuration."""
 
@@ -111,6 +124,13 @@ class Settings(BaseSettings):
         "", description="Command that prints the master key, e.g. of a secret store; no shell, no key file then."
     )
     allowed_hosts: str = Field("", description="Host names this server answers to, with commas between; empty: any.")
+    trusted_proxies: Annotated[str, AfterValidator(_networks)] = Field(
+        "",
+        description="Proxies in front, addresses or networks with commas between: what they say of callers is believed; empty: none.",
+    )
+    proxy_header: Literal["x-forwarded-for", "forwarded"] = Field(
+        "x-forwarded-for", description="Header in which these proxies name the caller; the other one is not read."
+    )
     requests_per_minute: int = Field(
         60_000, ge=0, le=10_000_000, description="Requests per minute and sender (address, token); 0: unlimited."
     )

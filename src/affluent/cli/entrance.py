@@ -14,6 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from affluent.cli.proxies import TrustedProxies
 from affluent.kit.actor import Actor, acting
 from affluent.kit.jsons import dumps
 
@@ -72,8 +73,13 @@ class Entrance:
         hosts: Sequence[str],
         per_minute: int,
         now_per_minute: Callable[[], Awaitable[int]] | None = None,
+        proxies: TrustedProxies | None = None,
+        is_https: bool = False,
     ) -> None:
+        """`is_https`: people reach this server by https, whatever the last stretch of the way is; cookies are Secure then."""
         self._app = app
+        self._proxies = proxies or TrustedProxies()
+        self._is_https = is_https
         self._hosts = frozenset(host.strip().lower() for host in hosts if host.strip())
         self._limit = RateLimit(per_minute)
         self._now_per_minute = now_per_minute
@@ -83,6 +89,10 @@ class Entrance:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        caller = self._proxies.caller(scope)
+        address = caller.address
+        port = scope["client"][1] if scope.get("client") else 0
+        scope = {**scope, "client": (address, port), "scheme": "https" if self._is_https else caller.scheme}
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -94,7 +104,6 @@ class Entrance:
             await send(message)
 
         headers = Headers(scope=scope)
-        address = scope["client"][0] if scope.get("client") else ""
         if self._now_per_minute is not None and not scope["path"].startswith(_UNMETERED):
             self._limit.per_minute = await self._now_per_minute()
         refusal = self._refusal(scope["path"], headers, address)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
-from prometheus_client import start_http_server
 
 from affluent.bootstrap import Hub, build
 from affluent.cli import audit, keys, nouns, show, tokens, users
@@ -22,7 +22,7 @@ from affluent.cli.run import run
 from affluent.cli.server import address, bind, hold, running, serving
 from affluent.cli.signals import asked_to_stop
 from affluent.cli.twins import hush, twins_application
-from affluent.kit import memory, metrics
+from affluent.kit import memory
 from affluent.kit.jsons import whole_text
 from affluent.settings import Settings
 from affluent.worker.loop import Worker
@@ -46,7 +46,8 @@ app.add_typer(evidence, name="evidence")
 
 
 def main() -> None:
-    """Entry of the `affluent` command."""
+    """Entry of the `affluent` command. What it writes (databases, keys, backups, packs, logs) is for its own user only."""
+    os.umask(0o077)
     for argument in sys.argv[1:]:
         if argument != whole_text(argument):  # Python reads bytes that are no text as halves of surrogate pairs
             say_error(f"The argument {whole_text(argument)!r} is no text in UTF-8; write it again.")
@@ -99,9 +100,7 @@ def worker(
     settings = settings_with(data_dir=data_dir, database_url=database_url, public_url=public_url, config=config)
     if not settings.database_url.startswith(("postgresql://", "postgres://")):
         fail("worker needs --database-url postgresql://…; with SQLite the server executes runs itself.", 2)
-    if metrics_port:
-        start_http_server(metrics_port, addr=settings.host, registry=metrics.registry)
-    run(_work(settings), settings)
+    run(_work(settings, metrics_port), settings)
 
 
 @app.command()
@@ -137,19 +136,23 @@ async def _welcome(hub: Hub) -> None:
         console.print(f"Create the owner of this installation here, once: {link}", highlight=False, soft_wrap=True)
 
 
-async def _work(settings: Settings) -> None:
+async def _work(settings: Settings, metrics_port: int) -> None:
     stop = asked_to_stop()
-    hub = build(settings, own_url=settings.server_url())
-    await hub.open()
-    try:
+    async with AsyncExitStack() as held:
+        sock = held.enter_context(bind(settings.host, metrics_port)) if metrics_port else None
+        hub = build(settings, own_url=settings.server_url())
+        await hub.open()
+        held.push_async_callback(hub.close)
+        if sock is not None:
+            from affluent.cli.scrape import metrics_application  # noqa: PLC0415 - web parts, which no other command needs
+
+            await held.enter_async_context(serving(metrics_application(settings, hub.metrics.text), [sock]))
         worker = Worker(hub)
         await worker.start()
         memory.settle()
         console.print("Worker is ready.")
         await stop.wait()
         await worker.stop()
-    finally:
-        await hub.close()
 
 
 async def _twins(host: str, port: int) -> None:

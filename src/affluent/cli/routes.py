@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
-
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -14,6 +12,8 @@ from affluent.api.togai import togai_routes
 from affluent.api.v1 import api
 from affluent.bootstrap import Hub
 from affluent.cli.entrance import Entrance
+from affluent.cli.proxies import TrustedProxies
+from affluent.cli.scrape import metrics_routes
 from affluent.store.database import StoreUnavailable
 from affluent.web import web
 from affluent.webhooks.receive import HookDoor, hook_routes
@@ -31,6 +31,8 @@ def application(hub: Hub) -> ASGIApp:
         hosts=settings.allowed_hosts.split(","),
         per_minute=settings.requests_per_minute,
         now_per_minute=per_minute,
+        proxies=TrustedProxies(settings.trusted_proxies, settings.proxy_header),
+        is_https=settings.public_url.lower().startswith("https://"),
     )
 
 
@@ -39,7 +41,7 @@ def server_routes(hub: Hub) -> list[BaseRoute]:
     return [
         *hook_routes(hub.hooks, max_body_bytes=hub.settings.max_body_bytes),
         *_health(hub),
-        *_metrics(hub),
+        *metrics_routes(hub.settings, hub.metrics.text),
         Mount("/togai", togai_routes(hub.billing, hub.authorise)),
         Mount("/api/v1", api(hub)),
         Mount("/", web(hub)),
@@ -60,20 +62,3 @@ def _health(hub: Hub) -> list[Route]:
         return JSONResponse({"status": "ready"})
 
     return [Route("/healthz", alive), Route("/readyz", ready)]
-
-
-def _metrics(hub: Hub) -> list[Route]:
-    settings = hub.settings
-    expected = f"Bearer {settings.metrics_token.get_secret_value()}"
-
-    async def metrics(request: Request) -> Response:
-        if settings.metrics_token.get_secret_value() and not hmac.compare_digest(
-            request.headers.get("authorization", "").encode(), expected.encode()
-        ):
-            return Response("The bearer token of AFFLUENT_METRICS_TOKEN is asked for.\n", status_code=401)
-        try:
-            return Response(await hub.metrics.text(), media_type="text/plain; version=0.0.4")
-        except StoreUnavailable as error:
-            return Response(f"{error}\n", status_code=503)
-
-    return [Route("/metrics", metrics)] if settings.metrics else []

@@ -54,6 +54,7 @@ async def serving(app: ASGIApp, sockets: Sequence[socket.socket]) -> AsyncIterat
             timeout_graceful_shutdown=3,
             timeout_keep_alive=75,  # longer than clients keep theirs, so that none writes into a closing connection
             server_header=False,
+            proxy_headers=False,  # which proxies are believed is a setting: cli/proxies.py
             date_header=True,
         )
     )

@@ -132,7 +132,7 @@ class VendorDoor:
         is_write = self.effect is Effect.WRITE and not reads
         # Credentials go to the connection's own origin only, never to a whole URL elsewhere.
         own = self.headers if self._is_own(path, url) else {}
-        sent = {**own, **(headers or {})}
+        sent = {name: value for name, value in {**own, **(headers or {})}.items() if not _speaks_for_a_proxy(name)}
         body = _body(json, form, content, sent)
         await self._slot()
         exchange: JSONObject = {
@@ -284,6 +284,12 @@ def _body(
         headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
         return urlencode(form).encode()
     return content
+
+
+def _speaks_for_a_proxy(header: str) -> bool:
+    """Such headers name a caller to whoever trusts this machine as a proxy, e.g. to this server itself. Flows write none."""
+    name = header.strip().lower()
+    return name in ("forwarded", "x-real-ip", "x-client-ip", "true-client-ip") or name.startswith("x-forwarded-")
 
 
 def _origin(url: str) -> tuple[Any, ...]:

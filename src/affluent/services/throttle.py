@@ -85,6 +85,10 @@ class Throttle:
     async def take(self, *keys: Key) -> Attempt:
         """Take a try of each key before it is judged; raises MustWait, and takes none, when one of them has to wait."""
         in_order = sorted(keys, key=lambda key: key.hashed)  # so that two never wait for each other
+        names = [key.hashed for key in in_order]
+        until = await self._database.read(lambda connection: store.longest_wait(connection, names))
+        if until is not None and until > clock.now():  # a flood is refused without a write
+            raise MustWait(until - clock.now())
 
         def unit(connection: Connection) -> Attempt:
             now = clock.now()
@@ -93,8 +97,8 @@ class Throttle:
             for key in in_order:
                 count = store.take_try(connection, key.hashed, now, past)
                 if count is None:
-                    until = store.longest_wait(connection, [key.hashed for key in in_order]) or now
-                    raise MustWait(max(until - now, timedelta(seconds=1)))
+                    waits_until = store.longest_wait(connection, names) or now
+                    raise MustWait(max(waits_until - now, timedelta(seconds=1)))
                 wait = wait_after(count, key.free)
                 if wait:
                     store.wait_until(connection, key.hashed, now + wait)

@@ -92,7 +92,7 @@ class Browser:
 
     async def request(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
         """One request; `headers` with underscores for dashes; an empty one is not sent."""
-        target, _, query = path.removeprefix(SERVER).partition("?")
+        target, _, query = path.removeprefix(SERVER).removeprefix(f"https://{HOST}").partition("?")
         sent = {"host": HOST, "cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()), **headers}
         scope = {
             "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": self.scheme,

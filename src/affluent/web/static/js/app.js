@@ -83,7 +83,7 @@ addEventListener("pageshow", () => { for (const b of $$("button[aria-busy]")) { 
 for (const t of $$(".tabs [aria-current], .aside-nav [aria-current]")) { const p = t.parentElement; p.scrollLeft = Math.max(0, t.getBoundingClientRect().right - p.getBoundingClientRect().right); }
 // Times: relative ones move on; the server learns the zone for the absolute ones.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-if (!document.cookie.includes(`tz=${encodeURIComponent(zone)}`)) document.cookie = `tz=${encodeURIComponent(zone)};path=/;max-age=31536000;samesite=lax`;
+if (!document.cookie.includes(`tz=${encodeURIComponent(zone)}`)) document.cookie = `tz=${encodeURIComponent(zone)};path=/;max-age=31536000;samesite=lax${location.protocol === 'https:' ? ';secure' : ''}`;
 const spans = [[60, 1, "s"], [3600, 60, "min"], [86400, 3600, "h"], [2592000, 86400, "d"]];
 const tick = () => {
   for (const t of $$("time[data-ago]")) {
