@@ -22,6 +22,7 @@ from affluent.store.open import open_database
 from tests.integration.security.callers import Callers, callers
 from tests.integration.web.browser import PASSWORD, Browser
 
+pytestmark = pytest.mark.timeout(180)  # hundreds of pages at once take long where others work too
 EMAIL = "mira@example.com"
 SIGN_IN = {"email": EMAIL, "password": PASSWORD}
 AT_ONCE = 300
@@ -54,9 +55,14 @@ def owner(at: Callers) -> Browser:
 
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch):
-    """Moves the clock."""
+    """Moves the clock, and stops it there: a busy machine waits no time away."""
     now = clock.now
-    return lambda by: monkeypatch.setattr(clock, "now", lambda: now() + by)
+
+    def move(by: timedelta = timedelta()) -> None:
+        moment = now() + by
+        monkeypatch.setattr(clock, "now", lambda: moment)
+
+    return move
 
 
 @pytest.fixture
@@ -103,7 +109,8 @@ def may_be_looked_up(began: float) -> float:
     return UNKNOWN_PER_MINUTE * (1 + (monotonic() - began) / 60)
 
 
-async def test_of_many_passwords_at_once_only_the_free_tries_are_judged(at: Callers, judged: list[str]) -> None:
+async def test_of_many_passwords_at_once_only_the_free_tries_are_judged(at: Callers, judged: list[str], later) -> None:
+    later()
     guesses = (
         at.stranger().elsewhere(f"192.0.2.{number % 250}").post("/sign-in", {**SIGN_IN, "password": f"guess {number}"})
         for number in range(AT_ONCE)
@@ -113,7 +120,10 @@ async def test_of_many_passwords_at_once_only_the_free_tries_are_judged(at: Call
     assert len(judged) == FREE
 
 
-async def test_of_many_accounts_tried_at_once_from_an_address_few_are_judged(at: Callers, judged: list[str]) -> None:
+async def test_of_many_accounts_tried_at_once_from_an_address_few_are_judged(
+    at: Callers, judged: list[str], later
+) -> None:
+    later()
     guesses = (
         at.stranger().post("/sign-in", {"email": f"person{number}@example.com", "password": "Summer 2026 !"})
         for number in range(2 * FREE_AT_ADDRESS)
@@ -147,8 +157,9 @@ async def test_recovery_codes_are_tries_too(at: Callers, owner: Browser, later) 
 
 
 async def test_of_many_confirmations_at_once_only_the_free_tries_are_judged(
-    at: Callers, owner: Browser, judged: list[str]
+    at: Callers, owner: Browser, judged: list[str], later
 ) -> None:
+    later()
     forms = (
         owner.post("/account/password", {"current_password": f"guess {number}", "new_password": "another staple 17"})
         for number in range(50)
@@ -231,7 +242,8 @@ async def test_a_success_after_waiting_lets_the_next_at_the_address_try_at_once(
     assert (await throttle.take(OFFICE)).keys == (OFFICE,)
 
 
-async def test_of_tries_that_share_keys_in_any_order_none_is_lost_or_double(throttle: Throttle) -> None:
+async def test_of_tries_that_share_keys_in_any_order_none_is_lost_or_double(throttle: Throttle, later) -> None:
+    later()
     one, other = Key("one", is_shared=True), Key("other", is_shared=True)
     pairs = ((one, other) if number % 2 else (other, one) for number in range(AT_ONCE))
     taken = await asyncio.gather(*(throttle.take(*pair) for pair in pairs), return_exceptions=True)
