@@ -184,6 +184,14 @@ async def test_a_token_generates_none_that_outlives_it_or_is_good_elsewhere(sqli
             assert (await bound("POST", f"/tokens/{brief.token.id}/rotate", {})).status == 200
 
 
+async def test_a_definition_is_previewed_only_by_who_may_write_flows(sqlite):
+    async with client(sqlite) as call:
+        reader, writer = await call.limited("flows:read"), await call.limited("flows:write")
+        document = is_problem(await reader("POST", "/flows/preview", {"definition": outbound()}), 403, code="forbidden")
+        assert document["detail"] == "This token lacks the scope flows:write."
+        assert (await writer("POST", "/flows/preview", {"definition": outbound()})).status == 200
+
+
 async def test_a_missing_scope_is_named_and_a_missing_token_asked_for(sqlite):
     async with client(sqlite) as call:
         limited = await call.limited("runs:read")

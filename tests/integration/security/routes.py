@@ -187,7 +187,6 @@ API: dict[str, Sequence[str]] = {
     "options:write": ["PUT /settings/{name}", "DELETE /settings/{name}"],
 }
 ONLY_READS = (
-    "POST /api/v1/flows/preview",
     "POST /api/v1/flows/validate",
     "POST /api/v1/flows/{flow_id}/preview",
     "POST /api/v1/runs/forecast",

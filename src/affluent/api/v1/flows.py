@@ -51,9 +51,9 @@ async def validate(hub: Hub, wanted: Draft) -> Page[FlowProblem]:
     return Page(items=hub.flows.validate(wanted.definition))
 
 
-@routes.post("/flows/preview", summary="Preview a definition", **needs("flows:read", 404, 413, 422))
+@routes.post("/flows/preview", summary="Preview a definition", **needs("flows:write", 404, 413, 422))
 async def preview_draft(hub: Hub, wanted: DraftPreview) -> PreviewResult:
-    """Per step the request as it would be sent. Nothing is sent or stored."""
+    """Per step the request as it would be sent. Nothing is sent or stored; it asks for `flows:write`, as writing a flow does."""
     return await hub.preview.of_draft(wanted.definition, _scene(wanted))
 
 
