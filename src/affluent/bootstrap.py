@@ -12,6 +12,7 @@ from affluent import catalog as catalogs
 from affluent.billing import Billing
 from affluent.billing import books as own_books
 from affluent.catalog import Catalog
+from affluent.engine import expressions
 from affluent.engine.breaker import Breaker
 from affluent.engine.dispatch.embedded import EmbeddedDispatcher
 from affluent.engine.door import Network
@@ -193,6 +194,7 @@ class Hub:
     async def close(self) -> None:
         """Finish what was handed in, then disconnect."""
         await self.network.close()
+        await asyncio.to_thread(expressions.close)
         for counting in (self.health, self.pulse):
             await counting.close()
         await self.database.close()

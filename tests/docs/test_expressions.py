@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from affluent.domain import expression
+from affluent.domain import expression, mapping
 from affluent.domain.functions import FUNCTIONS
-from affluent.domain.mapping import render
+from affluent.engine import expressions
+from affluent.engine.expression_process import LONGEST_RESULT
 
 PAGE = (Path(__file__).parents[2] / "docs" / "expressions.md").read_text()
 DATA = json.loads(re.search(r"```json\n(.*?)```", PAGE, re.DOTALL)[1])  # type: ignore[index]  # the page has one
@@ -18,8 +19,8 @@ EXAMPLES = re.findall(r"^\| `([^`]*\{\{[^`]*)` \| `([^`]*)` \|$", PAGE, re.MULTI
 
 
 @pytest.mark.parametrize(("field", "gives"), EXAMPLES)
-def test_the_example_gives_what_the_page_says(field: str, gives: str) -> None:
-    assert render({"field": field}, DATA).get("field") == json.loads(gives)
+async def test_the_example_gives_what_the_page_says(field: str, gives: str) -> None:
+    assert (await expressions.render({"field": field}, DATA)).get("field") == json.loads(gives)
 
 
 def test_every_function_has_an_example() -> None:
@@ -29,4 +30,7 @@ def test_every_function_has_an_example() -> None:
 
 def test_the_page_states_the_bounds_that_hold() -> None:
     assert f"{expression.LONGEST:,} characters" in PAGE
-    assert f"{expression.LONGEST_LIST:,} items ({expression.LONGEST_NESTED_LIST}" in PAGE
+    assert f"{expressions.COMPUTING_SECONDS:g} seconds" in PAGE
+    assert f"{mapping.MOST_CHARACTERS:,} characters together" in PAGE
+    assert f"{mapping.LONGEST_TEXT:,} characters" in PAGE
+    assert f"{LONGEST_RESULT:,} characters" in PAGE

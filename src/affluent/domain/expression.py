@@ -1,16 +1,19 @@
-"""One expression: compiled once, bounded before it runs, null where a path is missing.
+"""One expression: compiled once, evaluated here only when its work is bounded, null where a path is missing.
 
 Expressions are CEL. Paths into the data (`trigger.invoice.id`, `steps.sale.promoter_email`) are taken out before CEL sees
 them: a plain path is read directly, a missing one is null instead of an error, and only the values that are used are handed over.
-CEL itself has no cost limit, so the text, the nesting of comprehensions and the sizes of lists are bounded first.
+CEL itself has no cost limit and cannot be interrupted. Without loops and regular expressions an expression is a tree whose work
+is at most its length times the size of its values; everything else raises `Unbounded` and belongs into a process that can be
+killed (`engine.expressions`).
 """
 
 from __future__ import annotations
 
+import math
 import re
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import ModuleType
 
@@ -23,14 +26,15 @@ import cel  # noqa: E402 - the line above must come first
 
 ROOTS = ("trigger", "steps", "inputs", "event")
 LONGEST = 2_000
-MOST_COMPREHENSIONS = 2
-LONGEST_LIST = 1_000
-LONGEST_NESTED_LIST = 100
-MOST_WORK = 6_000_000
-"""Rounds of loops times values handed to each: at most about a second."""
-MOST_CHARACTERS = 20_000_000
-_CHARACTERS_A_VALUE = 64
-_LOOPS = ("map", "filter", "all", "exists")
+MOST_WORK = 400_000
+"""Weights of expressions times sizes of their values that are evaluated in this process for one mapping."""
+_CHARACTERS_A_UNIT = 32
+_LONGEST_SHOWN = 60
+_LOOP = re.compile(r"map|filter|all|exists")
+"""Searched in the whole text, also in its strings: a name that is hidden from this search is hidden from CEL too."""
+_INVALID = re.compile(r"[$#@^~`;]")
+_MOST_INVALID = 20
+"""CEL collects an error for each character it does not know, which takes long."""
 
 _PATH = re.compile(
     r"""(?<![\w.\])"'])(?P<root>trigger|steps|inputs|event)
@@ -39,7 +43,6 @@ _PATH = re.compile(
 )
 _PART = re.compile(r"""\.([A-Za-z_]\w*)|\[(\d+)\]|\['([^'\]]*)'\]|\["([^"\]]*)"\]""")
 _STRING = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""")
-_MACRO = re.compile(r"\.\s*(map|filter|all|exists|exists_one)\s*\(")
 _HAS = re.compile(r"\bhas\(\s*(__p\d+)\s*\)")
 
 Path = tuple[str | int, ...]
@@ -47,6 +50,19 @@ Path = tuple[str | int, ...]
 
 class ExpressionError(ValueError):
     """An expression that cannot be compiled or evaluated; the message is for the person who wrote it."""
+
+
+class Unbounded(ExpressionError):
+    """An expression whose work is not known to be small: it is evaluated only where it can be stopped."""
+
+
+@dataclass(slots=True)
+class Allowance:
+    """What may be evaluated in this process for one mapping, and what was evaluated elsewhere already."""
+
+    work: int = MOST_WORK
+    results: Mapping[str, JSONValue | ExpressionError] = field(default_factory=dict)
+    """By the expression's source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +73,39 @@ class Expression:
     paths: tuple[Path, ...]
     program: cel.Program | None
     """None: the expression is one plain path."""
-    loops: int = 0
-    """How many of map, filter, all, exists it uses; they may stand inside each other."""
-    sums: int = 0
-    """How often it adds."""
+    weight: int = 1
+    """How much it does, at most, for each unit of its values: each part of it once, and each sum copies the sums before it."""
+    is_bounded: bool = True
+    """Whether it is free of loops, regular expressions and functions whose result is not bounded by their arguments."""
 
-    def evaluate(self, data: Mapping[str, JSONValue]) -> JSONValue:
-        """The value over data with the roots trigger, steps, inputs, event. Raises ExpressionError."""
-        values = [follow(data, path) for path in self.paths]
+    def evaluate(self, data: Mapping[str, JSONValue], allowance: Allowance | None = None) -> JSONValue:
+        """The value over data with the roots trigger, steps, inputs, event.
+
+        Raises Unbounded when the work is not known to fit into the allowance, ExpressionError for everything else.
+        """
         if self.program is None:
-            return values[0]
-        self._bound(values)
+            return follow(data, self.paths[0])
+        allowance = allowance or Allowance()
+        if self.source in allowance.results:
+            result = allowance.results[self.source]
+            if isinstance(result, ExpressionError):
+                raise result
+            return result
+        values = self.values(data)
+        most = allowance.work // self.weight if self.is_bounded else 0
+        units = size(values, most) + len(self.source) // _CHARACTERS_A_UNIT
+        if not most or units > most:
+            raise Unbounded(f"{self.source}: this may take too long to be evaluated here.")
+        allowance.work -= units * self.weight
+        return self.compute(values)
+
+    def values(self, data: Mapping[str, JSONValue]) -> list[JSONValue]:
+        """What stands at its paths."""
+        return [follow(data, path) for path in self.paths]
+
+    def compute(self, values: Sequence[JSONValue]) -> JSONValue:
+        """The value over the values of its paths; takes as long as it takes. Raises ExpressionError."""
+        assert self.program is not None  # noqa: S101 - a plain path has nothing to compute
         try:
             context = cel.Context(
                 variables={f"__p{index}": value for index, value in enumerate(values)}, functions=FUNCTIONS
@@ -78,39 +116,32 @@ class Expression:
         except Exception as error:
             raise ExpressionError(f"{self.source}: {_reason(error, self)}") from error
 
-    def _bound(self, values: list[JSONValue]) -> None:
-        """Refuse what would take long: CEL hands all values to every round of a loop, and cannot be interrupted."""
-        if not self.loops and not self.sums:
-            return
-        size = _Size()
-        for value in values:
-            size.add(value)
-        longest = LONGEST_NESTED_LIST if self.loops > 1 else LONGEST_LIST
-        if self.loops and size.longest > longest:
-            raise ExpressionError(f"{self.source}: a list of {size.longest} items is too long here (at most {longest})")
-        rounds = size.longest**self.loops if self.loops else 0
-        if rounds * (size.values + size.characters // _CHARACTERS_A_VALUE) > MOST_WORK:
-            raise ExpressionError(f"{self.source}: this is too much data for {', '.join(_LOOPS)}; name a smaller part.")
-        if self.sums * size.characters * max(rounds, 1) > MOST_CHARACTERS:
-            raise ExpressionError(f"{self.source}: the texts that are put together are too long.")
 
-
-@dataclass(slots=True)
-class _Size:
-    """How much there is in some values."""
-
-    values: int = 0
-    characters: int = 0
-    longest: int = 0
-
-    def add(self, value: JSONValue) -> None:
-        self.values += 1
+def size(values: Sequence[JSONValue], most: int) -> int:
+    """How much there is in some values: one for each, and for each 32 characters. Counting ends beyond `most`."""
+    units = 0
+    waiting = list(values)
+    while waiting and units <= most:
+        value = waiting.pop()
+        units += 1
         if isinstance(value, str):
-            self.characters += len(value)
-        elif isinstance(value, (list, dict)):
-            self.longest = max(self.longest, len(value))
-            for item in value.values() if isinstance(value, dict) else value:
-                self.add(item)
+            units += len(value) // _CHARACTERS_A_UNIT
+        elif isinstance(value, dict):
+            if len(value) > most:
+                return units + len(value)
+            waiting += value.values()
+            units += sum(map(len, value)) // _CHARACTERS_A_UNIT
+        elif isinstance(value, list):
+            if len(value) > most:
+                return units + len(value)
+            waiting += value
+    return units + len(waiting)
+
+
+def shorten(value: JSONValue) -> str:
+    """A value as it is shown in a message."""
+    shown = repr(value)
+    return shown if len(shown) <= _LONGEST_SHOWN else shown[: _LONGEST_SHOWN - 1] + "…"
 
 
 def follow(data: JSONValue, path: Path) -> JSONValue:
@@ -137,26 +168,32 @@ def compile_expression(source: str) -> Expression:
     rewritten, paths = _take_paths(text)
     if rewritten == "__p0" and len(paths) == 1:
         return Expression(text, paths, None)
-    code = _STRING.sub("''", rewritten)
-    comprehensions = len(_MACRO.findall(code))
-    if comprehensions > MOST_COMPREHENSIONS:
-        raise ExpressionError(
-            f"{text}: at most {MOST_COMPREHENSIONS} of map, filter, all, exists may be used in one expression."
-        )
+    if len(_INVALID.findall(_STRING.sub("", text))) > _MOST_INVALID:
+        raise ExpressionError(f"{text[:60]}…: this is no expression; it has characters that mean nothing in one.")
     try:
         program = cel.compile(_HAS.sub(r"(\1 != null)", rewritten))
     except Exception as error:
         raise ExpressionError(f"{text}: {_first_line(error)}") from error
-    unknown = [
-        name for name in program.functions() if name.isidentifier() and name not in FUNCTIONS and name not in _BUILT_IN
-    ]
+    functions = {name for name in program.functions() if name.isidentifier()}
+    unknown = sorted(functions - FUNCTIONS.keys() - _BUILT_IN)
     if unknown:
         raise ExpressionError(
             f"{text}: there is no function {unknown[0]!r}. There are: {', '.join(sorted(FUNCTIONS))}."
         )
-    return Expression(text, paths, program, loops=comprehensions, sums=code.count("+"))
+    # A loop names a variable of its own, so two independent signs must both be absent.
+    has_loop = bool(_LOOP.search(text)) or not all(_TAKEN.fullmatch(name) for name in program.variables())
+    return Expression(
+        text,
+        paths,
+        program,
+        weight=len(text) + text.count("+") ** 2 // 4,
+        is_bounded=not has_loop and not functions & _UNBOUNDED,
+    )
 
 
+_TAKEN = re.compile(r"__p\d+")
+_UNBOUNDED = frozenset(("matches", "join"))
+"""A regular expression takes its length times that of the text; what `join` gives is longer than what it is given."""
 _BUILT_IN = frozenset(
     (
         "size",
@@ -226,6 +263,8 @@ def _plain(value: object) -> JSONValue:
         return [_plain(item) for item in value]
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ExpressionError("The result is not a number that can be written down.")
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
     return str(value)

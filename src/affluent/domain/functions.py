@@ -10,6 +10,8 @@ from affluent.kit.jsons import JSONValue, kind_of, text_of
 from affluent.kit.money import Money
 
 _LONGEST_TEXT = 100_000
+_LONGEST_SHOWN = 20_000
+"""Of what is no text: quoted again and again, a list inside a list would double each time."""
 
 
 def minor_units(amount: JSONValue, currency: str) -> int:
@@ -69,11 +71,11 @@ def first(values: list[JSONValue]) -> JSONValue:
 
 def lookup(table: JSONValue, column: str, key: JSONValue, result: str) -> JSONValue:
     """The `result` cell of the first row whose `column` equals `key`, or null."""
-    wanted = text_of(key).lower()
-    if not isinstance(table, list) or not wanted:
+    sought = text_of(key).lower()
+    if not isinstance(table, list) or not sought:
         return None
     for row in table:
-        if isinstance(row, dict) and text_of(row.get(column)).lower() == wanted:
+        if isinstance(row, dict) and text_of(row.get(column)).lower() == sought:
             return row.get(result)
     return None
 
@@ -102,7 +104,12 @@ def text(value: JSONValue) -> str:
     """The value as text; null is empty. True, false, a list or an object is no text: raises TypeError."""
     if isinstance(value, (bool, list, dict)):
         raise TypeError(f"{kind_of(value)} is no text")
-    return text_of(value)
+    shown = text_of(value)
+    if not isinstance(value, str) and len(shown) > _LONGEST_SHOWN:
+        raise ValueError(
+            f"as text this has more than {_LONGEST_SHOWN:,} characters; name the smaller part that is needed"
+        )
+    return shown
 
 
 def join(values: list[JSONValue], separator: str) -> str:

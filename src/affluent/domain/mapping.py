@@ -7,12 +7,22 @@ a field that names a record or a customer: an id with a gap in it would be the i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from affluent.domain.expression import Expression, ExpressionError, compile_expression
-from affluent.kit.jsons import JSONObject, JSONValue, kind_of, text_of
+from affluent.domain.expression import Allowance, Expression, ExpressionError, Unbounded, compile_expression, size
+from affluent.domain.functions import text as as_text
+from affluent.kit.jsons import JSONObject, JSONValue, kind_of
+
+LONGEST_TEXT = 1_000_000
+LARGEST_INPUT = 200_000
+"""Values and pieces of 32 characters that the input of one step may have: some megabytes."""
+MOST_CHARACTERS = 20_000
+"""Characters of the expressions of one flow, plain paths not counted."""
+
+_PLAIN = re.compile(r"\{\{\s*[\w.]+\s*\}\}")
 
 
 class MappingError(ValueError):
@@ -30,12 +40,24 @@ class Template:
 
     pieces: tuple[str | Expression, ...]
 
-    def render(self, data: Mapping[str, JSONValue], *, is_id: bool = False) -> JSONValue:
+    def render(
+        self, data: Mapping[str, JSONValue], allowance: Allowance | None = None, *, is_id: bool = False
+    ) -> JSONValue:
         """The value over data; raises ExpressionError. `is_id`: a text must have no gap where a value is missing."""
+        allowance = allowance or Allowance()
         if len(self.pieces) == 1:
             piece = self.pieces[0]
-            return piece if isinstance(piece, str) else piece.evaluate(data)
-        return "".join(piece if isinstance(piece, str) else _part(piece, data, is_id=is_id) for piece in self.pieces)
+            return piece if isinstance(piece, str) else piece.evaluate(data, allowance)
+        parts: list[str] = []
+        length = 0
+        for piece in self.pieces:
+            parts.append(piece if isinstance(piece, str) else _part(piece, data, allowance, is_id=is_id))
+            length += len(parts[-1])
+            if length > LONGEST_TEXT:
+                raise ExpressionError(
+                    f"The text has more than {LONGEST_TEXT:,} characters; use less of the data in it."
+                )
+        return "".join(parts)
 
 
 @lru_cache(maxsize=8192)
@@ -54,23 +76,51 @@ def compile_template(text: str) -> Template:
     return Template(tuple(pieces))
 
 
-def render(inputs: JSONObject, data: Mapping[str, JSONValue], *, ids: Collection[str] = ()) -> JSONObject:
+def render(
+    inputs: JSONObject,
+    data: Mapping[str, JSONValue],
+    allowance: Allowance | None = None,
+    *,
+    ids: Collection[str] = (),
+) -> JSONObject:
     """All fields over data, without those that are null; `ids` name a record or a customer.
 
-    Raises MappingError naming the first bad field.
+    Raises MappingError naming the first bad field, Unbounded when an expression must not be evaluated in this process.
     """
-    rendered = {name: _value(name, value, data, is_id=name in ids) for name, value in inputs.items()}
-    return {name: value for name, value in rendered.items() if value is not None}
+    allowance = allowance or Allowance()
+    rendered = {name: _value(name, value, data, allowance, is_id=name in ids) for name, value in inputs.items()}
+    fields = {name: value for name, value in rendered.items() if value is not None}
+    if size([fields], LARGEST_INPUT) > LARGEST_INPUT:
+        raise MappingError(_largest(fields), "this takes over too much data; name the smaller part that is needed.")
+    return fields
 
 
 def check(inputs: JSONObject) -> None:
     """Compile every field; raises MappingError naming the first bad one."""
+    expressions(inputs)
+
+
+def expressions(inputs: JSONObject) -> list[Expression]:
+    """Every expression of the fields; raises MappingError naming the first bad field."""
+    compiled: list[Expression] = []
     for name, value in inputs.items():
         for expression_text in texts(value):
             try:
-                compile_template(expression_text)
+                template = compile_template(expression_text)
             except ExpressionError as error:
                 raise MappingError(name, str(error)) from error
+            compiled += [piece for piece in template.pieces if isinstance(piece, Expression)]
+    return compiled
+
+
+def characters(draft: JSONValue) -> int:
+    """How many characters of a definition, whatever its shape, stand in expressions that have to be compiled."""
+    if isinstance(draft, str):
+        return 0 if "{{" not in draft or _PLAIN.fullmatch(draft) else len(draft)
+    if isinstance(draft, dict):
+        conditions = [value for name, value in draft.items() if name == "condition" and isinstance(value, str)]
+        return sum(map(len, conditions)) + sum(map(characters, draft.values()))
+    return sum(map(characters, draft)) if isinstance(draft, (list, tuple)) else 0
 
 
 def texts(value: JSONValue) -> list[str]:
@@ -84,26 +134,37 @@ def texts(value: JSONValue) -> list[str]:
     return []
 
 
-def _part(expression: Expression, data: Mapping[str, JSONValue], *, is_id: bool) -> str:
-    value = expression.evaluate(data)
+def _part(expression: Expression, data: Mapping[str, JSONValue], allowance: Allowance, *, is_id: bool) -> str:
+    value = expression.evaluate(data, allowance)
     if isinstance(value, (bool, list, dict)):
         raise ExpressionError(f"{expression.source} gives {kind_of(value)}, which cannot stand inside a text.")
     if value is None and is_id:
         raise ExpressionError(f"{expression.source} gives nothing, and this field must name one record only.")
-    return text_of(value)
+    try:
+        return as_text(value)
+    except ValueError as error:
+        raise ExpressionError(f"{expression.source}: {error}.") from error
 
 
-def _value(name: str, value: JSONValue, data: Mapping[str, JSONValue], *, is_id: bool = False) -> JSONValue:
+def _value(
+    name: str, value: JSONValue, data: Mapping[str, JSONValue], allowance: Allowance, *, is_id: bool = False
+) -> JSONValue:
     if isinstance(value, str):
         try:
-            return compile_template(value).render(data, is_id=is_id)
+            return compile_template(value).render(data, allowance, is_id=is_id)
+        except Unbounded:
+            raise
         except ExpressionError as error:
             raise MappingError(name, str(error)) from error
     if isinstance(value, dict):
-        return {key: _value(f"{name}.{key}", item, data) for key, item in value.items()}
+        return {key: _value(f"{name}.{key}", item, data, allowance) for key, item in value.items()}
     if isinstance(value, list):
-        return [_value(f"{name}[{index}]", item, data) for index, item in enumerate(value)]
+        return [_value(f"{name}[{index}]", item, data, allowance) for index, item in enumerate(value)]
     return value
+
+
+def _largest(fields: JSONObject) -> str:
+    return max(fields, key=lambda name: size([fields[name]], LARGEST_INPUT))
 
 
 def _closing(text: str, start: int) -> int:

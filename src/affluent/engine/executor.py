@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
-from affluent.domain.expression import ExpressionError, compile_expression
+from affluent.domain.expression import ExpressionError, shorten
 from affluent.domain.run import Outcome, RunState
+from affluent.engine import expressions
 from affluent.engine.claims import Claimed, Unreadable
 from affluent.engine.entries import end, entry_for, finish, pause, step_row
 from affluent.engine.journal import Entry, Journal, Verdict
@@ -87,7 +88,7 @@ class Executor:
         if claimed.cancel:
             await self._record(end(claimed, RunState.CANCELLED, "Cancelled by a person."))
             return
-        refusal = _refused_by_trigger(plan, data) if claimed.position == 0 else None
+        refusal = await _refused_by_trigger(plan, data) if claimed.position == 0 else None
         if refusal is not None:
             await self._record(end(claimed, *refusal))
             return
@@ -106,7 +107,7 @@ class Executor:
         """Execute one step. None: the run ended or waits."""
         planned = plan.steps[position]
         started = clock.now()
-        wanted, problem = _condition(planned, data)
+        wanted, problem = await _condition(planned, data)
         if not wanted:
             row = step_row(claimed, planned, position, started, Try(outcome=Outcome.CONDITION_FALSE, sentence=problem))
             data["steps"][planned.step.id] = {"outcome": Outcome.CONDITION_FALSE.value}
@@ -196,27 +197,27 @@ def _data(claimed: Claimed, plan: Plan) -> dict[str, JSONValue]:
     return {"trigger": claimed.payload, "steps": steps, "inputs": plan.inputs, "event": event}
 
 
-def _refused_by_trigger(plan: Plan, data: Mapping[str, JSONValue]) -> tuple[RunState, str, str] | None:
+async def _refused_by_trigger(plan: Plan, data: Mapping[str, JSONValue]) -> tuple[RunState, str, str] | None:
     condition = plan.definition.trigger.condition
     if not condition:
         return None
     try:
-        if compile_expression(condition).evaluate(data) is True:
+        if await expressions.evaluate(condition, data) is True:
             return None
     except ExpressionError as error:
         return RunState.FAILED, f"The trigger's condition cannot be judged: {error}", "mapping"
     return RunState.SKIPPED, plan.definition.trigger.skip_reason or "The trigger's condition is not met.", ""
 
 
-def _condition(planned: PlannedStep, data: Mapping[str, JSONValue]) -> tuple[bool, str]:
+async def _condition(planned: PlannedStep, data: Mapping[str, JSONValue]) -> tuple[bool, str]:
     """Whether to execute the step, and why not (or what is wrong with the condition)."""
     condition = planned.step.condition
     if not condition:
         return True, ""
     try:
-        met = compile_expression(condition).evaluate(data)
+        met = await expressions.evaluate(condition, data)
     except ExpressionError as error:
         return True, f"The condition cannot be judged: {error}"
     if not isinstance(met, bool):
-        return True, f"The condition gives {met!r}; it must give true or false."
+        return True, f"The condition gives {shorten(met)}; it must give true or false."
     return met, "" if met else planned.step.skip_reason or f"Condition not met: {condition}"

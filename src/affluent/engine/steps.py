@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from affluent.domain.mapping import MappingError, render
+from affluent.domain.mapping import MappingError
 from affluent.domain.run import Fate, Outcome
-from affluent.engine import effects, keys
+from affluent.engine import effects, expressions, keys
 from affluent.engine.breaker import Breaker
 from affluent.engine.claims import Claimed
 from affluent.engine.door import Network, Postponed, VendorDoor
@@ -96,7 +96,7 @@ class StepRunner:
         this = Try()
         door = self._door(claimed, planned, this)
         try:
-            given = _typed_input(planned, data)
+            given = await _typed_input(planned, data)
             this.input = given.model_dump(mode="json", exclude_none=True)
             await self._apply(claimed, planned, position, given, door, this)
         except AppError as error:
@@ -377,9 +377,10 @@ def effect_row(
     }
 
 
-def _typed_input(planned: PlannedStep, data: Mapping[str, JSONValue]) -> BaseModel:
+async def _typed_input(planned: PlannedStep, data: Mapping[str, JSONValue]) -> BaseModel:
     try:
-        return planned.action.input.model_validate(render(planned.step.inputs, data, ids=planned.action.ids))
+        rendered = await expressions.render(planned.step.inputs, data, ids=planned.action.ids)
+        return planned.action.input.model_validate(rendered)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or planned.step.id

@@ -9,6 +9,8 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from affluent.catalog import Catalog
+from affluent.domain import mapping
+from affluent.domain.expression import Allowance
 from affluent.domain.flow import FlowDefinition, FlowInput, Step, TriggerUse
 from affluent.kit.jsons import JSONObject, JSONValue
 from affluent.sdk import Subject, Trigger
@@ -20,6 +22,9 @@ from affluent.services.flow_references import Known, check_condition, check_mapp
 from affluent.services.validation import problems_of
 
 M = TypeVar("M", bound=BaseModel)
+_TOO_MUCH = (
+    f"The expressions of a flow may have {mapping.MOST_CHARACTERS:,} characters together; split this flow into several."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +38,8 @@ class _Parts:
 
 def definition_of(draft: JSONObject) -> FlowDefinition:
     """A draft as a definition; raises Invalid with every problem of its form."""
+    if mapping.characters(draft) > mapping.MOST_CHARACTERS:
+        raise Invalid(_TOO_MUCH, field="steps")
     try:
         return FlowDefinition.model_validate(draft)
     except ValidationError as error:
@@ -46,6 +53,9 @@ def check_draft(draft: JSONObject, catalog: Catalog) -> Iterator[FlowProblem]:
         FlowDefinition.model_validate(draft)
     except ValidationError as error:
         yield from (FlowProblem(field=field, message=message) for field, message in problems_of(error))
+    if mapping.characters(draft) > mapping.MOST_CHARACTERS:
+        yield FlowProblem(field="steps", message=_TOO_MUCH)
+        return
     parts = _parts(draft)
     yield from _check_inputs(parts)
     trigger = _trigger(catalog, parts.trigger)
@@ -106,6 +116,7 @@ def _check_steps(catalog: Catalog, parts: _Parts, trigger: Trigger | None) -> It
     event = {"id": "evt_sample", "type": trigger.event if trigger else "", "occurred_at": "2026-01-01T00:00:00+00:00"}
     data = {"trigger": payload, "steps": outputs, "inputs": defaults, "event": event}
     ids = [step.id for _, step in parts.steps]
+    allowance = Allowance()
     for order, (index, step) in enumerate(parts.steps):
         place = f"steps.{index}"
         known = Known(
@@ -128,7 +139,9 @@ def _check_steps(catalog: Catalog, parts: _Parts, trigger: Trigger | None) -> It
             message = f"{app.title} has no action {step.action!r}; it has {there_are}."
             yield FlowProblem(field=f"{place}.action", message=message)
         else:
-            setting = Setting(data=data, subject=trigger.subject if trigger else Subject(), told=frozenset(told))
+            setting = Setting(
+                data=data, subject=trigger.subject if trigger else Subject(), told=frozenset(told), allowance=allowance
+            )
             yield from check_fields(step, action, setting, place)
             outputs[step.id] = {**samples.action_output(app, action), "outcome": samples.outcome_of(action)}
         earlier[step.id] = action.output if action else None

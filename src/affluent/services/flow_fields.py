@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from affluent.domain.expression import Expression
+from affluent.domain.expression import Allowance, Expression, Unbounded
 from affluent.domain.flow import Step
 from affluent.domain.mapping import MappingError, render
 from affluent.kit.jsons import JSONValue
@@ -31,6 +31,8 @@ class Setting:
     """Where in the trigger's payload the amount in major units is."""
     told: frozenset[str] = frozenset()
     """Fields of which something is known to be wrong already."""
+    allowance: Allowance = field(default_factory=Allowance)
+    """One for all fields of a flow."""
 
 
 def check_fields(step: Step, action: Action, setting: Setting, place: str) -> Iterator[FlowProblem]:
@@ -60,7 +62,9 @@ def _check_value(name: str, value: JSONValue, action: Action, setting: Setting, 
         yield _wrong_unit(place, setting.subject)
         return
     try:
-        given = render({name: value}, setting.data).get(name)
+        given = render({name: value}, setting.data, setting.allowance).get(name)
+    except Unbounded:
+        return  # what it gives is seen in the preview
     except MappingError as error:
         yield warning(place, f"With the sample: {error.reason}")
         return

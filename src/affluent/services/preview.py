@@ -9,8 +9,9 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from affluent.catalog import Catalog
-from affluent.domain.expression import ExpressionError, compile_expression
+from affluent.domain.expression import ExpressionError, shorten
 from affluent.domain.flow import FlowDefinition, Step
+from affluent.engine import expressions
 from affluent.engine.plans import Bound, bind
 from affluent.kit import clock
 from affluent.kit.jsons import JSONObject, JSONValue
@@ -114,7 +115,7 @@ class Preview:
         inputs = samples.flow_inputs(definition, scene.inputs)
         outputs: dict[str, JSONValue] = {}
         data: dict[str, JSONValue] = {"trigger": payload, "steps": outputs, "inputs": inputs, "event": event}
-        met, problem = _judged(definition.trigger.condition, data)
+        met, problem = await _judged(definition.trigger.condition, data)
         problems = [FlowProblem(field="trigger.condition", message=problem)] if problem else []
         goes_on = met is not False
         steps: list[PreviewStep] = []
@@ -144,7 +145,7 @@ class Preview:
     ) -> tuple[PreviewStep, JSONObject]:
         """One step, and what later steps see of it."""
         app, action = samples.found(self._catalog, step)
-        met, problem = _judged(step.condition, data)
+        met, problem = await _judged(step.condition, data)
         problems = [FlowProblem(field="condition", message=problem)] if problem else []
         played = _NOTHING
         assumed: JSONObject = {}
@@ -211,16 +212,16 @@ def _event(event_id: str, kind: str, occurred_at: datetime) -> JSONObject:
     return {"id": event_id, "type": kind, "occurred_at": occurred_at.isoformat()}
 
 
-def _judged(condition: str, data: Mapping[str, JSONValue]) -> tuple[bool | None, str]:
+async def _judged(condition: str, data: Mapping[str, JSONValue]) -> tuple[bool | None, str]:
     """Whether a condition is met, and what is wrong with it."""
     if not condition:
         return None, ""
     try:
-        met = compile_expression(condition).evaluate(data)
+        met = await expressions.evaluate(condition, data)
     except ExpressionError as error:
         return None, f"The condition cannot be judged: {error}"
     if not isinstance(met, bool):
-        return None, f"The condition gives {met!r}; it must give true or false."
+        return None, f"The condition gives {shorten(met)}; it must give true or false."
     return met, ""
 
 

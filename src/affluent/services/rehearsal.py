@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Never
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from affluent.domain.event import Priority
 from affluent.domain.flow import Step
-from affluent.domain.mapping import MappingError, render
+from affluent.engine import expressions
 from affluent.engine.door import Network, VendorDoor
 from affluent.engine.limits import Limiter
 from affluent.engine.plans import Bound
@@ -61,7 +61,8 @@ async def rehearse(
     step: Step, app: App, action: Action, bound: Bound | None, data: Mapping[str, JSONValue], *, server_url: str
 ) -> Rehearsal:
     """Build the input over data and run the action up to its first request."""
-    rendered, problems = _rendered(step, data, action.ids)
+    rendered, wrong = await expressions.render_each(step.inputs, data, ids=action.ids)
+    problems = [FlowProblem(field=f"inputs.{error.field}", message=error.reason) for error in wrong]
     given: BaseModel | None = None
     try:
         given = action.input.model_validate(rendered)
@@ -92,17 +93,6 @@ async def rehearse(
         sentence = f"A defect in {app.title} {action.title!r} ({type(error).__name__}); it was logged."
     request = door.exchanges[0] if door is not None and door.exchanges else None
     return Rehearsal(input=shown, problems=(), request=_tidy(request), output=output, sentence=sentence)
-
-
-def _rendered(step: Step, data: Mapping[str, JSONValue], ids: Collection[str]) -> tuple[JSONObject, list[FlowProblem]]:
-    rendered: JSONObject = {}
-    problems: list[FlowProblem] = []
-    for name, value in step.inputs.items():
-        try:
-            rendered |= render({name: value}, data, ids=ids)
-        except MappingError as error:
-            problems.append(FlowProblem(field=f"inputs.{error.field}", message=error.reason))
-    return rendered, problems
 
 
 def _door(app: App, action: Action, bound: Bound | None, server_url: str) -> tuple[CatchingDoor, BaseModel | None]:

@@ -110,3 +110,10 @@ def test_what_can_be_read_is_checked_beside_what_cannot() -> None:
 @pytest.mark.parametrize("part", ["name", "type", "trigger", "steps", "inputs", "tracks_money_of"])
 def test_a_draft_of_any_shape_is_judged(part, value) -> None:
     list(check_draft({**outbound(), part: value}, CATALOG))
+
+
+def test_a_flow_with_expressions_without_end_is_refused_before_any_is_compiled() -> None:
+    many = {f"field{number}": f"{{{{ '{number}' + '{'x' * 100}' }}}}" for number in range(200)}
+    assert {field: problem.message for field, problem in problems(changed(inputs=many)).items()} == {
+        "steps": "The expressions of a flow may have 20,000 characters together; split this flow into several."
+    }

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from affluent.domain.expression import Allowance, Unbounded
 from affluent.domain.mapping import MappingError, render
 from affluent.kit.jsons import JSONObject, JSONValue, dumps
 from affluent.kit.money import Money
@@ -39,11 +40,17 @@ class Row:
     """What to put there instead."""
 
 
-def rows(action: Action, step: Mapping[str, Any], data: JSONObject, problems: Iterable[FlowProblem]) -> tuple[Row, ...]:
-    """The fields that are shown: required ones, and those that hold something or were asked for."""
+def rows(
+    action: Action, step: Mapping[str, Any], data: JSONObject, problems: Iterable[FlowProblem], played: JSONObject
+) -> tuple[Row, ...]:
+    """The fields that are shown: required ones, and those that hold something or were asked for.
+
+    `played` is the input of the step as the preview built it.
+    """
+    allowance = Allowance()
     inputs: JSONObject = step.get("inputs") or {}
     fields = [one for one in fields_of(action.input.model_json_schema()) if one.is_required or one.name in inputs]
-    values = {one.name: _value(inputs.get(one.name), data) for one in fields}
+    values = {one.name: _value(one.name, inputs, data, played, allowance) for one in fields}
     told = list(problems)
     return tuple(_row(one, inputs, values, action, told) for one in fields)
 
@@ -89,9 +96,11 @@ def _row(
     )
 
 
-def _value(value: JSONValue, data: JSONObject) -> JSONValue:
+def _value(name: str, inputs: JSONObject, data: JSONObject, played: JSONObject, allowance: Allowance) -> JSONValue:
     try:
-        return render({"it": value}, data).get("it")
+        return render({name: inputs.get(name)}, data, allowance).get(name)
+    except Unbounded:
+        return played.get(name)
     except MappingError:
         return None
 

@@ -172,7 +172,9 @@ def build(
         node=next((one for one in nodes if one.id == part), None),
         action=action,
         text=text,
-        rows=fields.rows(action, step, known, [*mine, *_played_problems(shown)]) if action else (),
+        rows=fields.rows(action, step, known, [*mine, *_played_problems(shown)], shown.input if shown else {})
+        if action
+        else (),
         spare=fields.spare(action, step) if action else (),
         options=fields_of(trigger.options.model_json_schema() if trigger and trigger.options else None),
         problem_of={
