@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.postgres import PostgresServer, PostgresUnavailable, running_server
+from tests.support.databases import ReusedDatabase
 from tests.support.tables import template
 
 
@@ -30,12 +32,24 @@ def postgres_template(postgres_server: PostgresServer) -> str:
     return template(postgres_server)
 
 
+@pytest.fixture(scope="session")
+def reused_database(postgres_server: PostgresServer, postgres_template: str) -> Iterator[ReusedDatabase]:
+    """The PostgreSQL database that the tests of this process use one after the other."""
+    with closing(ReusedDatabase(postgres_server, postgres_template)) as database:
+        yield database
+
+
 @pytest.fixture
-def postgresql_url(request: pytest.FixtureRequest, postgres_server: PostgresServer) -> Iterator[str]:
-    """The URL of a fresh PostgreSQL database of this test, with its tables; without, when marked `empty_database`."""
-    is_empty = request.node.get_closest_marker("empty_database") is not None
-    with postgres_server.database(None if is_empty else request.getfixturevalue("postgres_template")) as url:
-        yield url
+def postgresql_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a PostgreSQL database with its tables and no rows; without tables, when marked `empty_database`."""
+    if request.node.get_closest_marker("empty_database") is not None:
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        with server.database() as url:
+            yield url
+        return
+    database: ReusedDatabase = request.getfixturevalue("reused_database")
+    yield database.url()
+    database.empty()
 
 
 @pytest.fixture(scope="module")
