@@ -11,18 +11,19 @@ unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
 ARGS ?=
-WORKERS ?= 6
+WORKERS ?= 4
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 APPS := src/affluent/apps
+PYTEST := $(BIN)/pytest --dist loadgroup --no-loadscope-reorder
 
 # One stamp per content of the locks and of the package's metadata, and per place of the checkout (a venv cannot move).
 KEY := $(shell { pwd; sed '/^\[tool\./,$$d' pyproject.toml; cat requirements*.lock; } | sha256sum | cut -c1-16)
 READY_RUN := $(VENV)/.ready-run-$(KEY)
 READY_DEV := $(VENV)/.ready-dev-$(KEY)
 
-.PHONY: help setup demo test lint format bench bench-full chaos fuzz audit sbom lock first-migration docs pictures soak build clean system-postgres system-browser
+.PHONY: help setup demo check check-tests test test-all lint format bench bench-full chaos fuzz audit sbom lock first-migration docs pictures soak build clean system-postgres system-browser
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do
@@ -35,15 +36,17 @@ setup: $(READY_DEV) ## .venv with everything a developer needs
 demo: $(READY_RUN) ## server, twins and a story on http://127.0.0.1:8080 (ARGS='--once --json')
 	@exec $(BIN)/affluent demo $(ARGS)
 
-test: $(READY_DEV) system-postgres system-browser ## all tests, on SQLite and PostgreSQL (ARGS='-k name')
-	@pass() {
-		status=0
-		$(BIN)/pytest "$$@" $(ARGS) || status=$$?
-		if [ $$status != 0 ] && [ $$status != 5 ]; then exit $$status; fi  # 5: nothing matched
-	}
-	pass -n $(WORKERS) --dist worksteal -m "not serial and not chaos and not fuzz"
-	pass -n 4 -m "not serial and chaos and not fuzz"
-	pass -m "serial and not fuzz"
+check: $(READY_DEV) ## a minute: lint, types, unit tests, contract tests and those of the apps
+	@$(MAKE) --jobs=2 --output-sync=target lint check-tests
+
+check-tests: $(READY_DEV)
+	@$(PYTEST) -n 2 -m "not long and not fuzz" tests/unit tests/contract $(APPS) $(ARGS)
+
+test: $(READY_DEV) system-postgres system-browser ## all tests but the long ones, on SQLite and PostgreSQL (ARGS='-k name')
+	@$(PYTEST) -n $(WORKERS) -m "not long and not fuzz" $(ARGS)
+
+test-all: $(READY_DEV) system-postgres system-browser ## the long ones, too, and 200 kills
+	@CHAOS_KILLS=200 THOROUGH=1 $(PYTEST) -n $(WORKERS) -m "not fuzz" $(ARGS)
 
 lint: $(READY_DEV) ## ruff, mypy and the import rules
 	@$(BIN)/ruff check
@@ -64,9 +67,7 @@ bench-full: $(READY_DEV) system-postgres ## measure everything, with a million r
 	for part in sealing reconciling explaining pages; do $(BIN)/python -m benchmarks.$$part; done
 
 chaos: $(READY_DEV) system-postgres ## kill it on purpose (N=1000 kills)
-	@export CHAOS_KILLS=$(or $(N),200)
-	$(BIN)/pytest tests/chaos -n $(WORKERS) -m "not serial and not fuzz" --timeout 0 $(ARGS)
-	$(BIN)/pytest tests/chaos -m "serial and not fuzz" --timeout 0 $(ARGS)
+	@CHAOS_KILLS=$(or $(N),200) CHAOS_LANES=$(WORKERS) $(PYTEST) tests/chaos -n $(WORKERS) --timeout 0 $(ARGS)
 
 fuzz: $(READY_DEV) system-postgres ## property and API tests with many more examples
 	@HYPOTHESIS_PROFILE=fuzz exec $(BIN)/pytest -m fuzz --timeout 0 $(ARGS)

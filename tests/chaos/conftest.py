@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -21,7 +20,7 @@ def store_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def kills() -> int:
     """How many processes to kill at random moments: half of CHAOS_KILLS on each store."""
-    return max(int(os.environ.get("CHAOS_KILLS", "200")) // 2, 1)
+    return max(int(os.environ.get("CHAOS_KILLS", "40")) // 2, 1)
 
 
 @pytest.fixture
@@ -41,13 +40,6 @@ def tell(request: pytest.FixtureRequest) -> Callable[[Counts, str], None]:
         request.node.user_properties += [("line", line), ("chaos", figures)]
 
     return told
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All that is here kills processes; a pass of its own runs it."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.chaos)
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ def _use(vendor: Sink, backlog: int) -> tuple[float, int]:
     return inside / ((last - first) * vendor.limit / vendor.window), busiest
 
 
+@pytest.mark.long
 @pytest.mark.serial
 @pytest.mark.timeout(0)
 async def test_four_workers_use_a_vendors_limit_to_its_edge_and_are_never_refused(tmp_path, postgresql_url, tell_line):
@@ -81,6 +82,7 @@ async def _waits(it: Plant, near: Sink, name: str) -> list[float]:
     return waits
 
 
+@pytest.mark.long
 @pytest.mark.serial
 @pytest.mark.timeout(0)
 async def test_a_backlog_behind_a_limit_does_not_delay_another_connections_event(tmp_path, store_url, tell_line):

@@ -15,6 +15,7 @@ SLOW = ("slow", "late")
 STORMS = {"refusals": BEFORE, "lost answers": AFTER, "slowness": SLOW, "everything": (*BEFORE, *AFTER, *SLOW)}
 
 
+@pytest.mark.long
 @pytest.mark.timeout(0)
 async def test_storms_of_bad_answers_lose_and_double_nothing(tmp_path, store_url, chance, tell):
     async with sink() as vendor, plant(tmp_path, store_url, vendor) as it:

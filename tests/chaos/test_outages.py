@@ -65,6 +65,7 @@ async def test_a_full_disk_refuses_webhooks_and_forgets_nothing(tmp_path, tell):
     counts.agree(ordered=False)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(0)
 async def test_a_clock_that_jumps_an_hour_forward_and_back_stops_nothing(tmp_path, store_url, chance, tell):
     async with sink() as vendor, plant(tmp_path, store_url, vendor) as it:
@@ -90,6 +91,7 @@ async def test_a_clock_that_jumps_an_hour_forward_and_back_stops_nothing(tmp_pat
     counts.agree(ordered=False)
 
 
+@pytest.mark.long
 @pytest.mark.serial
 @pytest.mark.timeout(0)
 async def test_told_to_stop_under_load_it_ends_in_time_and_the_next_start_goes_on(tmp_path, store_url, tell):

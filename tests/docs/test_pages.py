@@ -18,10 +18,9 @@ from scripts.docs import DOCS, pages
 from tests.support.pages import blocks
 
 ROOT = DOCS.parent
-WRITTEN = sorted(
-    {*DOCS.rglob("*.md"), *ROOT.glob("*.md")} - {DOCS / made for made in pages()} - {ROOT / "CHANGELOG.md"}
-)
-APP_PAGES = [DOCS / made for made in pages() if made.startswith("apps/")]
+MADE = pages()
+WRITTEN = sorted({*DOCS.rglob("*.md"), *ROOT.glob("*.md")} - {DOCS / made for made in MADE} - {ROOT / "CHANGELOG.md"})
+APP_PAGES = [DOCS / made for made in MADE if made.startswith("apps/")]
 MENTIONED = [*WRITTEN, *APP_PAGES]
 COMMAND = re.compile(r"(?<![\w./=-])affluent +([a-z-][^|;&)#`\n]*)")
 API_PATH = re.compile(r"`(?:(GET|POST|PUT|PATCH|DELETE) )?/api/v1(/[\w{}/-]+)")
@@ -50,9 +49,9 @@ def commands() -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("path", list(pages()))
+@pytest.mark.parametrize("path", list(MADE))
 def test_a_page_made_from_the_code_is_up_to_date(path: str) -> None:
-    assert (DOCS / path).read_text() == pages()[path], "make docs writes it anew"
+    assert (DOCS / path).read_text() == MADE[path], "make docs writes it anew"
 
 
 @pytest.mark.parametrize("path", MENTIONED, ids=named)

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from openapi_core import Config, OpenAPI
 
 from affluent.kit.jsons import JSONObject, loads
-from tests.contract.firstpromoter.record import Sent
+from tests.contract.firstpromoter.record import Sent, openapi
+
+if TYPE_CHECKING:
+    from openapi_core import OpenAPI
 
 FOLDER = Path(__file__).parents[4] / "shared" / "contracts" / "firstpromoter"
 PREFIXES = {
@@ -79,9 +81,8 @@ def _described(prefix: str) -> tuple[tuple[JSONObject, OpenAPI], ...]:
     for name in PREFIXES[prefix]:
         document: JSONObject = loads((FOLDER / name).read_bytes())
         mend(name, document)
-        loaded.append(
-            (document, OpenAPI.from_dict(document, config=Config(additional_properties_default_policy="forbid")))
-        )
+        config = openapi.Config(additional_properties_default_policy="forbid")
+        loaded.append((document, openapi.OpenAPI.from_dict(document, config=config)))
     return tuple(loaded)
 
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from openapi_core.datatypes import RequestParameters
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from werkzeug.datastructures import Headers, ImmutableMultiDict
+
+from tests.support.lazily import lazily
+
+if TYPE_CHECKING:
+    from openapi_core.datatypes import RequestParameters
+
+openapi = lazily("openapi_core")
 
 
 @dataclass
@@ -74,6 +81,6 @@ def _sent(scope: Scope, body: bytes) -> Sent:
     if kind.startswith("application/x-www-form-urlencoded"):
         query += parse_qsl(body.decode(), keep_blank_values=True)
         kind, body = "", b""
-    parameters = RequestParameters(query=ImmutableMultiDict(query), header=headers)
+    parameters = openapi.datatypes.RequestParameters(query=ImmutableMultiDict(query), header=headers)
     path = scope["path"].removeprefix("/firstpromoter")
     return Sent(scope["method"].lower(), path, parameters, kind, body or None)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from openapi_core.datatypes import RequestParameters
 from werkzeug.datastructures import Headers
 
 from affluent.apps.firstpromoter.app import app
@@ -15,7 +14,7 @@ from affluent.apps.firstpromoter.tests.support import Bench, bench
 from affluent.kit.jsons import JSONObject, dumps
 from affluent.sdk import AlreadyApplied, AppError
 from tests.contract.firstpromoter import descriptions as described
-from tests.contract.firstpromoter.record import Answered, Recorder, Sent
+from tests.contract.firstpromoter.record import Answered, Recorder, Sent, openapi
 
 PERSON = {"uid": "ACC-1", "email": "billing@northwind.example"}
 OTHER = {"uid": "ACC-2", "email": "two@x.example"}
@@ -165,7 +164,9 @@ def test_every_action_was_called(exchanges: list[tuple[Sent, Answered]]) -> None
 )
 def test_a_wrong_request_would_be_found(path: str, body: JSONObject, problem: str) -> None:
     headers = Headers({"Authorization": "Bearer k", "Account-ID": "a"})
-    sent = Sent("post", path, RequestParameters(header=headers), "application/json", dumps(body).encode())
+    sent = Sent(
+        "post", path, openapi.datatypes.RequestParameters(header=headers), "application/json", dumps(body).encode()
+    )
     assert any(problem in found for found in problems_of_request(sent))
 
 
