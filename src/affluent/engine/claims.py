@@ -166,9 +166,12 @@ def load(connection: Connection, rows: list[dict[str, JSONValue]]) -> list[Claim
             try:
                 loaded.append(_claimed(row, events.get(row["event_id"]), steps.get(row["id"], [])))
                 continue
+            except _Damaged as error:
+                reason = str(error)
             except Exception as error:  # noqa: BLE001 - whatever is stored, the runs beside it go on
                 _log.exception("a run cannot be read", run=row["id"])
-                reason = str(error) if isinstance(error, _Damaged) else f"{type(error).__name__} while it was read."
+                reason = f"{type(error).__name__} while it was read."
+        _log.warning("a run is set aside", run=row["id"], reason=reason)
         loaded.append(Unreadable(id=row["id"], lease=row["lease"], reason=reason))
     return loaded
 

@@ -26,7 +26,7 @@ from affluent.services.reconciliation_views import LineView, StatementView, line
 from affluent.store import bulk, ledger
 from affluent.store import snapshots as store
 from affluent.store.configuration import alone
-from affluent.store.database import Database
+from affluent.store.database import Database, StoreUnavailable
 
 _log = logger("reconciliation")
 _MARGIN = timedelta(days=3)
@@ -90,6 +90,13 @@ class Reconciliation:
             values = {"sentence": error.message, "leased_until": clock.now() + timedelta(minutes=1) if again else None}
             phase = {} if again else {"phase": "failed"}
             await self._database.write(lambda c: store.change(c, statement_id, **values, **phase))
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - logged; the statements behind this one go on
+            _log.exception("a statement failed by a defect", statement=statement_id)
+            sentence = f"A defect of this server ({type(error).__name__}) while the books were read; it was logged."
+            failed = {"sentence": sentence, "leased_until": None, "phase": "failed"}
+            await self._database.write(lambda c: store.change(c, statement_id, **failed))
         return await self.get(statement_id)
 
     async def advance(self) -> int:

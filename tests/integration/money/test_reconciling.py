@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -175,3 +176,21 @@ async def test_a_long_list_is_read_in_pages_and_every_record_once(shop: Market) 
     assert (extra.count, extra.theirs, extra.currency) == (250, 250_000, "USD")
     matched, _ = await shop.hub.reconciliation.lines(statement.id, names=[Class.MATCHED], leg=Leg.SALE, limit=10)
     assert [line.invoice_id for line in matched] == [invoice]
+
+
+async def test_a_statement_that_a_vendors_value_breaks_fails_by_itself_and_the_next_is_done(
+    shop: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reconciliation, today = shop.hub.reconciliation, clock.now().date()
+    read, broken = reconciliation._read_books, await reconciliation.begin(today, today, zone="UTC", author="test")
+    other = await reconciliation.begin(today - timedelta(days=1), today, zone="UTC", author="test")
+
+    async def odd(statement_id: str, *more: Any) -> None:
+        if statement_id == broken.id:
+            raise OverflowError("a number that no column takes")
+        await read(statement_id, *more)
+
+    monkeypatch.setattr(reconciliation, "_read_books", odd)
+    await reconciliation.advance()
+    failed, done = [await reconciliation.get(each.id) for each in (broken, other)]
+    assert (failed.phase, "OverflowError" in failed.sentence, done.phase) == ("failed", True, "done")
