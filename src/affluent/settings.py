@@ -194,6 +194,9 @@ class Settings(BaseSettings):
     )
     alerts_queue_minutes: int = Field(15, ge=1, le=10_080, description="Age of the oldest due run that alerts.")
     reconciliation_zone: str = Field("UTC", description="Time zone of the nightly statement, e.g. Asia/Kolkata.")
+    connections_per_address: int = Field(
+        1000, ge=0, le=100_000, description="Open connections that one address may hold, also a proxy; 0: unlimited."
+    )
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest webhook or API body accepted.")
 
     @classmethod

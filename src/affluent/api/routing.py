@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -86,7 +87,7 @@ class ApiRoute(APIRoute):
                 if scope:
                     request.state.token = await authorise(request, request.app.state.hub.tokens, scope)
                 response = await handle(StrictRequest(request.scope, request.receive))
-            except (ServiceError, RequestValidationError, HTTPException, StoreUnavailable):
+            except (ServiceError, RequestValidationError, HTTPException, StoreUnavailable, ClientDisconnect):
                 raise
             except Exception:  # noqa: BLE001 - the last one between a defect and the caller
                 _log.exception("a request failed by a defect", path=request.url.path, method=request.method)

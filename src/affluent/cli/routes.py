@@ -12,6 +12,7 @@ from affluent.api.togai import togai_routes
 from affluent.api.v1 import api
 from affluent.bootstrap import Hub
 from affluent.cli.entrance import Entrance
+from affluent.cli.protocol import BODY_SECONDS, Patient
 from affluent.cli.proxies import TrustedProxies
 from affluent.cli.scrape import metrics_routes
 from affluent.store.database import StoreUnavailable
@@ -27,7 +28,11 @@ def application(hub: Hub) -> ASGIApp:
         return (await hub.options.current()).requests_per_minute
 
     return Entrance(
-        HookDoor(hub.hooks, Starlette(routes=server_routes(hub)), max_body_bytes=settings.max_body_bytes),
+        HookDoor(
+            hub.hooks,
+            Patient(Starlette(routes=server_routes(hub)), body_seconds=BODY_SECONDS),
+            max_body_bytes=settings.max_body_bytes,
+        ),
         hosts=settings.allowed_hosts.split(","),
         per_minute=settings.requests_per_minute,
         now_per_minute=per_minute,

@@ -14,6 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from affluent.bootstrap import Hub
+from affluent.cli.protocol import HEAD_SECONDS, bounded_protocol
 from affluent.kit import memory
 from affluent.worker.loop import Worker
 
@@ -34,7 +35,7 @@ async def running(hub: Hub, sock: socket.socket, *, execute: bool = True) -> Asy
             await worker.start()
         app = application(hub)
         memory.settle()
-        async with serving(app, [sock]):
+        async with serving(app, [sock], per_address=hub.settings.connections_per_address):
             yield
     finally:
         if execute:
@@ -43,11 +44,14 @@ async def running(hub: Hub, sock: socket.socket, *, execute: bool = True) -> Asy
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, sockets: Sequence[socket.socket]) -> AsyncIterator[None]:
-    """An ASGI application on sockets that are already bound."""
+async def serving(
+    app: ASGIApp, sockets: Sequence[socket.socket], *, per_address: int = 0, head_seconds: float = HEAD_SECONDS
+) -> AsyncIterator[None]:
+    """An ASGI application on sockets that are already bound, with at most so many connections per address; 0: any."""
     server = uvicorn.Server(
         uvicorn.Config(
             app,
+            http=bounded_protocol(per_address, head_seconds=head_seconds),
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -8,17 +8,24 @@ person may no longer look.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from starlette.responses import StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from affluent.kit.logs import logger
 
 PING_SECONDS = 15.0
 ASK_EVERY_SECONDS = 0.5
+MOST_PER_SESSION = 40
+MOST_PER_ADDRESS = 400
+"""Open streams: a page has one, and a person many pages; a proxy stands for many people."""
 _log = logger("live")
 
+Holder = tuple[str, str]
+"""session or address, and which."""
 Probe = Callable[[], Awaitable[Hashable]]
 Render = Callable[[], Awaitable[str]]
 Farewell = Callable[[], Awaitable[str | None]]
@@ -54,6 +61,7 @@ class Live:
 
     def __init__(self) -> None:
         self._topics: dict[Hashable, _Topic] = {}
+        self._held: Counter[Holder] = Counter()
 
     @property
     def subscribers(self) -> int:
@@ -65,13 +73,38 @@ class Live:
         """How many questions are being asked."""
         return len(self._topics)
 
-    def stream(self, key: Hashable, *, probe: Probe, render: Render, farewell: Farewell) -> StreamingResponse:
-        """The answer to an EventSource. Streams of one key share the probe and what is rendered."""
+    def stream(
+        self, key: Hashable, *, probe: Probe, render: Render, farewell: Farewell, session: str, address: str
+    ) -> Response:
+        """The answer to an EventSource. Streams of one key share the probe and what is rendered.
+
+        A session and an address may hold only so many; 429 when there are more.
+        """
         headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
-        messages = self.messages(key, probe=probe, render=render, farewell=farewell)
+        holders: tuple[Holder, ...] = (("session", session), ("address", address))
+        if self._held[holders[0]] >= MOST_PER_SESSION or self._held[holders[1]] >= MOST_PER_ADDRESS:
+            sentence = "Too many live pages are open. Close some; this one is not kept up to date."
+            return PlainTextResponse(sentence, 429, headers={**headers, "Retry-After": "30"})
+        messages = self._counted(holders, self.messages(key, probe=probe, render=render, farewell=farewell))
         return StreamingResponse(messages, media_type="text/event-stream", headers=headers)
 
-    async def messages(self, key: Hashable, *, probe: Probe, render: Render, farewell: Farewell) -> AsyncIterator[str]:
+    async def _counted(
+        self, holders: Sequence[Holder], messages: AsyncGenerator[str, None]
+    ) -> AsyncGenerator[str, None]:
+        self._held.update(holders)
+        try:
+            async with aclosing(messages):
+                async for said in messages:
+                    yield said
+        finally:
+            self._held.subtract(holders)
+            for holder in holders:
+                if self._held[holder] <= 0:
+                    del self._held[holder]
+
+    async def messages(
+        self, key: Hashable, *, probe: Probe, render: Render, farewell: Farewell
+    ) -> AsyncGenerator[str, None]:
         """The messages of a stream, until its person may no longer look."""
         topic = self._topics.get(key)
         if topic is None:

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
@@ -85,6 +85,8 @@ class Site:
                     if not public:
                         require_right(person.role, rights.needed(request.method, request.url.path))
                 return await handler(visit)
+            except ClientDisconnect:  # nobody waits for an answer
+                raise
             except Exception as error:  # noqa: BLE001 - every error becomes a page in words
                 return await faults.page(visit, error)
 

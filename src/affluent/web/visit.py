@@ -12,6 +12,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from affluent.kit.actor import current
 from affluent.services.people import PersonView
 from affluent.store.database import StoreUnavailable
 from affluent.web.forms import Form
@@ -156,7 +157,14 @@ class Visit:
             zone_name.set(self.zone)
             return await render()
 
-        return self.site.live.stream((key, self.zone), probe=probe, render=in_zone, farewell=self._farewell)
+        return self.site.live.stream(
+            (key, self.zone),
+            probe=probe,
+            render=in_zone,
+            farewell=self._farewell,
+            session=token_of(self.request),
+            address=current().address,
+        )
 
     async def _farewell(self) -> str | None:
         """None while the same person is signed in with the same role, else the last words of a stream.

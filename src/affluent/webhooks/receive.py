@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from enum import Enum, auto
+
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -10,15 +13,25 @@ from affluent.kit.numbers import whole
 from affluent.services.hooks import Answer, Hooks
 from affluent.store.database import StoreUnavailable
 
+BODY_SECONDS = 30.0
+"""How long the body of a webhook may take; its sender tries again."""
 _PARTS = 4
 _AWAY = Answer(status=503, body={"message": "The event could not be stored right now; send it again."})
+
+
+class _Size(Enum):
+    WHOLE = auto()
+    TOO_LARGE = auto()
+    GONE = auto()
 
 
 class HookDoor:
     """Answers webhooks before any routing is done, and hands everything else on."""
 
-    def __init__(self, hooks: Hooks, otherwise: ASGIApp, *, max_body_bytes: int) -> None:
-        self._receive = _Receiver(hooks, max_body_bytes)
+    def __init__(
+        self, hooks: Hooks, otherwise: ASGIApp, *, max_body_bytes: int, body_seconds: float = BODY_SECONDS
+    ) -> None:
+        self._receive = _Receiver(hooks, max_body_bytes, body_seconds)
         self._otherwise = otherwise
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -39,9 +52,10 @@ def hook_routes(hooks: Hooks, *, max_body_bytes: int) -> list[Route]:
 class _Receiver:
     """Reads the body, lets it be judged and stored, says what came of it."""
 
-    def __init__(self, hooks: Hooks, max_body_bytes: int) -> None:
+    def __init__(self, hooks: Hooks, max_body_bytes: int, body_seconds: float = BODY_SECONDS) -> None:
         self._hooks = hooks
         self._largest = max_body_bytes
+        self._seconds = body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As an endpoint of Starlette."""
@@ -51,39 +65,47 @@ class _Receiver:
     async def answer(self, flow_connection: str, token: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one webhook."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        read = await _body(headers, receive, self._largest)
-        if read is None:  # the sender is gone
-            return
-        body, is_whole = read
+        chunks: list[bytes] = []
+        is_late, size = False, _Size.GONE
         try:
-            if is_whole:
+            async with asyncio.timeout(self._seconds):
+                size = await _read(headers, receive, self._largest, chunks)
+        except TimeoutError:
+            is_late = True
+        body = b"".join(chunks)
+        try:
+            if is_late:
+                answer = await self._hooks.refuse_too_slow(flow_connection, body, headers, self._seconds)
+            elif size is _Size.WHOLE:
                 answer = await self._hooks.receive(flow_connection, token, body, headers)
-            else:
-                answer = await self._hooks.refuse_too_large(flow_connection, body, headers, self._largest)
+            elif size is _Size.TOO_LARGE:
+                beginning = body[: self._largest]
+                answer = await self._hooks.refuse_too_large(flow_connection, beginning, headers, self._largest)
+            else:  # the sender is gone
+                return
         except StoreUnavailable:
             # Not stored, so not acknowledged: the vendor sends it again.
             answer = _AWAY
         await _say(answer, send)
 
 
-async def _body(headers: dict[str, str], receive: Receive, largest: int) -> tuple[bytes, bool] | None:
-    """The raw body, and whether this is all of it: a larger one is not read further than needed to know."""
+async def _read(headers: dict[str, str], receive: Receive, largest: int, chunks: list[bytes]) -> _Size:
+    """Read the raw body into `chunks`; a larger one is not read further than needed to know."""
     declared = whole(headers.get("content-length", ""), digits=18)
     if declared is not None and declared > largest:
-        return b"", False
-    chunks: list[bytes] = []
+        return _Size.TOO_LARGE
     size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return None
+            return _Size.GONE
         chunk = message.get("body", b"")
         size += len(chunk)
         chunks.append(chunk)
         if size > largest:
-            return b"".join(chunks)[:largest], False
+            return _Size.TOO_LARGE
         if not message.get("more_body", False):
-            return b"".join(chunks), True
+            return _Size.WHOLE
 
 
 async def _say(answer: Answer, send: Send) -> None:
