@@ -326,7 +326,9 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         runs=Runs(database=database, intake=intake, journal=journal, queue=queue, fair=fair, wake=bell.ring),
         events=Events(database),
         identities=Identities(database, catalog),
-        hooks=Hooks(database=database, catalog=catalog, vault=vault, intake=intake),
+        hooks=Hooks(
+            database=database, catalog=catalog, vault=vault, intake=intake, max_body_bytes=settings.max_body_bytes
+        ),
         duties=_duties(database, vendors, intake, vault, server_url),
         polls=Polls(database=database, vendors=vendors),
         people=People(database=database, vault=vault, server_url=server_url),

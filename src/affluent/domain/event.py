@@ -34,6 +34,8 @@ class EventDraft:
     """The vendor's id of this fact: the same on every delivery."""
     occurred_at: datetime
     payload: JSONObject
+    signed_hash: str = ""
+    """SHA-256 of what the sender of a webhook proved; unique per source as well. Empty when nobody sent it."""
     account_id: str = ""
     """The account it is about; its events are applied one after another."""
     customer_id: str = ""

@@ -29,6 +29,7 @@ def draft_from(
     external_id: str,
     payload: JSONObject,
     occurred_at: datetime,
+    signed_hash: str = "",
     priority: Priority = Priority.LIVE,
     only_flow_connection: str = "",
 ) -> EventDraft:
@@ -40,6 +41,7 @@ def draft_from(
         source=source,
         type=trigger.event,
         external_id=external_id,
+        signed_hash=signed_hash,
         occurred_at=occurred_at,
         payload=payload,
         account_id=_text(payload, subject.account),

@@ -49,7 +49,8 @@ class Intake:
     def accept(self, connection: Connection, drafts: Sequence[EventDraft]) -> list[Accepted]:
         """Store the facts that are new and queue a run per enabled flow connection whose trigger matches.
 
-        Returns one answer per draft, in order. Repeated facts are named by the id of the event that is already there.
+        A fact is new when its id is, and what its sender signed is too. Returns one answer per draft, in order. Repeated
+        facts are named by the id of the event that is already there.
         """
         drafts = [storable(draft) for draft in drafts]
         rows: dict[tuple[str, str], bulk.Row] = {}
@@ -64,12 +65,12 @@ class Intake:
                 tables.events,
                 list(rows.values()),
                 columns=_EVENT_COLUMNS,
-                unique=("source", "external_id"),
+                unique=bulk.ANY,
                 returning=("id",),
             )
         }
         ledger.accepted(connection, [row for row in rows.values() if row["id"] in fresh])
-        known = self._known(connection, [key for key, row in rows.items() if row["id"] not in fresh])
+        known = self._known(connection, [row for row in rows.values() if row["id"] not in fresh])
         runs: list[bulk.Row] = []
         answers: list[Accepted] = []
         subscriptions = _subscriptions(connection) if fresh else []
@@ -77,7 +78,7 @@ class Intake:
             self._look_at_queue(connection)
         for draft in drafts:
             key = (draft.source, draft.external_id)
-            event_id = known.get(key) or rows[key]["id"]
+            event_id = known.get(rows[key]["id"]) or rows[key]["id"]
             made: list[bulk.Row] = []
             if event_id in fresh:
                 fresh.discard(event_id)
@@ -133,17 +134,23 @@ class Intake:
         )
 
     @staticmethod
-    def _known(connection: Connection, keys: list[tuple[str, str]]) -> dict[tuple[str, str], str]:
-        known: dict[tuple[str, str], str] = {}
-        for source in {key[0] for key in keys}:
-            sql = text(
-                "SELECT external_id, id FROM events WHERE source = :source AND external_id IN "
-                + bulk.each(connection.dialect.name)
-            )
-            external_ids = dumps([key[1] for key in keys if key[0] == source])
-            for external_id, event_id in connection.execute(sql, {"source": source, "keys": external_ids}):
-                known[(source, external_id)] = event_id
-        return known
+    def _known(connection: Connection, rows: Sequence[bulk.Row]) -> dict[str, str]:
+        """Id of a row that was not stored → the id of the event that is there instead."""
+        held: dict[tuple[str, str, str], str] = {}
+        for source in {row["source"] for row in rows}:
+            for name in ("signed_hash", "external_id"):
+                values = [row[name] for row in rows if row["source"] == source and row[name]]
+                sql = text(
+                    f"SELECT {name}, id FROM events WHERE source = :source AND {name} IN "
+                    + bulk.each(connection.dialect.name)
+                )
+                for value, event_id in connection.execute(sql, {"source": source, "keys": dumps(values)}):
+                    held[(source, name, value)] = event_id
+        return {
+            row["id"]: held.get((row["source"], "external_id", row["external_id"]))
+            or held[(row["source"], "signed_hash", row["signed_hash"])]
+            for row in rows
+        }
 
 
 def run_row(
@@ -197,6 +204,7 @@ def _event_row(draft: EventDraft) -> JSONObject:
         "id": new_id("evt"),
         "source": draft.source,
         "external_id": draft.external_id,
+        "signed_hash": draft.signed_hash or None,
         "app": draft.app,
         "type": draft.type,
         "account_id": draft.account_id,

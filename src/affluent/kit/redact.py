@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 
-from affluent.kit.jsons import JSONValue
+from affluent.kit.jsons import JSONObject, JSONValue
 
 HIDDEN = "••••"
 _SENSITIVE = re.compile(
@@ -14,6 +14,12 @@ _SENSITIVE = re.compile(
     r"|cookie|set-cookie|signature|webhook[-_]?secret|key[-_]?secret|access[-_]?token|refresh[-_]?token)$",
     re.IGNORECASE,
 )
+_PROOF = re.compile(
+    r"signature|hmac|digest|hash|secret|token|auth|cookie|password|passwd|credential|jwt|session|api[-_]?key|[-_]key$|^key$|sig$",
+    re.IGNORECASE,
+)
+"""A header with such a name holds what would let somebody else send the same again, or more."""
+_NO_PROOF = frozenset({"idempotency-key", "x-idempotency-key"})
 _SHORTEST_SECRET = 6
 _LONGEST_REMEMBERED = 100
 
@@ -30,6 +36,19 @@ def redact_text(text: str, secrets: Iterable[str]) -> str:
         if len(secret) >= _SHORTEST_SECRET and secret in text:
             text = text.replace(secret, HIDDEN)
     return text
+
+
+def redact_headers(
+    headers: Mapping[str, str], *, declared: Collection[str] = (), secrets: Iterable[str] = ()
+) -> JSONObject:
+    """The headers of a request received, without what proves who sent it: by their names, as declared, and by value."""
+    known = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
+    return {
+        name: HIDDEN
+        if value and (name.lower() in declared or (_PROOF.search(name) and name.lower() not in _NO_PROOF))
+        else redact_text(value, known)
+        for name, value in headers.items()
+    }
 
 
 def is_sensitive(name: str) -> bool:

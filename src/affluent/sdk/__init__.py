@@ -30,7 +30,17 @@ from affluent.sdk.errors import (
     Wait,
 )
 from affluent.sdk.http import Response
-from affluent.sdk.inbound import Incoming, Listing, Mirrored, Page, PollOptions, Registered, Registration, WebhookScheme
+from affluent.sdk.inbound import (
+    Incoming,
+    Listing,
+    Mirrored,
+    Page,
+    PollOptions,
+    Registered,
+    Registration,
+    Signed,
+    WebhookScheme,
+)
 
 __all__ = [
     "FOREVER",
@@ -65,6 +75,7 @@ __all__ = [
     "Rejected",
     "Response",
     "Retry",
+    "Signed",
     "Subject",
     "Trigger",
     "TriggerKind",

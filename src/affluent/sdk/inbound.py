@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -44,15 +45,39 @@ class Mirrored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookScheme:
-    """How a vendor's webhooks are verified and read. Both functions are pure; header names are lower case."""
+class Signed:
+    """What was proved of a webhook: nothing else of it may decide whether its event is new."""
 
-    verify: Callable[[bytes, Mapping[str, str], Sequence[str]], bool]
-    """(raw body, headers, secrets: current first, then the old one during a rotation) → genuine or not."""
+    content: bytes
+    """All that the signature covers, e.g. the body. The hub takes the same content in once, whatever stands around it."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """The headers that the signature covers as well; only these are handed to `parse`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookScheme:
+    """How a vendor's webhooks are verified and read. The functions are pure; header names are lower case.
+
+    Whatever they raise, the delivery is refused and kept with the reason; a ValueError's text is shown as it is.
+    """
+
+    verify: Callable[[bytes, Mapping[str, str], Sequence[str]], Signed | None]
+    """(raw body, headers, secrets: current first, then the old one during a rotation) → what is proved; None: nothing.
+    Raises ValueError with a sentence when more is known than that the signature is wrong."""
     parse: Callable[[JSONObject, Mapping[str, str]], Incoming]
-    """(body, headers) → the event; raises ValueError with a sentence when the body is not one."""
+    """(body, headers that are signed or listed in `unsigned_headers`) → the event; raises ValueError with a sentence when
+    the body is not one."""
     secret_field: str = "webhook_secret"  # noqa: S105 - the name of a field, not its value
     """Credential field with the secret; empty when the secret belongs to the flow connection."""
+    unsigned_headers: Sequence[str] = ()
+    """Headers that `parse` needs although anybody could change them, e.g. with the vendor's id of the event."""
+    secret_headers: Sequence[str] = ()
+    """Headers with a proof that is never shown. Names with signature, secret, token, key and the like are hidden anyway."""
+    accepts_unsigned: Callable[[Any], bool] | None = None
+    """(credentials) → whether webhooks are taken while there is no secret, because the vendor cannot prove anything.
+    `verify` then decides with no secrets. None: without a secret nothing is taken."""
+    new_secret: Callable[[], str] = lambda: secrets.token_urlsafe(32)
+    """A secret for a flow connection, in the form that the senders' libraries expect."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,5 +143,5 @@ class Registration:
     """(ctx, state) → "" when it is there and active, else what is wrong, as a sentence."""
     possible: Callable[[Any], bool] = lambda _credentials: True
     """(credentials) → whether this key can do it at all."""
-    manual: str = "Add a webhook with this address in the vendor's dashboard: {url}"
-    """How to do it by hand; {url} is filled in."""
+    manual: str = "Add a webhook in the vendor's dashboard that sends to {url}."
+    """How to do it by hand; {url} becomes the words that say where the address is shown."""

@@ -56,6 +56,8 @@ class DeliveryView:
     received_at: datetime
     verdict: str
     status: int
+    detail: str
+    """Why it was refused, as its sender was told; empty when it was accepted."""
     headers: JSONValue
     body: str
     event_id: str | None

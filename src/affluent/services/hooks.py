@@ -4,63 +4,51 @@
     no such hook                        404      unknown_hook
     a hook, but another token           404      wrong_token
     the flow connection is disabled     410      disabled
-    signature missing or wrong          401      bad_signature
-    larger than allowed                 413      too_large
+    no secret to verify with            401      no_secret
+    signature missing, wrong or old     401      bad_signature
+    larger than allowed, also unpacked  413      too_large
+    not sent to its end in time         408      too_slow
+    an encoding or charset not known    415      unknown_encoding, unknown_charset
+    packed, but not whole               400      not_unpacked
     not JSON, no object, no event       400      not_json, not_an_object, unreadable
     an event, of a known type or not    200      accepted
 
-A refused delivery is cut and counted before it is kept (see deliveries.py), so that nobody can fill the disk with them.
+A refused delivery is cut and counted before it is kept (see deliveries.py), so that nobody can fill the disk with them. It is
+kept with the sentence that its sender was answered.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, select
-from sqlalchemy import Row as SqlRow
 
 from affluent.catalog import Catalog
 from affluent.domain.event import WORKSPACE, Accepted, EventDraft
-from affluent.engine.draft import draft_from
 from affluent.engine.intake import Intake
 from affluent.kit import clock, crash
+from affluent.kit.bodies import BadBody
 from affluent.kit.fresh import Fresh
 from affluent.kit.ids import new_id
-from affluent.kit.jsons import InvalidJSON, JSONObject, loads
-from affluent.kit.redact import redact
-from affluent.sdk import App, Incoming, Mirrored, WebhookScheme
+from affluent.kit.jsons import JSONObject
+from affluent.kit.redact import redact_headers
+from affluent.sdk import Mirrored
 from affluent.services.deliveries import LARGEST_REFUSED, Quota, plain
+from affluent.services.hook_reading import Hook, Reading, read, readable
+from affluent.services.hook_secrets import Proofs, proofs_of
 from affluent.services.triggering import TRIGGER
 from affluent.store import bulk, mirror, tables
 from affluent.store.bulk import Row
 from affluent.store.database import Database
-from affluent.vault.envelope import Vault
+from affluent.vault.envelope import CannotOpen, Vault
 
 _FRESH_SECONDS = 1.0
-_LONGEST_ID = 200
-_LONGEST_TYPE = 100
+_LONGEST_NAME = 200
 _LONGEST_HEADER = 1000
 _MOST_HEADERS = 50
 _DELIVERY = [column.name for column in tables.deliveries.columns]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hook:
-    """A flow connection as its webhook address sees it."""
-
-    flow_connection_id: str
-    token: str
-    enabled: bool
-    app: App
-    scheme: WebhookScheme
-    source: str
-    secrets: tuple[str, ...]
-    mirrored_at: str
-    """The connection whose mirror its events feed; empty: none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +72,14 @@ class Arrival:
 class Hooks:
     """Receives webhooks."""
 
-    def __init__(self, *, database: Database, catalog: Catalog, vault: Vault, intake: Intake) -> None:
+    def __init__(
+        self, *, database: Database, catalog: Catalog, vault: Vault, intake: Intake, max_body_bytes: int
+    ) -> None:
         self._database = database
         self._catalog = catalog
         self._vault = vault
         self._intake = intake
+        self._most = max_body_bytes
         self._hooks: Fresh[str, Hook | None] = Fresh(_FRESH_SECONDS)
         self._quota = Quota()
 
@@ -101,22 +92,11 @@ class Hooks:
             return await self._refuse(hook, body, headers, 404, verdict, sentence)
         if not hook.enabled:
             return await self._refuse(hook, body, headers, 410, "disabled", "This flow connection is disabled.")
-        if not hook.scheme.verify(body, headers, hook.secrets):
-            sentence = "The signature is missing or wrong. Check the secret on both sides."
-            return await self._refuse(hook, body, headers, 401, "bad_signature", sentence)
         try:
-            document = loads(body)
-        except InvalidJSON as error:
-            return await self._refuse(hook, body, headers, 400, "not_json", f"The body is not JSON: {error}")
-        if not isinstance(document, dict):
-            return await self._refuse(hook, body, headers, 400, "not_an_object", "The body must be a JSON object.")
-        try:
-            incoming = hook.scheme.parse(document, headers)
-        except (ValueError, KeyError, TypeError) as error:
-            return await self._refuse(
-                hook, body, headers, 400, "unreadable", f"The body is not an event of {hook.app.title}: {error}"
-            )
-        accepted = await self._accept(hook, body, headers, incoming)
+            reading = read(hook, self._catalog, body, headers, most=self._most)
+        except BadBody as refusal:
+            return await self._refuse(hook, body, headers, refusal.status, refusal.verdict, refusal.message)
+        accepted = await self._accept(hook, headers, reading)
         return Answer(
             status=200, body={"event": accepted.event_id, "new": accepted.is_new, "runs": len(accepted.run_ids)}
         )
@@ -129,48 +109,34 @@ class Hooks:
         sentence = f"The body is larger than {largest} bytes."
         return await self._refuse(hook, beginning, headers, 413, "too_large", sentence)
 
-    async def _accept(self, hook: Hook, body: bytes, headers: Mapping[str, str], incoming: Incoming) -> Accepted:
-        trigger = self._catalog.trigger_for(hook.app.key, incoming.type)
-        external_id = _short(incoming.external_id)
-        occurred_at = incoming.occurred_at or clock.now()
-        if trigger is None:
-            draft = EventDraft(
-                app=hook.app.key,
-                source=hook.source,
-                type=plain(incoming.type)[:_LONGEST_TYPE],
-                external_id=external_id,
-                occurred_at=occurred_at,
-                payload=incoming.payload,
-                title=f"{plain(incoming.type)[:_LONGEST_TYPE]} (unknown type)",
-            )
-        else:
-            draft = draft_from(
-                trigger,
-                app=hook.app.key,
-                source=hook.source,
-                external_id=external_id,
-                payload=incoming.payload,
-                occurred_at=occurred_at,
-                only_flow_connection=hook.flow_connection_id if hook.source == hook.flow_connection_id else "",
-            )
+    async def refuse_too_slow(
+        self, flow_connection_id: str, beginning: bytes, headers: Mapping[str, str], seconds: float
+    ) -> Answer:
+        """Say that a body did not come to its end; its beginning is kept."""
+        hook = await self._hook(flow_connection_id)
+        sentence = f"The body did not come to its end within {seconds:g} seconds. Send it again."
+        return await self._refuse(hook, beginning, headers, 408, "too_slow", sentence)
+
+    async def _accept(self, hook: Hook, headers: Mapping[str, str], reading: Reading) -> Accepted:
         arrival = Arrival(
-            delivery=_delivery(hook, body, headers, 200, "accepted"),
-            draft=draft,
+            delivery=_delivery(hook, reading.text, headers, status=200, verdict="accepted", detail=""),
+            draft=reading.draft,
             mirrored_at=hook.mirrored_at,
-            mirrored=hook.app.mirror(incoming.payload) if hook.app.mirror and hook.mirrored_at else (),
+            mirrored=reading.mirrored,
         )
         crash.point("accept.before")
         accepted = await self._database.group(self._keep, arrival)
         crash.point("accept.after")
         if accepted is None:  # cannot be: an arrival with a draft is always accepted
-            raise RuntimeError(incoming.external_id)
+            raise RuntimeError(reading.draft.external_id)
         return accepted
 
     async def _refuse(
         self, hook: Hook | None, body: bytes, headers: Mapping[str, str], status: int, verdict: str, sentence: str
     ) -> Answer:
         if self._quota.take(hook.flow_connection_id if hook else ""):
-            row = _delivery(hook, body[:LARGEST_REFUSED], headers, status, verdict)
+            text = readable(body, headers, most=LARGEST_REFUSED)
+            row = _delivery(hook, text, headers, status=status, verdict=verdict, detail=plain(sentence))
             await self._database.group(self._keep, Arrival(delivery=row, draft=None))
         return Answer(status=status, body={"message": sentence})
 
@@ -200,7 +166,10 @@ class Hooks:
         app = self._catalog.apps.get(row.trigger_app) if row else None
         if row is None or app is None or app.webhook is None:
             return None
-        connection_id = row.bindings.get(TRIGGER, "")
+        try:
+            proofs = proofs_of(connection, self._vault, app, row)
+        except CannotOpen:  # sealed with a key that is gone: nothing can be verified, so nothing is believed
+            proofs = Proofs()
         return Hook(
             flow_connection_id=row.id,
             token=row.hook_token,
@@ -208,44 +177,25 @@ class Hooks:
             app=app,
             scheme=app.webhook,
             source=row.trigger_source if app.webhook.secret_field else row.id,
-            secrets=self._secrets(connection, app.webhook, connection_id, row),
-            mirrored_at="" if row.trigger_source == WORKSPACE else connection_id,
+            secrets=proofs.secrets,
+            accepts_unsigned=proofs.accepts_unsigned,
+            mirrored_at="" if row.trigger_source == WORKSPACE else row.bindings.get(TRIGGER, ""),
         )
 
-    def _secrets(
-        self, connection: Connection, scheme: WebhookScheme, connection_id: str, row: SqlRow[Any]
-    ) -> tuple[str, ...]:
-        own: tuple[str, ...] = ()
-        if row.hook_secrets:
-            own = tuple(loads(self._vault.open(row.hook_secrets, f"flow_connections/{row.id}")))
-        if not scheme.secret_field or not connection_id:
-            return own
-        held = connection.execute(
-            select(tables.connections.c.secrets).where(tables.connections.c.id == connection_id)
-        ).scalar()
-        if held is None:
-            return own
-        secrets = loads(self._vault.open(held, f"connections/{connection_id}"))
-        values = (secrets.get(scheme.secret_field), secrets.get(f"previous_{scheme.secret_field}"))
-        return tuple(value for value in values if value) + own
 
-
-def _delivery(hook: Hook | None, body: bytes, headers: Mapping[str, str], status: int, verdict: str) -> Row:
-    shown = {name[:_LONGEST_ID]: value[:_LONGEST_HEADER] for name, value in list(headers.items())[:_MOST_HEADERS]}
+def _delivery(
+    hook: Hook | None, text: str, headers: Mapping[str, str], *, status: int, verdict: str, detail: str
+) -> Row:
+    kept = {name[:_LONGEST_NAME]: value[:_LONGEST_HEADER] for name, value in list(headers.items())[:_MOST_HEADERS]}
+    declared = hook.scheme.secret_headers if hook else ()
     return {
         "id": new_id("dlv"),
         "flow_connection_id": hook.flow_connection_id if hook else "",
         "received_at": clock.to_micros(clock.now()),
         "verdict": verdict,
         "status": status,
-        "headers": redact(shown, hook.secrets if hook else ()),
-        "body": plain(body.decode("utf-8", "backslashreplace")),
+        "detail": detail,
+        "headers": redact_headers(kept, declared=declared, secrets=hook.secrets if hook else ()),
+        "body": text,
         "event_id": None,
     }
-
-
-def _short(external_id: str) -> str:
-    """An id that fits into an index; a longer one is named by its hash."""
-    if len(external_id) <= _LONGEST_ID:
-        return plain(external_id)
-    return f"{plain(external_id[:100])}/{hashlib.sha256(external_id.encode('utf-8', 'replace')).hexdigest()}"

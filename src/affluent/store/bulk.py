@@ -17,6 +17,8 @@ from affluent.kit.jsons import dumps
 from affluent.store.types import Instant, Json
 
 Row = Mapping[str, Any]
+ANY = ("*",)
+"""For `unique`: a conflict of any unique index of the table."""
 
 
 def insert(
@@ -112,7 +114,8 @@ def _insert(
         sql += " WHERE true"
     if unique:
         sets = ", ".join(f"{name} = excluded.{name}" for name in change)
-        sql += f" ON CONFLICT ({', '.join(unique)}) DO " + (f"UPDATE SET {sets}" if change else "NOTHING")
+        target = "" if unique == ANY else f"({', '.join(unique)}) "
+        sql += f" ON CONFLICT {target}DO " + (f"UPDATE SET {sets}" if change else "NOTHING")
     if back:
         sql += f" RETURNING {', '.join(back)}"
     return text(sql)

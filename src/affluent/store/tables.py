@@ -122,6 +122,8 @@ deliveries = Table(
     Column("received_at", Instant, nullable=False, index=True),
     Column("verdict", Text, nullable=False),
     Column("status", Integer, nullable=False),
+    # Why it was refused, as its sender was told.
+    Column("detail", Text, nullable=False, server_default=""),
     Column("headers", Json, nullable=False),
     Column("body", Text, nullable=False),
     Column("event_id", Text),
@@ -141,6 +143,8 @@ events = Table(
     Column("id", Text, primary_key=True),
     Column("source", Text, nullable=False),
     Column("external_id", Text, nullable=False),
+    # SHA-256 of what the sender of a webhook signed: the same content is one event, whatever id stands beside it.
+    Column("signed_hash", Text),
     Column("app", Text, nullable=False),
     Column("type", Text, nullable=False),
     Column("account_id", Text, nullable=False),
@@ -154,6 +158,14 @@ events = Table(
     # When retention took the payload; the row stays, so that a repeat is recognised at any age.
     Column("forgotten_at", Instant),
     UniqueConstraint("source", "external_id"),
+    Index(
+        "ix_events_signed",
+        "source",
+        "signed_hash",
+        unique=True,
+        sqlite_where=text("signed_hash IS NOT NULL"),
+        postgresql_where=text("signed_hash IS NOT NULL"),
+    ),
     Index("ix_events_account", "account_id", "id"),
     Index("ix_events_type", "app", "type", "id"),
 )
@@ -308,6 +320,8 @@ identities = Table(
     Column("connection_id", Text, primary_key=True),
     Column("kind", Text, primary_key=True),
     Column("external_id", Text, nullable=False),
+    # SHA-256 of what the sender of a webhook signed: the same content is one event, whatever id stands beside it.
+    Column("signed_hash", Text),
     Column("app", Text, nullable=False),
     Column("how", Text, nullable=False),
     Column("created_at", Instant, nullable=False),

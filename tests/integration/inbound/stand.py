@@ -41,6 +41,7 @@ from affluent.sdk import (
     PollOptions,
     Registered,
     Registration,
+    Signed,
     Subject,
     Trigger,
     TriggerKind,
@@ -204,10 +205,11 @@ def timer() -> App:
     return app
 
 
-def genuine(body: bytes, headers: Any, secrets: Sequence[str]) -> bool:
-    """Whether the body was signed with one of the secrets."""
+def genuine(body: bytes, headers: Any, secrets: Sequence[str]) -> Signed | None:
+    """The body, if it was signed with one of the secrets."""
     given = headers.get("x-signature", "")
-    return any(hmac.compare_digest(signature(body, secret), given) for secret in secrets)
+    is_genuine = any(hmac.compare_digest(signature(body, secret), given) for secret in secrets)
+    return Signed(content=body) if is_genuine else None
 
 
 def signature(body: bytes, secret: str = SECRET) -> str:
@@ -425,7 +427,7 @@ async def stand(url: str, vendor: Vendor | None = None, *, fresh: bool = True) -
             vendors=vendors,
             duties=Duties(database=database, vendors=vendors, works=works),
             polls=Polls(database=database, vendors=vendors),
-            hooks=Hooks(database=database, catalog=catalog, vault=VAULT, intake=intake),
+            hooks=Hooks(database=database, catalog=catalog, vault=VAULT, intake=intake, max_body_bytes=100_000),
             flow_connections=FlowConnections(
                 database=database,
                 catalog=catalog,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import func, insert, select
@@ -10,6 +12,7 @@ from sqlalchemy import func, insert, select
 from affluent.kit import clock
 from affluent.kit.ids import new_id
 from affluent.kit.jsons import dumps, loads
+from affluent.sdk import Incoming
 from affluent.services import deliveries
 from affluent.services.deliveries import LARGEST_REFUSED, Quota, drop_surplus
 from affluent.store import tables
@@ -142,10 +145,93 @@ async def test_texts_that_no_index_or_store_takes_do_not_lose_the_event(database
 async def test_secrets_are_not_kept_with_the_headers(database_url):
     async with stand(database_url) as it:
         link = await it.connect("told")
-        await it.post(link, BODY, authorization="Bearer abc", x_shared=SECRET)
+        proofs = {
+            "x_hub_signature_256": "sha256=abc",
+            "x_vendor_hmac": "abc",
+            "x_api_key": "abc",
+            "cookie": "a=abc",
+            "x_sig": "abc",
+        }
+        await it.post(link, BODY, authorization="Bearer abc", x_shared=SECRET, x_request_id="r-1", **proofs)
         (kept,) = await it.deliveries()
+        assert "abc" not in dumps(kept.headers)
+        assert kept.headers["x-request-id"] == "r-1"
         assert SECRET not in dumps(kept.headers)
         assert "Bearer abc" not in dumps(kept.headers)
+
+
+@pytest.mark.parametrize("part", ["verify", "parse"])
+@pytest.mark.parametrize(
+    "error", [AttributeError("x"), OverflowError("far"), KeyError("id"), RecursionError(), TypeError()]
+)
+async def test_whatever_an_app_raises_becomes_a_kept_refusal(database_url, part, error):
+    async with stand(database_url) as it:
+        link = await it.connect("told")
+        app = it.catalog.apps["feed"]
+        broken = replace(app.webhook, **{part: _raising(error)})
+        it.catalog.apps["feed"] = replace(app, webhook=broken)
+        status, answer = await it.post(link, BODY)
+        (kept,) = await it.deliveries()
+        expected = (401, "bad_signature") if part == "verify" else (400, "unreadable")
+        assert (status, kept.verdict) == expected
+        assert kept.detail == answer["message"]
+        assert type(error).__name__ in kept.detail
+        assert await it.events() == []
+
+
+@pytest.mark.parametrize("handed", [None, Incoming(type="told", external_id="", payload={}), {"type": "told"}])
+async def test_what_an_app_hands_over_is_looked_at_before_it_is_stored(database_url, handed):
+    async with stand(database_url) as it:
+        link = await it.connect("told")
+        app = it.catalog.apps["feed"]
+        it.catalog.apps["feed"] = replace(app, webhook=replace(app.webhook, parse=lambda *_: handed))
+        status, _answer = await it.post(link, BODY)
+        assert (status, [row.verdict for row in await it.deliveries()]) == (400, ["unreadable"])
+
+
+async def test_an_event_is_not_lost_because_its_customer_cannot_be_read(database_url):
+    async with stand(database_url) as it:
+        link = await it.connect("told")
+        it.catalog.apps["feed"] = replace(it.catalog.apps["feed"], mirror=_raising(AttributeError("x")))
+        assert (await it.post(link, BODY))[0] == 200
+        assert await it.events() == ["1"]
+
+
+async def test_the_same_signed_content_is_one_event_whatever_the_app_calls_it(database_url):
+    async with stand(database_url) as it:
+        link = await it.connect("told")
+        app, names = it.catalog.apps["feed"], iter(range(100))
+        named = replace(
+            app.webhook, parse=lambda body, _: Incoming(type="told", external_id=f"{next(names)}", payload=body)
+        )
+        it.catalog.apps["feed"] = replace(app, webhook=named)
+        answers = [await it.post(link, BODY), *await asyncio.gather(*(it.post(link, BODY) for _ in range(4)))]
+        assert [answer["new"] for _, answer in answers] == [True, False, False, False, False]
+        assert len({answer["event"] for _, answer in answers}) == 1
+        other = b'{"type":"told", "id":"2"}'
+        together = await asyncio.gather(*(it.post(link, other) for _ in range(4)))
+        assert sorted(answer["new"] for _, answer in together) == [False, False, False, True]
+        assert len(await it.rows(select(tables.events))) == 2
+
+
+async def test_a_packed_body_is_kept_as_people_can_read_it(database_url):
+    async with stand(database_url) as it:
+        link = await it.connect("told")
+        packed = gzip.compress(BODY, mtime=0)
+        assert (await it.post(link, packed, content_encoding="gzip"))[0] == 200
+        assert (await it.post(link, packed, content_encoding="br"))[0] == 415
+        assert (await it.post(link, gzip.compress(bytes(10**7)), content_encoding="gzip"))[0] == 413
+        kept = await it.deliveries()
+        assert [row.verdict for row in kept] == ["accepted", "unknown_encoding", "too_large"]
+        assert kept[0].body == BODY.decode()
+        assert "'br'" in kept[1].detail
+
+
+def _raising(error):
+    def fails(*_):
+        raise error
+
+    return fails
 
 
 async def test_a_flood_of_refused_requests_is_answered_and_not_all_kept(database_url):

@@ -57,7 +57,8 @@ class Credentials(CredentialsModel):
     webhook_secret: SecretStr = Field(
         SecretStr(""),
         title="Webhook secret",
-        description="Secret key of the webhook, or any text of your own that the webhook sends in a header X-Webhook-Secret.",
+        description="Secret key of the webhook, or any text of your own that it sends in a header X-Webhook-Secret."
+        " Without it, webhooks of API v2 are refused.",
     )
     previous_webhook_secret: SecretStr = Field(
         SecretStr(""),

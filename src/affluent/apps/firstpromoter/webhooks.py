@@ -1,7 +1,7 @@
 """FirstPromoter's webhooks: both versions verified and read into one shape.
 
 v2 signs the raw body (X-Webhook-Signature) or sends a header of our own; v1 proves nothing, so only the secret address
-speaks for it, and only while the connection has no secret.
+speaks for it, and only while the connection has no secret and uses API v1.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import hmac
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from affluent.apps.firstpromoter.client import is_v2
 from affluent.kit import clock
-from affluent.kit.jsons import InvalidJSON, JSONObject, JSONValue, loads
-from affluent.sdk import Incoming, WebhookScheme
+from affluent.kit.bodies import BadBody, document_of
+from affluent.kit.jsons import JSONObject, JSONValue
+from affluent.sdk import Incoming, Signed, WebhookScheme
 
 SIGNATURE = "x-webhook-signature"
 SHARED = "x-webhook-secret"
@@ -31,6 +33,8 @@ V1_TYPES = {
     "reward_created": "commission.created",
 }
 """v1's event types and what v2 calls them; `promoter_signs_up` is another spelling seen in the wild."""
+FULFILMENT = "fulfilment_pending"
+_SENT_BY_V1 = frozenset(V1_TYPES) | {FULFILMENT}
 ONCE = frozenset(
     {"referral.created", "referral.converted", "commission.created", "commission.approved", "commission.denied"}
 )
@@ -38,30 +42,37 @@ ONCE = frozenset(
 _SECRET_FIELDS = frozenset({"auth_token", "temp_password", "password_setup_url"})
 
 
-def verify(body: bytes, headers: Mapping[str, str], secrets: Sequence[str]) -> bool:
-    """A good signature of the raw body, or the shared secret in a header or as the password of Basic authentication."""
+def verify(body: bytes, headers: Mapping[str, str], secrets: Sequence[str]) -> Signed | None:
+    """A good signature of the raw body, or the shared secret in a header or as the password of Basic authentication.
+
+    Without a secret, only what API v1 sends; the hub asks with none only where the connection uses API v1.
+    """
     if not secrets:
-        return _is_v1(body)
+        return Signed(content=body) if _is_v1(body) else None
     signature = headers.get(SIGNATURE)
     if signature is not None:
-        return any(_same(hmac.new(secret.encode(), body, hashlib.sha256).hexdigest(), signature) for secret in secrets)
-    given = headers.get(SHARED) or _password(headers.get("authorization", ""))
-    return bool(given) and any(_same(secret, given) for secret in secrets)
+        is_genuine = any(
+            _same(hmac.new(secret.encode(), body, hashlib.sha256).hexdigest(), signature) for secret in secrets
+        )
+    else:
+        given = headers.get(SHARED) or _password(headers.get("authorization", ""))
+        is_genuine = bool(given) and any(_same(secret, given) for secret in secrets)
+    return Signed(content=body) if is_genuine else None
 
 
-def parse(document: JSONObject, headers: Mapping[str, str]) -> Incoming:
+def parse(document: JSONObject, _headers: Mapping[str, str]) -> Incoming:
     """The event in v2's shape, whichever version sent it. Raises ValueError when it is no event."""
     if isinstance(document.get("event_type"), str):
-        return _parse_v2(document, headers)
+        return _parse_v2(document)
     event = document.get("event")
     if isinstance(event, dict) and isinstance(event.get("type"), str):
         return _parse_v1(event, _object(document.get("data")))
     raise ValueError("it has neither event_type (API v2) nor event.type (API v1).")
 
 
-def _parse_v2(document: JSONObject, headers: Mapping[str, str]) -> Incoming:
+def _parse_v2(document: JSONObject) -> Incoming:
     data = _object(document.get("data"))
-    external_id = str(document.get("event_id") or headers.get("x-event-id") or "")
+    external_id = _id(document.get("event_id"))
     if not external_id:
         raise ValueError("it has no event_id.")
     is_test = data == {"test": True}
@@ -75,7 +86,7 @@ def _parse_v2(document: JSONObject, headers: Mapping[str, str]) -> Incoming:
 
 
 def _parse_v1(event: JSONObject, data: JSONObject) -> Incoming:
-    if event["type"] == "fulfilment_pending":
+    if event["type"] == FULFILMENT:
         raise ValueError(
             "FirstPromoter takes a 200 for fulfilment_pending as 'fulfilled', before anything was done."
             " Switch it off for this address and use API v2's commission.approved."
@@ -84,7 +95,7 @@ def _parse_v1(event: JSONObject, data: JSONObject) -> Incoming:
     entity = kind.split(".", maxsplit=1)[0]
     number = data.get("id")
     # v1 tells twice that a lead becomes a customer: as lead_becomes_referral and as new_customer.
-    external_id = named(kind, number, str(event.get("id") or ""))
+    external_id = named(kind, number, _id(event.get("id")))
     if not external_id:
         raise ValueError("it has no event.id.")
     payload: JSONObject = {
@@ -102,7 +113,11 @@ def _parse_v1(event: JSONObject, data: JSONObject) -> Incoming:
 
 def named(kind: str, number: JSONValue, event_id: str) -> str:
     """What an event is known by: the vendor's own id of it, or the record of an event that happens once."""
-    return f"{kind}/{number}" if kind in ONCE and number else event_id
+    return f"{kind}/{_id(number)}" if kind in ONCE and _id(number) else event_id
+
+
+def _id(value: JSONValue) -> str:
+    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) and value else ""
 
 
 def as_v2(entity: str, data: JSONObject) -> JSONObject:
@@ -138,7 +153,8 @@ def _commission(reward: JSONObject) -> JSONObject:
 def _promoter(promoter: JSONObject) -> JSONObject:
     profile = _object(promoter.get("profile"))
     names = [profile.get("first_name"), profile.get("last_name")]
-    return {**promoter, "name": " ".join(name for name in names if name) or promoter.get("email")}
+    given = [name for name in names if isinstance(name, str) and name]
+    return {**promoter, "name": " ".join(given) or promoter.get("email")}
 
 
 def _accepted(promoter: JSONObject) -> JSONObject:
@@ -168,10 +184,12 @@ _READ_V1 = {
 
 def _is_v1(body: bytes) -> bool:
     try:
-        document = loads(body)
-    except InvalidJSON:
+        document = document_of(body)
+    except BadBody:
         return False
-    return isinstance(document, dict) and "event_type" not in document and isinstance(document.get("event"), dict)
+    event = document.get("event") if "event_type" not in document else None
+    kind = event.get("type") if isinstance(event, dict) else None
+    return isinstance(kind, str) and kind in _SENT_BY_V1
 
 
 def _password(authorization: str) -> str:
@@ -200,4 +218,4 @@ def _first(value: JSONValue) -> JSONObject:
     return _object(value[0]) if isinstance(value, list) and value else {}
 
 
-SCHEME = WebhookScheme(verify=verify, parse=parse)
+SCHEME = WebhookScheme(verify=verify, parse=parse, accepts_unsigned=lambda credentials: not is_v2(credentials))

@@ -11,7 +11,7 @@ from affluent.apps.razorpay import actions, books, webhook
 from affluent.apps.razorpay.client import auth_failed, read
 from affluent.apps.razorpay.schemas import Credentials
 from affluent.apps.razorpay.triggers import TRIGGERS
-from affluent.sdk import FOREVER, App, Category, Context, Effect, Limit, Retry, WebhookScheme
+from affluent.sdk import FOREVER, App, Category, Context, Effect, Limit, Retry
 
 _EXISTS = "400 with an earlier one in place"
 
@@ -39,7 +39,7 @@ app = App(
     glyph="credit-card",
     key_help="Razorpay dashboard > Account & Settings > API Keys. The webhook secret is the one you type when adding the webhook.",
     deep_links={"customer": "https://dashboard.razorpay.com/app/customers/{id}"},
-    webhook=WebhookScheme(verify=webhook.verify, parse=webhook.parse),
+    webhook=webhook.SCHEME,
     books=books.BOOKS,
 )
 app.triggers_are(TRIGGERS)

@@ -2,7 +2,8 @@
 
 The signature is the lower-case hex HMAC-SHA256 of the raw body under the webhook secret. What a record goes through once is
 named after the record, so that a webhook and what a sweep finds in a list are one event, whichever comes first. Everything
-else is named by `x-razorpay-event-id`, which repeats share; samples of older webhooks lack it, so there is a stand-in.
+else is named by `x-razorpay-event-id`, which repeats share; samples of older webhooks lack it, so there is a stand-in. That
+header is not signed, so it decides nothing alone: the hub takes the same signed body in once, whatever the header says.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from datetime import datetime
 from affluent.apps.razorpay.facts import facts_of, notes_of, whole
 from affluent.kit import clock
 from affluent.kit.jsons import JSONObject, JSONValue, canonical
-from affluent.sdk import Incoming
+from affluent.sdk import Incoming, Signed, WebhookScheme
 
 SIGNATURE = "x-razorpay-signature"
 EVENT_ID = "x-razorpay-event-id"
@@ -37,11 +38,11 @@ def sign(body: bytes, secret: str) -> str:
     return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
-def verify(body: bytes, headers: Mapping[str, str], secrets: Sequence[str]) -> bool:
-    """Whether a body was signed with one of the secrets; every secret is tried, in constant time."""
+def verify(body: bytes, headers: Mapping[str, str], secrets: Sequence[str]) -> Signed | None:
+    """The body, if one of the secrets signed it; every secret is tried, in constant time."""
     given = headers.get(SIGNATURE, "").encode("utf-8", "replace")
     matches = [hmac.compare_digest(sign(body, secret).encode(), given) for secret in secrets]
-    return any(matches)
+    return Signed(content=body) if any(matches) else None
 
 
 def parse(body: JSONObject, headers: Mapping[str, str]) -> Incoming:
@@ -92,3 +93,6 @@ def _stand_in(body: JSONObject, event: str, entities: Mapping[str, JSONObject], 
 
 def _instant(seconds: JSONValue) -> datetime | None:
     return clock.from_seconds(seconds)
+
+
+SCHEME = WebhookScheme(verify=verify, parse=parse, unsigned_headers=(EVENT_ID,))

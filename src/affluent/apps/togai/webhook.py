@@ -14,14 +14,10 @@ from collections.abc import Mapping, Sequence
 from pydantic import ConfigDict
 
 from affluent.kit.jsons import JSONObject, canonical
-from affluent.sdk import Incoming, OutputModel, WebhookScheme
+from affluent.sdk import Incoming, OutputModel, Signed, WebhookScheme
 
 RECEIVED = "webhook.received"
-SHARED, SIGNATURES, IDS = (
-    "x-webhook-secret",
-    ("x-signature", "x-webhook-signature"),
-    ("idempotency-key", "x-event-id", "webhook-id"),
-)
+SHARED, SIGNATURES = "x-webhook-secret", ("x-signature", "x-webhook-signature")
 
 
 class Received(OutputModel):
@@ -30,22 +26,22 @@ class Received(OutputModel):
     model_config = ConfigDict(extra="allow")
 
 
-def verify(body: bytes, headers: Mapping[str, str], secrets: Sequence[str]) -> bool:
+def verify(body: bytes, headers: Mapping[str, str], secrets: Sequence[str]) -> Signed | None:
     """An HMAC-SHA256 of the raw body, or the secret itself in a header, as a bearer token or as the password of an URL."""
     signatures = [headers[name].strip().lower().removeprefix("sha256=") for name in SIGNATURES if name in headers]
     given = [headers.get(SHARED, ""), *_authorised(headers.get("authorization", ""))]
-    return any(
+    is_genuine = any(
         any(_same(hmac.new(secret.encode(), body, hashlib.sha256).hexdigest(), value) for value in signatures)
         or any(_same(secret, value) for value in given if value)
         for secret in secrets
         if secret
     )
+    return Signed(content=body) if is_genuine else None
 
 
-def parse(body: JSONObject, headers: Mapping[str, str]) -> Incoming:
-    """Every body is one event, known by a header's id, else by the whole of what it says: an id inside may be a record's."""
-    named = next((headers[name] for name in IDS if headers.get(name)), "")
-    external_id = named or f"sha256:{hashlib.sha256(canonical(body)).hexdigest()}"
+def parse(body: JSONObject, _headers: Mapping[str, str]) -> Incoming:
+    """Every body is one event, known by the whole of what it says: an id inside may be a record's, and headers are unsigned."""
+    external_id = f"sha256:{hashlib.sha256(canonical(body)).hexdigest()}"
     return Incoming(type=RECEIVED, external_id=external_id, payload=body)
 
 

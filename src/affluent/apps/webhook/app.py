@@ -25,12 +25,11 @@ from affluent.sdk import (
 )
 
 RECEIVED = "received"
-ID_HEADERS = ("idempotency-key", "x-event-id", "webhook-id")
 
 
 def parse(body: JSONObject, headers: Mapping[str, str]) -> Incoming:
-    """Every body is one event, known by a header's id, else by its own `id`, else by what it says."""
-    named = next((headers[name] for name in ID_HEADERS if headers.get(name)), "")
+    """Every body is one event, known by the signed id of Standard Webhooks, else by its own `id`, else by what it says."""
+    named = headers.get(signature.ID, "")
     own = body.get("id")
     if not named and isinstance(own, (str, int)) and not isinstance(own, bool):
         named = str(own)
@@ -46,7 +45,7 @@ app = App(
     folder=Path(__file__).parent,
     credentials=Endpoint,
     needs_connection=False,
-    webhook=WebhookScheme(verify=signature.verify, parse=parse, secret_field=""),
+    webhook=WebhookScheme(verify=signature.verify, parse=parse, secret_field="", new_secret=signature.new_secret),
     glyph="webhook",
     key_help="Agree on a signing secret with the receiver. For received webhooks no connection is needed.",
 )
@@ -93,7 +92,7 @@ async def test(ctx: Context[Endpoint]) -> str:
     },
 )
 async def send_webhook(ctx: Context[Endpoint], message: Message) -> Sent:
-    """Post a JSON object, signed with the connection's secret. Repeats carry the same id in Idempotency-Key."""
+    """Post a JSON object, signed with the connection's secret. Repeats carry the same id."""
     endpoint: Endpoint | None = ctx.credentials
     if message.url is None and endpoint is None:
         raise Rejected("There is nowhere to send to: give a URL, or choose a Webhook connection.", field="url")
@@ -107,9 +106,13 @@ async def send_webhook(ctx: Context[Endpoint], message: Message) -> Sent:
     }
     is_own = endpoint is not None and message.url in (None, endpoint.url)
     if endpoint is not None and is_own and endpoint.signing_secret is not None:
+        # One form only: whoever saw a webhook with both could send it again without the one that covers its id.
         secret = endpoint.signing_secret.get_secret_value()
-        headers["Webhook-Signature"] = signature.standard(body, secret, message_id=ctx.effect_key, timestamp=timestamp)
-        headers["X-Signature"] = signature.plain(body, secret)
+        if endpoint.signature == "standard":
+            signed = signature.standard(body, secret, message_id=ctx.effect_key, timestamp=timestamp)
+            headers["Webhook-Signature"] = signed
+        else:
+            headers["X-Signature"] = signature.plain(body, secret)
     url = str(message.url or ctx.credentials.url)
     answer = await ctx.http.request("POST", url, content=body, headers=headers)
     said = answer.json()

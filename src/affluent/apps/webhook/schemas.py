@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import ConfigDict, Field, HttpUrl, SecretStr
 
 from affluent.kit.jsons import JSONObject, JSONValue
@@ -13,7 +15,14 @@ class Endpoint(CredentialsModel):
 
     url: HttpUrl = Field(title="URL", description="Where the receiver takes webhooks.")
     signing_secret: SecretStr | None = Field(
-        None, title="Signing secret", description="Shared with the receiver; empty: webhooks are not signed."
+        None,
+        title="Signing secret",
+        description="Shared with the receiver, e.g. whsec_…; empty: webhooks are not signed.",
+    )
+    signature: Literal["standard", "body"] = Field(
+        "standard",
+        title="Signature",
+        description="standard: id, time and body as Standard Webhooks has it. body: X-Signature over the body alone.",
     )
 
 

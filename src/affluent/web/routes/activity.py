@@ -37,6 +37,11 @@ VERDICTS = {
     "not_an_object": "The body is JSON, but not an object.",
     "unreadable": "The body is not an event of this app.",
     "too_large": "The body is larger than this server accepts.",
+    "no_secret": "There is no webhook secret to verify with. Enter it in the connection.",
+    "too_slow": "The body did not come to its end in time.",
+    "unknown_encoding": "The body is packed in a way that is not known here.",
+    "unknown_charset": "The body is in a charset that is not known here.",
+    "not_unpacked": "The body is said to be packed, but cannot be unpacked.",
 }
 
 

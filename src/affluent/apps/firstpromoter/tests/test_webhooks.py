@@ -75,7 +75,16 @@ def test_v1_cannot_be_used_to_walk_past_a_secret() -> None:
     assert not verify(dumps(legacy("lead_signup", LEAD)).encode(), {}, ["shared"])
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b'{"event":"x"}', b'{"event":{},"event_type":"commission.approved"}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"[]",
+        b'{"event":"x"}',
+        b'{"event":{},"event_type":"commission.approved"}',
+        b'{"event":{"type":"commission.approved"}}',
+    ],
+)
 def test_what_is_not_v1_is_not_believed_without_a_secret(body: bytes) -> None:
     assert not verify(body, {}, [])
 
@@ -101,7 +110,7 @@ def test_the_dashboards_test_starts_no_flow() -> None:
 
 
 def test_an_unknown_type_is_read_and_named() -> None:
-    assert parse({"event_type": "payout.completed", "data": {"id": 1}}, {"x-event-id": "e1"}).type == "payout.completed"
+    assert parse({"event_type": "payout.completed", "event_id": "e1", "data": {"id": 1}}, {}).type == "payout.completed"
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from standardwebhooks.webhooks import Webhook
 
 from affluent.apps.webhook.app import app, parse
-from affluent.apps.webhook.signature import verify
+from affluent.apps.webhook.signature import new_secret, verify
+from affluent.kit import clock
 from affluent.sdk import Rejected, Unavailable
 from tests.support.apps import Call, Say, bench, local_vendor
 
@@ -17,22 +19,44 @@ def taken(_call: Call) -> Say:
     return Say(body={"ok": True})
 
 
-async def test_a_webhook_is_signed_so_that_another_hub_takes_it_once() -> None:
+@pytest.mark.parametrize(("form", "header"), [("standard", "webhook-signature"), ("body", "x-signature")])
+async def test_a_webhook_is_signed_in_one_form_so_that_another_hub_takes_it(form: str, header: str) -> None:
     async with (
         local_vendor(taken) as receiver,
-        bench(app, {"url": f"{receiver.url}/in", "signing_secret": SECRET}) as desk,
+        bench(app, {"url": f"{receiver.url}/in", "signing_secret": SECRET, "signature": form}, now=clock.now()) as desk,
     ):
         sent = await desk.run("send_webhook", {"payload": {"n": 1}})
-        await desk.run("send_webhook", {"payload": {"n": 1}})
     assert (sent.status, sent.body) == (200, {"ok": True})
-    first, again = receiver.calls
-    assert first.path == "/in"
-    for call in (first, again):
-        assert verify(call.raw, call.headers, [SECRET])
-        standard = {name: value for name, value in call.headers.items() if name.startswith("webhook-")}
-        assert verify(call.raw, standard, [SECRET])
-        assert not verify(call.raw, call.headers, ["another-secret"])
-    assert parse(first.body, first.headers).external_id == parse(again.body, again.headers).external_id
+    (call,) = receiver.calls
+    assert call.path == "/in"
+    assert {"x-signature", "webhook-signature"} & set(call.headers) == {header}
+    assert verify(call.raw, call.headers, [SECRET])
+    assert not verify(call.raw, call.headers, ["another-secret"])
+
+
+async def test_a_repeat_carries_the_same_signed_id() -> None:
+    async with (
+        local_vendor(taken) as receiver,
+        bench(app, {"url": f"{receiver.url}/in", "signing_secret": SECRET}, now=clock.now()) as desk,
+    ):
+        await desk.run("send_webhook", {"payload": {"n": 1}})
+        await desk.run("send_webhook", {"payload": {"n": 1}})
+    proofs = [verify(call.raw, call.headers, [SECRET]) for call in receiver.calls]
+    names = {
+        parse(call.body, proof.headers).external_id for call, proof in zip(receiver.calls, proofs, strict=True) if proof
+    }
+    assert names == {"evt_1/fco_1/step"}
+
+
+async def test_the_public_library_takes_what_is_sent() -> None:
+    secret = new_secret()
+    async with (
+        local_vendor(taken) as receiver,
+        bench(app, {"url": f"{receiver.url}/in", "signing_secret": secret}, now=clock.now()) as desk,
+    ):
+        await desk.run("send_webhook", {"payload": {"n": 1}})
+    (call,) = receiver.calls
+    assert Webhook(secret).verify(call.raw, dict(call.headers)) == {"n": 1}
 
 
 async def test_without_a_connection_any_url_is_sent_to_unsigned() -> None:
@@ -49,7 +73,7 @@ async def test_the_secret_signs_for_the_connections_own_url_only() -> None:
         bench(app, {"url": f"{receiver.url}/own", "signing_secret": SECRET}) as desk,
     ):
         await desk.run("send_webhook", {"url": f"{receiver.url}/other", "payload": {}})
-    assert "x-signature" not in receiver.calls[0].headers
+    assert not {"x-signature", "webhook-signature"} & set(receiver.calls[0].headers)
 
 
 async def test_without_any_url_it_says_what_is_missing() -> None:
