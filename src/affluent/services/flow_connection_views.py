@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
 
 from affluent.kit.jsons import JSONObject
+from affluent.kit.redact import HIDDEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +35,19 @@ class FlowConnectionView:
     trigger_source: str
     """Where its events come from: "workspace", a connection id, or its own id."""
     webhook_url: str
-    """Where the vendor sends its webhooks; empty when the trigger is none."""
+    """Where the vendor sends its webhooks; empty when the trigger is none. Its last part is hidden from those who may only
+    read."""
+    webhook_notice: str
+    """What to know about its webhooks, e.g. that all are refused because there is no secret; empty: nothing."""
     has_hook_secret: bool
     """Whether webhooks are verified with a secret of this flow connection."""
     created_at: datetime
     updated_at: datetime
+
+    def without_address(self) -> FlowConnectionView:
+        """For those who may only read: the address alone can be enough to post an event."""
+        base, _, token = self.webhook_url.rpartition("/")
+        return replace(self, webhook_url=f"{base}/{HIDDEN}") if token else self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +63,7 @@ class NewHookSecret:
 
 
 def flow_connection_view(
-    row: Row[Any], *, needs: dict[str, str], optional: dict[str, str], webhook_url: str
+    row: Row[Any], *, needs: dict[str, str], optional: dict[str, str], webhook_url: str, webhook_notice: str
 ) -> FlowConnectionView:
     """A row of the list of flow connections."""
     return FlowConnectionView(
@@ -72,6 +81,7 @@ def flow_connection_view(
         trigger_event=row.trigger_event,
         trigger_source=row.trigger_source,
         webhook_url=webhook_url,
+        webhook_notice=webhook_notice,
         has_hook_secret=row.hook_secrets is not None,
         created_at=row.created_at,
         updated_at=row.updated_at,

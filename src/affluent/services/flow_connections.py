@@ -20,11 +20,12 @@ from affluent.engine.queue import Queue
 from affluent.kit import clock
 from affluent.kit.ids import new_id
 from affluent.kit.jsons import JSONObject, dumps, loads
-from affluent.sdk import Trigger, TriggerKind
+from affluent.sdk import Trigger, TriggerKind, WebhookScheme
 from affluent.services.bindings import Bindings
 from affluent.services.errors import Conflict, Invalid, NotFound
 from affluent.services.flow_connection_views import FlowConnectionView, NewHookSecret, flow_connection_view
 from affluent.services.flow_inputs import checked_inputs
+from affluent.services.hook_secrets import notice_of
 from affluent.services.names import checked_name
 from affluent.services.pages import Page, bounded, page_of
 from affluent.services.polls import begin_backfill
@@ -113,8 +114,9 @@ class FlowConnections:
         columns = self._bindings.trigger_columns(connection, definition, bound, link_id)
         if enabled:
             self._refuse_doubled_money(connection, link_id, definition, bound, columns)
-        if self._has_own_secret(definition):
-            secret = secrets.token_urlsafe(32)
+        scheme = self._own_scheme(definition)
+        if scheme is not None:
+            secret = scheme.new_secret()
         values = {
             "id": link_id,
             "flow_id": flow_id,
@@ -160,12 +162,14 @@ class FlowConnections:
     ) -> Page[FlowConnectionView]:
         """Flow connections, oldest first, of a flow or using a connection."""
         limit = bounded(limit)
-        rows = await self._database.read(
-            lambda connection: store.find(
+
+        def unit(connection: Connection) -> list[FlowConnectionView]:
+            rows = store.find(
                 connection, flow_id=flow_id, connection_id=connection_id, enabled=enabled, limit=limit + 1, after=after
             )
-        )
-        return page_of(rows, limit, key=lambda row: str(row.id), view=self._view)
+            return [self._view(connection, row) for row in rows]
+
+        return page_of(await self._database.read(unit), limit, key=lambda link: link.id, view=lambda link: link)
 
     async def get(self, flow_connection_id: str) -> FlowConnectionView:
         """One flow connection; raises NotFound."""
@@ -234,13 +238,19 @@ class FlowConnections:
         """
         if secret and not _SHORTEST_SECRET <= len(secret) <= _LONGEST_SECRET:
             raise Invalid(f"A secret has {_SHORTEST_SECRET} to {_LONGEST_SECRET} characters.", field="secret")
-        new = secret or secrets.token_urlsafe(32)
-        view = await self._change_secrets(flow_connection_id, lambda known: [new, *known][:_SECRETS_ACCEPTED])
+        new = ""
+
+        def following(known: _Secrets, scheme: WebhookScheme) -> _Secrets:
+            nonlocal new
+            new = secret or scheme.new_secret()
+            return [new, *known][:_SECRETS_ACCEPTED]
+
+        view = await self._change_secrets(flow_connection_id, following)
         return NewHookSecret(flow_connection=view, hook_secret=new)
 
     async def forget_old_secret(self, flow_connection_id: str) -> FlowConnectionView:
         """Accept only the current webhook secret from now on. Raises NotFound, Conflict as rotate_secret."""
-        return await self._change_secrets(flow_connection_id, lambda known: known[:1])
+        return await self._change_secrets(flow_connection_id, lambda known, _scheme: known[:1])
 
     async def trigger_now(self, flow_connection_id: str, payload: JSONObject) -> Accepted:
         """Start a run of this flow connection with a payload; without one, a trigger that lists begins a backfill.
@@ -289,12 +299,13 @@ class FlowConnections:
         return view
 
     async def _change_secrets(
-        self, flow_connection_id: str, following: Callable[[_Secrets], _Secrets]
+        self, flow_connection_id: str, following: Callable[[_Secrets, WebhookScheme], _Secrets]
     ) -> FlowConnectionView:
         def change(_connection: Connection, row: Row[Any], definition: FlowDefinition) -> dict[str, Any]:
-            if not self._has_own_secret(definition):
+            scheme = self._own_scheme(definition)
+            if scheme is None:
                 raise Conflict("The webhooks of this flow connection are not verified with a secret of its own.")
-            return {"hook_secrets": self._sealed(row.id, following(self._opened(row)))}
+            return {"hook_secrets": self._sealed(row.id, following(self._opened(row), scheme))}
 
         return await self._change(flow_connection_id, change)
 
@@ -331,10 +342,12 @@ class FlowConnections:
         app = self._catalog.apps.get(definition.trigger.app)
         return app.triggers.get(definition.trigger.trigger) if app else None
 
-    def _has_own_secret(self, definition: FlowDefinition) -> bool:
+    def _own_scheme(self, definition: FlowDefinition) -> WebhookScheme | None:
+        """How its webhooks are verified, if with a secret of its own."""
         app, trigger = self._catalog.apps.get(definition.trigger.app), self._trigger(definition)
-        is_hook = trigger is not None and trigger.kind is TriggerKind.WEBHOOK
-        return is_hook and app is not None and app.webhook is not None and not app.webhook.secret_field
+        if app is None or app.webhook is None or trigger is None or trigger.kind is not TriggerKind.WEBHOOK:
+            return None
+        return app.webhook if not app.webhook.secret_field else None
 
     def _sealed(self, link_id: str, known: _Secrets) -> bytes:
         return self._vault.seal(dumps(known).encode(), f"flow_connections/{link_id}")
@@ -348,15 +361,17 @@ class FlowConnections:
             return []
 
     def _show(self, connection: Connection, flow_connection_id: str) -> FlowConnectionView:
-        return self._view(_found(connection, flow_connection_id))
+        return self._view(connection, _found(connection, flow_connection_id))
 
-    def _view(self, row: Row[Any]) -> FlowConnectionView:
+    def _view(self, connection: Connection, row: Row[Any]) -> FlowConnectionView:
         definition = FlowDefinition.model_validate(row.definition)
         trigger = self._trigger(definition)
         is_hook = trigger is not None and trigger.kind is TriggerKind.WEBHOOK
         url = f"{self._server_url}/hooks/{row.id}/{row.hook_token}" if is_hook else ""
         needs, optional = self._bindings.needed(definition), self._bindings.optional(definition)
-        return flow_connection_view(row, needs=needs, optional=optional, webhook_url=url)
+        app = self._catalog.apps.get(row.trigger_app)
+        notice = notice_of(connection, self._vault, app, row) if is_hook and app is not None else ""
+        return flow_connection_view(row, needs=needs, optional=optional, webhook_url=url, webhook_notice=notice)
 
 
 def _definition(connection: Connection, flow_id: str) -> FlowDefinition:

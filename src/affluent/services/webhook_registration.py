@@ -81,7 +81,8 @@ class WebhookRegistration:
 
     async def _make(self, duty: Duty, target: Target, registration: Registration, bound: Bound | None) -> None:
         url = f"{self._server_url}/hooks/{target.id}/{target.hook_token}"
-        by_hand = registration.manual.replace("{url}", url)
+        # The address itself is a proof, and this sentence is read by those who may only read.
+        by_hand = registration.manual.replace("{url}", "the webhook URL of this flow connection")
         if not registration.possible(bound.credentials if bound else None):
             values: dict[str, Any] = {"phase": "manual", "sentence": by_hand}
             await self._database.write(lambda connection: keep(connection, duty, due_at=clock.now() + _AGAIN, **values))

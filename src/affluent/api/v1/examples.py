@@ -86,6 +86,7 @@ FLOW_CONNECTION: JSONObject = {
     "trigger_event": "invoice.paid",
     "trigger_source": "workspace",
     "webhook_url": "",
+    "webhook_notice": "",
     "has_hook_secret": False,
     "created_at": _AT,
     "updated_at": _AT,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Query, Response
 
+from affluent.api.auth import Caller
 from affluent.api.routing import needs, router
 from affluent.api.v1.hub import After, Hub, Limit
 from affluent.api.v1.schemas import FlowConnectionChange, NewFlowConnection, Rotation, TriggerNow
 from affluent.domain.event import Accepted
 from affluent.services.flow_connection_views import FlowConnectionView, NewHookSecret
 from affluent.services.pages import Page
+from affluent.services.scopes import grants
+from affluent.services.tokens import TokenView
 
 routes = router("Flow connections")
 _ONE = "/flow-connections/{flow_connection_id}"
@@ -22,16 +26,19 @@ Using = Annotated[str, Query(max_length=60, description="Using this connection; 
 @routes.get("/flow-connections", summary="List flow connections", **needs("flows:read", 422))
 async def find(
     hub: Hub,
+    caller: Caller,
+    *,
     flow_id: OfFlow = "",
     connection_id: Using = "",
     enabled: bool | None = None,
     limit: Limit = 50,
     after: After = "",
 ) -> Page[FlowConnectionView]:
-    """Oldest first."""
-    return await hub.flow_connections.list(
+    """Oldest first. The address of a webhook is shown to those who may change flows."""
+    found = await hub.flow_connections.list(
         flow_id=flow_id, connection_id=connection_id, enabled=enabled, limit=limit, after=after
     )
+    return replace(found, items=tuple(_shown(caller, link) for link in found.items))
 
 
 @routes.post("/flow-connections", status_code=201, summary="Connect a flow", **needs("flows:write", 404, 409, 413, 422))
@@ -49,9 +56,9 @@ async def create(hub: Hub, wanted: NewFlowConnection, response: Response) -> New
 
 
 @routes.get(_ONE, summary="Show a flow connection", **needs("flows:read", 404))
-async def show(hub: Hub, flow_connection_id: str) -> FlowConnectionView:
-    """Bindings, inputs, webhook URL."""
-    return await hub.flow_connections.get(flow_connection_id)
+async def show(hub: Hub, caller: Caller, flow_connection_id: str) -> FlowConnectionView:
+    """Bindings, inputs, webhook URL; its last part is shown to those who may change flows."""
+    return _shown(caller, await hub.flow_connections.get(flow_connection_id))
 
 
 @routes.patch(_ONE, summary="Change a flow connection", **needs("flows:write", 404, 409, 413, 422))
@@ -96,3 +103,7 @@ async def rotate(hub: Hub, flow_connection_id: str, wanted: Rotation | None = No
 async def forget_old(hub: Hub, flow_connection_id: str) -> FlowConnectionView:
     """Ends a rotation."""
     return await hub.flow_connections.forget_old_secret(flow_connection_id)
+
+
+def _shown(caller: TokenView, link: FlowConnectionView) -> FlowConnectionView:
+    return link if grants(caller.scopes, "flows:write") else link.without_address()

@@ -14,6 +14,7 @@ from affluent.services.connection_views import ConnectionView, Use
 from affluent.services.errors import Invalid, NotFound, ServiceError
 from affluent.services.owners import Owner
 from affluent.services.people import Role
+from affluent.services.roles import may
 from affluent.web.flow_duties import Standing, standings
 from affluent.web.forms import Form
 from affluent.web.routes.apps import Line, app_page, limit_of, lines, may_edit
@@ -208,6 +209,8 @@ async def _uses(visit: Visit, connection: ConnectionView) -> tuple[UsedBy, ...]:
         if "trigger" not in use.places:
             return UsedBy(use=use, webhook_url="", standing=Standing())
         link = await visit.hub.flow_connections.get(use.flow_connection_id)
+        if not may(visit.person.role, "flows:write"):
+            link = link.without_address()
         return UsedBy(use=use, webhook_url=link.webhook_url, standing=found[link.id])
 
     return tuple(await asyncio.gather(*(used(use) for use in connection.used_by)))

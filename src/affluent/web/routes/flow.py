@@ -114,6 +114,7 @@ async def flow_page(
     after = visit.query("after")
     runs = await _runs(visit, flow_id) if tab == "activity" else []
     links = await hub.flow_connections.list(flow_id=flow_id, limit=_PAGE, after=after) if tab == "connections" else None
+    shown = [item if edits else item.without_address() for item in links.items] if links else []
     versions = detail.versions if tab == "versions" else ()
     base = f"/flows/{flow_id}"
     older = ""
@@ -129,8 +130,8 @@ async def flow_page(
         tabs=tuple((text, f"{base}/{key}" if key else base, _count(detail, key)) for key, text in TABS.items()),
         cards=chain,
         runs=tuple(runs[:_PAGE]),
-        links=links.items if links else (),
-        standings=await standings(hub, [one.id for one in links.items] if links else []),
+        links=tuple(shown),
+        standings=await standings(hub, [item.id for item in shown]),
         names=await _names(visit) if tab == "connections" else {},
         versions=versions,
         older=older,
