@@ -20,6 +20,7 @@ from pydantic import (
 
 from affluent.kit.jsons import JSONObject
 from affluent.kit.money import MoneyError, exponent
+from affluent.kit.numbers import exact
 
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 _FIRST_DAY = date(1970, 1, 1)
@@ -55,10 +56,10 @@ def _email(value: str) -> str:
 def _amount(value: Any) -> Decimal:  # noqa: ANN401 - the JSON edge
     if isinstance(value, bool) or not isinstance(value, (int, Decimal, float)):
         raise ValueError("Must be a number")  # noqa: TRY004 - pydantic reports ValueError as the field's problem
-    exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-    if not exact.is_finite() or abs(exact) > LARGEST_AMOUNT or exact.as_tuple().exponent < -12:  # type: ignore[operator]  # finite, so a whole number
+    number = exact(repr(value) if isinstance(value, float) else value)
+    if number is None or abs(number) > LARGEST_AMOUNT or number.as_tuple().exponent < -12:  # type: ignore[operator]  # finite, so a whole number
         raise ValueError("Must be a number with at most 12 digits before and after the point")
-    return exact
+    return number
 
 
 def _not_negative(value: Decimal) -> Decimal:

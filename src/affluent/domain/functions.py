@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 
 from affluent.kit.jsons import JSONValue, kind_of, text_of
 from affluent.kit.money import Money
+from affluent.kit.numbers import exact, shown, whole
 
+_EXACT = Context(prec=120)
+"""More digits than two amounts have, so that nothing is rounded."""
 _LONGEST_TEXT = 100_000
 _LONGEST_SHOWN = 20_000
 """Of what is no text: quoted again and again, a list inside a list would double each time."""
@@ -16,27 +19,29 @@ _LONGEST_SHOWN = 20_000
 
 def minor_units(amount: JSONValue, currency: str) -> int:
     """Whole minor units of a major amount: minor_units("2499.00", "USD") is 249900, JPY is unscaled, KWD times 1000."""
-    return Money.parse(amount if isinstance(amount, int) else str(amount), currency).minor_units
+    return Money.parse(amount if isinstance(amount, (int, str)) else str(amount), currency).minor_units
 
 
 def major_units(minor: int, currency: str) -> str:
     """The major amount as text: major_units(249900, "USD") is "2499.00"."""
-    return str(Money(int(minor), currency).major)
+    return str(Money(_whole(minor), currency).major)
 
 
 def add(left: str, right: str) -> str:
     """Exact sum of two amounts given as text: add("1.10", "2.20") is "3.30"."""
-    return format(Decimal(left) + Decimal(right), "f")
+    with localcontext(_EXACT):
+        return format(_amount(left) + _amount(right), "f")
 
 
 def subtract(left: str, right: str) -> str:
     """Exact difference of two amounts given as text."""
-    return format(Decimal(left) - Decimal(right), "f")
+    with localcontext(_EXACT):
+        return format(_amount(left) - _amount(right), "f")
 
 
 def at_least(amount: str, minimum: str) -> bool:
     """Whether an amount given as text is at least the other: at_least("10.00", "0.50")."""
-    return Decimal(str(amount)) >= Decimal(str(minimum))
+    return _amount(str(amount)) >= _amount(str(minimum))
 
 
 def lower(value: str) -> str:
@@ -97,7 +102,7 @@ def add_days(value: str, days: int) -> str:
 
 def from_unix(seconds: int) -> str:
     """The ISO 8601 time of seconds since 1970."""
-    return datetime.fromtimestamp(int(seconds), UTC).isoformat()
+    return datetime.fromtimestamp(_whole(seconds), UTC).isoformat()
 
 
 def text(value: JSONValue) -> str:
@@ -122,6 +127,20 @@ def join(values: list[JSONValue], separator: str) -> str:
         if length > _LONGEST_TEXT:
             break
     return separator.join(parts)[:_LONGEST_TEXT]
+
+
+def _amount(value: JSONValue) -> Decimal:
+    amount = exact(value)
+    if amount is None:
+        raise ValueError(f"{shown(value)} is not an amount; write digits and a point, such as 2499.00")
+    return amount
+
+
+def _whole(value: JSONValue) -> int:
+    number = whole(value.strip(), digits=18) if isinstance(value, str) else int(value)
+    if number is None:
+        raise ValueError(f"{shown(value)} is not a whole number")
+    return number
 
 
 def _instant(value: str) -> datetime:

@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 
 from croniter import CroniterBadDateError, croniter  # type: ignore[import-untyped]  # ships no types
 
+LONGEST = 200
+"""Characters of a line."""
 _NEAR = timedelta(hours=3)
 _MANY = 400
 """More moments than a line can have within twice the time above."""
@@ -21,6 +23,8 @@ _MANY = 400
 
 def following(line: str, timezone: str, after: datetime) -> datetime | None:
     """The first moment after `after`, in UTC; None when there is none, as for 31 February. Raises ValueError on a bad line."""
+    if len(line) > LONGEST:
+        raise ValueError(f"a cron line has at most {LONGEST} characters")
     zone = ZoneInfo(timezone)
     wall = after.astimezone(zone).replace(tzinfo=None)
     first = next(_walls(line, wall), None)

@@ -9,6 +9,8 @@ from typing import Any
 
 import orjson
 
+from affluent.kit.numbers import exact, shown
+
 JSONValue = Any  # the JSON edge: dict, list, str, int, float, bool or None
 JSONObject = dict[str, Any]
 
@@ -79,7 +81,10 @@ def whole_text(value: str) -> str:
 
 def number(value: Decimal | str) -> JSONValue:
     """An exact JSON number for `dumps`: "2499.00" is printed as 2499.00 and never was a float."""
-    return orjson.Fragment(format(Decimal(value), "f").encode())
+    amount = exact(value)
+    if amount is None:
+        raise ValueError(f"{shown(value)} is not a number that can be written down")
+    return orjson.Fragment(format(amount, "f").encode())
 
 
 def canonical(value: JSONValue) -> bytes:
@@ -105,7 +110,7 @@ def kind_of(value: JSONValue) -> str:
 
 def _default(value: object) -> JSONValue:
     if isinstance(value, Decimal):
-        return format(value, "f")
+        return format(value, "f") if exact(value) is not None else str(value)
     if isinstance(value, (set, frozenset)):
         return sorted(value)
     if hasattr(value, "model_dump"):

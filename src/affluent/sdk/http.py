@@ -47,7 +47,7 @@ class Response:
             return min(timedelta(seconds=int(value[:9])), _LONGEST_RETRY_AFTER)
         try:
             at = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         if at.tzinfo is None:
             at = at.replace(tzinfo=UTC)

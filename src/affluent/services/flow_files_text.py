@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Hashable, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from affluent.kit.jsons import MAX_DEPTH, unstorable
+from affluent.kit.numbers import shown
 from affluent.services.errors import Invalid
 from affluent.services.flow_files_model import FlowFile
 from affluent.services.validation import problems_of
@@ -17,6 +19,8 @@ from affluent.services.validation import problems_of
 _HEAD = "# yaml-language-server: $schema=flow-file.schema.json\n"
 _LARGEST = 4_194_304
 _LONG = 90
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+_FLOAT = re.compile(r"[+-]?[0-9]{1,20}\.[0-9]{0,20}(?:[eE][+-]?[0-9]{1,3})?")
 _LINES = re.compile(r"[!-~](?:[ -~]*[!-~])?(?:\n+[!-~](?:[ -~]*[!-~])?)+")
 """Text of several lines that a block can hold as it is; anything odder is quoted."""
 _BREAKS = re.compile("[\n\r\x85\u2028\u2029]")
@@ -74,6 +78,19 @@ class _Loader(yaml.SafeLoader):
             raise yaml.MarkedYAMLError(problem="aliases are not used here", problem_mark=self.peek_event().start_mark)  # type: ignore[no-untyped-call]  # PyYAML's stubs leave it out
         return super().compose_node(parent, index)
 
+    def construct_number(self, node: Any) -> int | float:  # noqa: ANN401 - PyYAML's own types
+        """A number as JSON has it: no underscores, no base 60, nothing infinite, and no more digits than can be kept."""
+        text = str(node.value)
+        if _WHOLE.fullmatch(text):
+            return int(text)
+        number = float(text) if _FLOAT.fullmatch(text) else math.inf
+        if not math.isfinite(number):
+            raise yaml.MarkedYAMLError(
+                problem=f"{shown(text)} is not a number of at most 18 digits; quote it if it is text",
+                problem_mark=node.start_mark,
+            )
+        return number
+
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:  # noqa: ANN401, FBT001, FBT002 - PyYAML's own signature
         seen: set[str] = set()
         for key, _value in node.value:
@@ -94,6 +111,8 @@ _CORE = {
     for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.yaml_implicit_resolvers = _CORE
+for _tag in ("int", "float"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _Loader.construct_number)
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), ["t", "f"])
 
 

@@ -8,6 +8,7 @@ from affluent.services.errors import Invalid
 
 _LONGEST_TEXT = 10_000
 _LONGEST_TABLE = 1_000
+_LARGEST = 10**15
 
 
 def checked_inputs(definition: FlowDefinition, given: JSONObject) -> JSONObject:
@@ -40,8 +41,8 @@ def _problem(item: FlowInput, value: JSONValue) -> str:
             is_good = isinstance(value, str) and len(value) <= _LONGEST_TEXT
             return "" if is_good else f"{item.title} must be text of at most {_LONGEST_TEXT} characters."
         case "number":
-            is_good = isinstance(value, (int, float)) and not isinstance(value, bool)
-            return "" if is_good else f"{item.title} must be a number."
+            is_good = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= _LARGEST
+            return "" if is_good else f"{item.title} must be a number of at most 15 digits."
         case "boolean":
             return "" if isinstance(value, bool) else f"{item.title} must be true or false."
         case "choice":

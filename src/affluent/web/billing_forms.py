@@ -9,11 +9,9 @@ from decimal import Decimal
 from pydantic import ValidationError
 
 from affluent.billing.errors import BillingError
-from affluent.kit.money import Money, MoneyError
+from affluent.kit.money import MoneyError, typed
 from affluent.services.validation import problems_of
 from affluent.web.forms import Form
-
-_LONGEST_AMOUNT = 30
 
 
 class blaming:  # noqa: N801 - used as a statement: `with blaming(form, names):`
@@ -40,11 +38,11 @@ class blaming:  # noqa: N801 - used as a statement: `with blaming(form, names):`
 
 def amount(form: Form, name: str, currency: str) -> Decimal | None:
     """An amount in major units as it was typed; None when nothing was, or when it is none, which the form then says."""
-    text = form.text(name).strip().replace(",", "")[:_LONGEST_AMOUNT]
+    text = form.text(name).strip()
     if not text:
         return None
     try:
-        return Money.parse(text, currency).major
+        return typed(text, currency).major
     except MoneyError as error:
         form.wrong(name, f"{str(error)[:1].upper()}{str(error)[1:]}.")
         return None

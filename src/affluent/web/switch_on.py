@@ -109,7 +109,7 @@ def inputs_of(definition: FlowDefinition, form: Form) -> JSONObject:
 def rows_of(item: FlowInput, form: Form) -> list[dict[str, str]]:
     """The rows of a table as they were typed, also empty ones."""
     cells = form.under(f"inputs.{item.key}")
-    numbers = sorted({int(key.split(".", 1)[0]) for key in cells if re.match(r"\d{1,4}\.", key)})
+    numbers = sorted({int(key.split(".", 1)[0]) for key in cells if re.match(r"[0-9]{1,4}\.", key)})
     return [
         {column.key: cells.get(f"{number}.{column.key}", "").strip() for column in item.columns} for number in numbers
     ]
@@ -143,9 +143,9 @@ def _table(item: FlowInput, form: Form, inputs: JSONObject | None) -> Table:
 def _number(item: FlowInput, text: str, name: str) -> JSONValue:
     if not text:
         return None
-    if re.fullmatch(r"-?\d{1,15}", text):
+    if re.fullmatch(r"-?[0-9]{1,15}", text):
         return int(text)
-    if re.fullmatch(r"-?\d{1,15}\.\d{1,15}", text):
+    if re.fullmatch(r"-?[0-9]{1,15}\.[0-9]{1,15}", text):
         return float(text)
     raise Invalid(f"{item.title} must be a number, such as 12 or 0.5.", field=name)
 

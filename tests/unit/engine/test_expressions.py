@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -134,7 +135,6 @@ def test_the_process_knows_no_setting_of_ours(monkeypatch):
     monkeypatch.setenv("AFFLUENT_MASTER_KEY", "secret")
     worker = expressions.Worker()
     worker.compute([expressions.compile_expression("[1].map(x, x)")], {})
-    with open(f"/proc/{worker.process_id}/environ", "rb") as environment:
-        held = environment.read()
+    held = Path(f"/proc/{worker.process_id}/environ").read_bytes()
     worker.close()
     assert b"AFFLUENT" not in held

@@ -18,6 +18,7 @@ from affluent.api.togai.paging import Paging, paging
 from affluent.billing.errors import BillingError, Refused
 from affluent.kit.jsons import InvalidJSON, JSONObject, JSONValue, dumps, loads
 from affluent.kit.logs import logger
+from affluent.kit.numbers import exact
 from affluent.services.errors import ServiceError, Unauthorised
 from affluent.services.tokens import TokenView
 from affluent.services.validation import problems_of
@@ -161,6 +162,17 @@ async def _content(request: Request) -> bytes:
     return b"".join(chunks)
 
 
+def _number(text: str) -> Decimal:
+    number = exact(text)
+    if number is None:
+        raise ValueError(text)
+    return number
+
+
+def _whole(text: str) -> int:
+    return int(_number(text))
+
+
 def _exact(content: bytes) -> JSONObject:
     """The JSON object of a body, its decimals exact."""
     if not content.strip():
@@ -169,7 +181,7 @@ def _exact(content: bytes) -> JSONObject:
         raise Refused("The body must not contain the character U+0000.")
     try:
         loads(content)  # the strict parser: no NaN, no lone surrogate, not nested without end
-        found: Any = json.loads(content, parse_float=Decimal)
+        found: Any = json.loads(content, parse_float=_number, parse_int=_whole)
     except (InvalidJSON, ValueError, RecursionError) as error:
         reason = str(error) if isinstance(error, InvalidJSON) else "a number in it is too long"
         raise Refused(f"The body is not JSON: {reason}.") from error

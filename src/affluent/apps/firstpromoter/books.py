@@ -14,7 +14,8 @@ from affluent.apps.firstpromoter.pages import PageInput
 from affluent.kit import clock
 from affluent.kit.jsons import JSONObject, JSONValue, text_of
 from affluent.kit.money import Money
-from affluent.sdk import BookPage, BookRecord, Books, Correction, Need, Window
+from affluent.kit.numbers import exact, shown
+from affluent.sdk import BookPage, BookRecord, Books, Correction, Need, Rejected, Window
 
 HOME = ""
 """The account's own currency, which the API does not name."""
@@ -45,7 +46,7 @@ def _record(item: JSONObject, at: datetime) -> BookRecord:
         kind="commission",
         id=str(item["id"]),
         about=sale or f"commission/{item['id']}",
-        amount=Money(int(item.get("amount") or 0), HOME),
+        amount=Money(_minor(item, "amount"), HOME),
         at=at,
         account_id=text_of(person.get("uid")),
         status="paid" if item.get("is_paid") else text_of(item.get("status")) or "approved",
@@ -57,16 +58,24 @@ def _record(item: JSONObject, at: datetime) -> BookRecord:
     )
 
 
+def _minor(item: JSONObject, name: str) -> int:
+    """A number of minor units, 0 when there is none; raises Rejected naming the commission when it is no number."""
+    value = item.get(name) or 0
+    amount = exact(str(value) if isinstance(value, float) else value)
+    if amount is None or amount != int(amount):
+        raise Rejected(f"Commission {item.get('id')} of FirstPromoter has {shown(value)} as its {name}.")
+    return int(amount)
+
+
 def _sale(item: JSONObject, sale: str) -> JSONObject:
     membership = referrals.membership_of(item)
     part = f"{membership.get('id', '')}/{item.get('tier') or item.get('tier_level') or 1}"
     if "conversion_amount" in item:  # v1
-        return {"sale": sale, "basis": int(item["conversion_amount"] or 0), "part": part}
+        return {"sale": sale, "basis": _minor(item, "conversion_amount"), "part": part}
     original, currency = item.get("original_sale_amount"), item.get("original_sale_currency")
-    basis = original if original is not None else item.get("sale_amount")
     return {
         "sale": sale,
-        "basis": int(basis or 0),
+        "basis": _minor(item, "original_sale_amount" if original is not None else "sale_amount"),
         "basis_currency": (text_of(currency) or HOME).upper() if original is not None else HOME,
         "part": f"{part}/split" if item.get("is_split") else part,
         "was_converted": bool(currency) and item.get("sale_amount") != original,

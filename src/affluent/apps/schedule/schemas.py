@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from croniter import croniter  # type: ignore[import-untyped]  # ships no types
 from pydantic import Field, field_validator
 
+from affluent.kit.cron import LONGEST
 from affluent.sdk import InputModel, OutputModel
 
 _FIELDS = 5
@@ -26,6 +27,8 @@ class Timetable(InputModel):
     @classmethod
     def _check_cron(cls, value: str) -> str:
         line = " ".join(value.split())
+        if len(line) > LONGEST:
+            raise ValueError(f"a cron line has at most {LONGEST} characters")
         if len(line.split()) != _FIELDS or not croniter.is_valid(line):
             raise ValueError(
                 "a cron line has five fields: minute, hour, day of month, month, day of week, e.g. 0 9 * * 1-5"

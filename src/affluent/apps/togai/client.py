@@ -10,6 +10,7 @@ from urllib.parse import quote
 from affluent.apps.togai.schemas import Credentials
 from affluent.kit.jsons import JSONObject, JSONValue, dumps, text_of
 from affluent.kit.money import Money, MoneyError
+from affluent.kit.numbers import exact, shown
 from affluent.sdk import AppError, AuthFailed, Context, Misconfigured, Rejected, Response, Unavailable
 from affluent.sdk.http import message_of
 
@@ -80,11 +81,19 @@ def major(value: Any, currency: str) -> str:  # noqa: ANN401 - a JSON number
     """A JSON number as decimal text with the currency's own decimals; unchanged when the currency is unknown."""
     if value is None:
         return ""
-    exact = Decimal(str(value))
+    amount = number(value)
     try:
-        return str(Money.rounded(exact, currency).major)
+        return str(Money.rounded(amount, currency).major)
     except MoneyError:
-        return format(exact, "f")
+        return format(amount, "f")
+
+
+def number(value: Any) -> Decimal:  # noqa: ANN401 - a JSON value
+    """A JSON number, or its text, exactly; null is 0. Raises Rejected for anything else."""
+    amount = exact(str(value)) if isinstance(value, float) else exact(Decimal() if value is None else value)
+    if amount is None:
+        raise Rejected(f"Togai's answer has {shown(value)} where an amount belongs; correct it in Togai.")
+    return amount
 
 
 def plain(value: JSONValue) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 
-from affluent.apps.togai.client import Ctx, at, major, pages, plain, read
+from affluent.apps.togai.client import Ctx, at, major, number, pages, plain, read
 from affluent.apps.togai.directory import account_record
 from affluent.kit.jsons import JSONObject, JSONValue, text_of
 from affluent.sdk import Incoming, Rejected
@@ -83,13 +83,13 @@ def invoice(said: JSONObject, account_currency: str) -> JSONObject:
     """An invoice of an answer as events carry it. Net is what Togai says, else the total without the taxes among its lines."""
     details, metadata = said.get("invoiceDetails") or {}, said.get("metadata") or {}
     currency = text_of((details.get("account") or {}).get("invoiceCurrency")) or account_currency
-    total, paid = _exact(said.get("totalAmount")), _exact(said.get("paidAmount"))
+    total, paid = number(said.get("totalAmount")), number(said.get("paidAmount"))
     tax = (
-        _exact(metadata.get("taxAmount"))
+        number(metadata.get("taxAmount"))
         if "taxAmount" in metadata
         else sum(_taxes(said.get("revenueInfo")), Decimal())
     )
-    net = _exact(metadata["netAmount"]) if "netAmount" in metadata else total - tax
+    net = number(metadata["netAmount"]) if "netAmount" in metadata else total - tax
     return {
         "id": said["id"],
         "number": text_of(said.get("sequenceId")) or said["id"],
@@ -191,21 +191,17 @@ def _taxes(node: JSONValue) -> Iterator[Decimal]:
         for item in node:
             yield from _taxes(item)
     elif isinstance(node, dict) and node.get("type") == "TOTAL_TAX_AMOUNT":
-        yield _exact(node.get("value"))
+        yield number(node.get("value"))
     elif isinstance(node, dict):
         for value in node.values():
             yield from _taxes(value)
 
 
 def _line(line: JSONObject, currency: str) -> JSONObject:
-    net, tax = _exact(line.get("value")), _exact(line.get("taxAmount"))
+    net, tax = number(line.get("value")), number(line.get("taxAmount"))
     return {
         "description": text_of(line.get("description")),
         "net": major(net, currency),
         "tax": major(tax, currency),
         "total": major(net + tax, currency),
     }
-
-
-def _exact(value: JSONValue) -> Decimal:
-    return Decimal(str(value)) if value is not None else Decimal()

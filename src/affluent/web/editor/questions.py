@@ -35,7 +35,7 @@ def from_form(draft: JSONObject, form: Form) -> list[dict[str, Any]]:
     """The questions as the form has them; a row without a title is dropped. What the form does not show stays."""
     before = {str(one.get("key")): one for one in questions(draft)}
     cells = form.under("q")
-    numbers = sorted({int(name.split(".", 1)[0]) for name in cells if re.match(r"\d{1,3}\.", name)})
+    numbers = sorted({int(name.split(".", 1)[0]) for name in cells if re.match(r"[0-9]{1,3}\.", name)})
     if not numbers:
         return questions(draft)
     found: list[dict[str, Any]] = []
