@@ -19,12 +19,12 @@ from pydantic import (
 )
 
 from affluent.kit.jsons import JSONObject
+from affluent.kit.mailboxes import is_mailbox
 from affluent.kit.money import MoneyError, exponent
 from affluent.kit.numbers import exact
 
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 _FIRST_DAY = date(1970, 1, 1)
-_EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 LARGEST_AMOUNT = Decimal(10) ** 12
 """In major units; beyond it an amount is a mistake."""
 
@@ -48,8 +48,10 @@ def _id(value: str) -> str:
 
 
 def _email(value: str) -> str:
-    if value and not _EMAIL.fullmatch(value):
-        raise ValueError("Must be an e-mail address, e.g. billing@acme.example")
+    if value and not is_mailbox(value):
+        raise ValueError(
+            "Must be an e-mail address, e.g. billing@acme.example, without spaces or characters that cannot be seen"
+        )
     return value
 
 
@@ -124,6 +126,7 @@ Key = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^./\s]+$")]
 Value = Annotated[str, StringConstraints(max_length=10_000)]
 Email = Annotated[str, StringConstraints(max_length=320), AfterValidator(_email)]
+NeededEmail = Annotated[str, StringConstraints(min_length=1, max_length=320), AfterValidator(_email)]
 Country = Annotated[str, AfterValidator(_country)]
 Currency = Annotated[str, StringConstraints(min_length=3, max_length=3), AfterValidator(_currency)]
 Number = Annotated[Decimal, BeforeValidator(_amount)]

@@ -20,6 +20,7 @@ from affluent.billing.fields import (
     Key,
     Moment,
     Name,
+    NeededEmail,
     Note,
     PlanName,
     Reference,
@@ -151,7 +152,7 @@ class NewContact(Body):
     """POST /customers/{id}/contacts. A password is taken and not kept: this workspace has no customer portal."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=50)]
-    email: Annotated[str, StringConstraints(max_length=320, pattern=r"^\S+@\S+\.\S+$")]
+    email: NeededEmail
     preferred_username: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{3,50}$")] | None = None
     password: Annotated[str, StringConstraints(max_length=100)] | None = None
     phone: Annotated[str, StringConstraints(max_length=30)] | None = None

@@ -19,6 +19,7 @@ from affluent.kit import clock
 from affluent.kit.ids import first_id
 from affluent.kit.jsons import dumps
 from affluent.kit.logs import logger
+from affluent.kit.mailboxes import is_mailbox
 from affluent.services.progress import PATIENCE, stalled
 from affluent.store import tables, tables_inbound
 from affluent.store.configuration import alone
@@ -146,6 +147,8 @@ class Alerts:
                 raise ConnectionError(f"answered {answer.status}")
 
     def _mail(self, address: str, message: str) -> None:
+        if not (is_mailbox(address) and is_mailbox(self.wishes.sender)):
+            raise ValueError("alerts_to or alerts_from holds something that is no e-mail address")
         mail = EmailMessage()
         mail["From"], mail["To"], mail["Subject"] = self.wishes.sender, address, "Affluent needs attention"
         mail.set_content(message)

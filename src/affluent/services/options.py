@@ -5,6 +5,7 @@ What the server's environment sets (a variable, a file, an option of the command
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
@@ -13,7 +14,7 @@ from typing import Any
 from pydantic import SecretStr, TypeAdapter, ValidationError
 from sqlalchemy import Connection, Row
 
-from affluent.kit import clock
+from affluent.kit import clock, mailboxes
 from affluent.services.alerts import Wishes
 from affluent.services.errors import Conflict, Invalid, NotFound
 from affluent.services.progress import patience
@@ -155,11 +156,34 @@ def checked(name: str, text: str) -> Any:  # noqa: ANN401 - a setting's own type
     text = text.strip()
     if len(text) > _LONGEST or not text.isprintable():
         raise Invalid(f"At most {_LONGEST} characters, without line breaks.", field=name)
+    if name in ADDRESSES:
+        ADDRESSES[name](text)
     field = Settings.model_fields[name]
     try:
         return TypeAdapter[Any](field.rebuild_annotation()).validate_python(text)
     except ValidationError as error:
         raise Invalid(f"{error.errors()[0]['msg']}.", field=name) from error
+
+
+def _check_targets(text: str) -> None:
+    for target in (part.strip() for part in text.split(",")):
+        kind, _, address = target.partition(":")
+        if kind == "mailto":
+            _check_sender(address, field="alerts_to")
+        elif target and kind not in ("slack", "http", "https"):
+            raise Invalid(
+                "Write where alerts go as mailto:ops@example.com, slack:https://… or https://…, commas between.",
+                field="alerts_to",
+            )
+
+
+def _check_sender(text: str, field: str = "alerts_from") -> None:
+    if not mailboxes.is_mailbox(text):
+        raise Invalid(f"This is not an e-mail address. {mailboxes.RULE}", field=field)
+
+
+ADDRESSES: dict[str, Callable[[str], None]] = {"alerts_to": _check_targets, "alerts_from": _check_sender}
+"""Settings that hold e-mail addresses, and what they may be."""
 
 
 def wishes(settings: Settings) -> Wishes:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from affluent.kit import clock
+from affluent.kit import clock, mailboxes
 from affluent.kit.ids import new_id
 from affluent.services import totp
 from affluent.services.devices import Devices
@@ -39,8 +38,7 @@ __all__ = ["LINK_LIVES", "SESSION_IDLE", "SESSION_LIVES", "NeedsCode", "People",
 
 TICKET_LIVES = timedelta(minutes=5)
 _SEEN_NOTED_EVERY = timedelta(minutes=1)
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+|[^@\s]+@localhost")
-_LONGEST_EMAIL = 254
+_LONGEST_EMAIL = mailboxes.LONGEST
 _OWNER, _SIGN_IN = "owner", "sign_in"
 SECOND_FACTOR = "second_factor"
 """What a ticket of NeedsCode is for."""
@@ -234,8 +232,8 @@ def checked_email(email: str) -> str:
     email = email.strip().lower()
     if not email:
         raise Invalid("Give your e-mail address; you sign in with it.", field="email")
-    if len(email) > _LONGEST_EMAIL or not _EMAIL.fullmatch(email):
-        raise Invalid("This is not an e-mail address, e.g. mira@example.com.", field="email")
+    if not mailboxes.is_mailbox(email):
+        raise Invalid(f"This is not an e-mail address. {mailboxes.RULE}", field="email")
     return email
 
 

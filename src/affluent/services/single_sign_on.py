@@ -191,7 +191,7 @@ class SingleSignOn:
             raise Forbidden(
                 f"{self.name} did not tell your e-mail address. It must be released to this server."
             ) from None
-        if claims.get("email_verified") not in (True, "true"):
+        if claims.get("email_verified") is not True:
             raise Forbidden(f"{self.name} has not verified your e-mail address. Verify it there, then sign in again.")
         if self._rules.domains and email.rpartition("@")[2] not in self._rules.domains:
             raise Forbidden(

@@ -144,7 +144,7 @@ async def refused(at: Callers, there: Provider) -> str:
     return answer.words
 
 
-@pytest.mark.parametrize("verified", [False, None, "false", 0])
+@pytest.mark.parametrize("verified", [False, None, "false", 0, "true", "True", 1, [True], {"value": True}])
 async def test_an_address_that_is_not_verified_is_refused(at: Callers, there: Provider, verified: object) -> None:
     there.person |= {"email": "mira@example.com", "email_verified": verified}
     assert "has not verified your e-mail address" in await refused(at, there)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
@@ -9,11 +10,13 @@ from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_
 from affluent.sdk import CredentialsModel, InputModel, OutputModel
 
 _ADDRESS = r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,255}$"
+_BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+"""Control characters, ends of lines, and marks that turn the direction of writing."""
 
 
 def _one_line(value: str) -> str:
-    if any(ord(character) < 32 or ord(character) == 127 for character in value):
-        raise ValueError("must be one line without control characters")
+    if _BREAKS.search(value) is not None:
+        raise ValueError("must be one line without characters that control it or turn its direction")
     return value
 
 
