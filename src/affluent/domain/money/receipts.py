@@ -1,0 +1,273 @@
+"""What money came for one sale and what of it went back: received, reversed, kept, and what is owed back.
+
+Payments fill the invoice up in the order in which billing applied them, those that merely name it after them. A payment brings no
+more than there is room for; the rest is unapplied. Money that went back makes room for money that comes later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from datetime import datetime
+from fractions import Fraction
+
+from affluent.domain.money.facts import (
+    Application,
+    Dispute,
+    DisputeState,
+    Fact,
+    Invoice,
+    InvoiceState,
+    Means,
+    Payment,
+    Refund,
+    RefundState,
+    current,
+)
+
+BILLING = "billing"
+"""Stands as the payment's id where billing says paid and nobody knows of the money."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Receipt:
+    """What one payment, credit or withheld tax brings to the sale."""
+
+    payment_id: str
+    at: datetime
+    means: Means
+    channel: str
+    offered: int
+    """What of it is for this sale."""
+    offered_elsewhere: int = 0
+    unassigned: int = 0
+    """What of the payment is for no sale at all."""
+    is_applied: bool = True
+    """By billing; False: the payment only names the invoice."""
+    named_invoice: str = ""
+    brought: int = 0
+    """What there was room for."""
+
+    @property
+    def unapplied(self) -> int:
+        return self.offered - self.brought + self.unassigned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reversal:
+    """A fact that took money back: a refund, a lost dispute, or the end of the invoice."""
+
+    id: str
+    at: datetime
+    payment_id: str
+    """"" where the whole sale is meant."""
+    amount: int
+    is_end: bool = False
+    """The invoice was made void or written off: nothing counts any more."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Receipts:
+    """The money of one sale."""
+
+    sale_id: str
+    account_id: str
+    currency: str
+    total: int
+    net: int
+    state: InvoiceState
+    issued_at: datetime | None
+    receipts: list[Receipt] = field(default_factory=list)
+    reversals: list[Reversal] = field(default_factory=list)
+    """In the order of time, the end of the invoice last."""
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state in (InvoiceState.VOID, InvoiceState.WRITTEN_OFF)
+
+    @property
+    def received(self) -> int:
+        """All that was ever brought to the sale."""
+        return sum(receipt.brought for receipt in self.receipts)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the sale was paid in full at some moment."""
+        return self.received >= self.total > 0
+
+    @property
+    def paid_at(self) -> datetime | None:
+        """When the last money came."""
+        return max((receipt.at for receipt in self.receipts), default=None)
+
+    def reversed(self, known: AbstractSet[str] | None = None) -> Fraction:
+        """What went back of what was brought, by all reversals or only by those of these ids."""
+        used = [reversal for reversal in self.reversals if known is None or reversal.id in known]
+        if any(reversal.is_end for reversal in used):
+            return Fraction(self.received)
+        by_payment = sum((self.reversed_of(receipt, used) for receipt in self.receipts), Fraction(0))
+        as_a_whole = sum(reversal.amount for reversal in used if not reversal.payment_id)
+        return min(Fraction(self.received), max(by_payment, Fraction(as_a_whole)))
+
+    def kept(self, payments: AbstractSet[str] | None = None, reversals: AbstractSet[str] | None = None) -> Fraction:
+        """Received less reversed, of all facts or as if only these payments and reversals were known."""
+        if payments is None:
+            return Fraction(self.received) - self.reversed(reversals)
+        some = Receipts(
+            sale_id=self.sale_id,
+            account_id=self.account_id,
+            currency=self.currency,
+            total=self.total,
+            net=self.net,
+            state=self.state,
+            issued_at=self.issued_at,
+            receipts=[receipt for receipt in self.receipts if receipt.payment_id in payments],
+            reversals=self.reversals,
+        )
+        return min(Fraction(self.total), some.kept(None, reversals))
+
+    def base(self, payments: AbstractSet[str] | None = None, reversals: AbstractSet[str] | None = None) -> Fraction:
+        """The net of what is kept, N · K / T, exact."""
+        return self.net * self.kept(payments, reversals) / self.total if self.total else Fraction(0)
+
+    def reversed_of(self, receipt: Receipt, used: Sequence[Reversal]) -> Fraction:
+        """What reversals took back of one receipt. What it had brought too much goes back first."""
+        back = sum(reversal.amount for reversal in used if reversal.payment_id == receipt.payment_id)
+        if not back or receipt.means is not Means.MONEY:
+            return Fraction(0)
+        beyond = max(0, back - receipt.unapplied)
+        share = Fraction(receipt.offered, receipt.offered + receipt.offered_elsewhere or 1)
+        return min(Fraction(receipt.brought), beyond * share)
+
+    def owed_back(self, receipt: Receipt) -> int:
+        """What of a payment is still with us and belongs to no sale."""
+        back = sum(reversal.amount for reversal in self.reversals if reversal.payment_id == receipt.payment_id)
+        if receipt.means is not Means.MONEY or receipt.payment_id == BILLING:
+            return 0
+        if self.state is InvoiceState.VOID:
+            return max(0, receipt.offered + receipt.unassigned - back)
+        return max(0, receipt.unapplied - back)
+
+
+def receipts_of(sale_id: str, facts: Sequence[Fact]) -> Receipts | None:
+    """The money of one sale; None while neither its invoice nor a payment for it is known.
+
+    A payment that settles no known invoice is a sale of its own, under its own id.
+    """
+    states = current(facts)
+    invoice = next((fact for fact in states if isinstance(fact, Invoice) and fact.id == sale_id), None)
+    payments = {fact.id: fact for fact in states if isinstance(fact, Payment)}
+    if invoice is None:
+        own = payments.get(sale_id)
+        return _of_payment(own, states) if own is not None else None
+    sale = Receipts(
+        sale_id=sale_id,
+        account_id=invoice.account_id,
+        currency=invoice.currency,
+        total=invoice.total,
+        net=invoice.net,
+        state=invoice.state,
+        issued_at=invoice.issued_at or invoice.happened_at,
+    )
+    applications = [fact for fact in states if isinstance(fact, Application)]
+    applied = [
+        _applied(fact, payments.get(fact.payment_id), applications) for fact in applications if _is_of(fact, sale_id)
+    ]
+    ids = {fact.payment_id for fact in applications if fact.amount}
+    naming = [
+        _naming(payment) for payment in payments.values() if payment.invoice_id == sale_id and payment.id not in ids
+    ]
+    sale.receipts = sorted(applied, key=_order) + sorted(naming, key=_order)
+    sale.reversals = _reversals(sale_id, states, {receipt.payment_id for receipt in sale.receipts})
+    _fill(sale)
+    if invoice.state is InvoiceState.PAID and sale.received < sale.total:
+        rest = sale.total - sale.received
+        sale.receipts.append(
+            Receipt(
+                payment_id=BILLING, at=invoice.happened_at, means=Means.MONEY, channel="", offered=rest, brought=rest
+            )
+        )
+    if sale.has_ended:
+        end = Reversal(id=f"{sale_id}:{invoice.state}", at=invoice.happened_at, payment_id="", amount=0, is_end=True)
+        sale.reversals.append(end)
+    return sale
+
+
+def _of_payment(payment: Payment, states: Sequence[Fact]) -> Receipts:
+    net = payment.offered if payment.net is None else payment.net
+    sale = Receipts(
+        sale_id=payment.id,
+        account_id=payment.account_id,
+        currency=payment.currency,
+        total=payment.offered,
+        net=net,
+        state=InvoiceState.PAID,
+        issued_at=payment.happened_at,
+        receipts=[_naming(payment)],
+        reversals=_reversals("", states, {payment.id}),
+    )
+    _fill(sale)
+    return sale
+
+
+def _is_of(application: Application, sale_id: str) -> bool:
+    return application.invoice_id == sale_id and application.amount > 0
+
+
+def _applied(application: Application, payment: Payment | None, applications: Sequence[Application]) -> Receipt:
+    same = [other for other in applications if other.payment_id == application.payment_id and other.amount > 0]
+    assigned = sum(other.amount for other in same)
+    first = min(same, key=lambda other: (other.happened_at, other.invoice_id))
+    spare = max(0, payment.offered - assigned) if payment is not None else 0
+    return Receipt(
+        payment_id=application.payment_id,
+        at=payment.happened_at if payment is not None else application.happened_at,
+        means=application.means,
+        channel=payment.channel if payment is not None else "",
+        offered=application.amount,
+        offered_elsewhere=assigned - application.amount,
+        unassigned=spare if application.thing == first.thing else 0,
+        named_invoice=payment.invoice_id if payment is not None else "",
+    )
+
+
+def _naming(payment: Payment) -> Receipt:
+    return Receipt(
+        payment_id=payment.id,
+        at=payment.happened_at,
+        means=Means.MONEY,
+        channel=payment.channel,
+        offered=payment.offered,
+        is_applied=False,
+        named_invoice=payment.invoice_id,
+    )
+
+
+def _order(receipt: Receipt) -> tuple[datetime, str]:
+    return receipt.at, receipt.payment_id
+
+
+def _reversals(sale_id: str, states: Sequence[Fact], payment_ids: AbstractSet[str]) -> list[Reversal]:
+    found = []
+    for fact in states:
+        match fact:
+            case Refund(state=RefundState.PROCESSED) if fact.payment_id in payment_ids:
+                found.append(Reversal(id=fact.id, at=fact.happened_at, payment_id=fact.payment_id, amount=fact.amount))
+            case Refund(state=RefundState.PROCESSED, payment_id="") if fact.invoice_id == sale_id != "":
+                found.append(Reversal(id=fact.id, at=fact.happened_at, payment_id="", amount=fact.amount))
+            case Dispute(state=DisputeState.LOST) if fact.payment_id in payment_ids:
+                found.append(Reversal(id=fact.id, at=fact.happened_at, payment_id=fact.payment_id, amount=fact.amount))
+            case _:
+                pass
+    return found
+
+
+def _fill(sale: Receipts) -> None:
+    for number, receipt in enumerate(sale.receipts):
+        before = [reversal for reversal in sale.reversals if reversal.at < receipt.at]
+        filled = sum(
+            (earlier.brought - sale.reversed_of(earlier, before) for earlier in sale.receipts[:number]), Fraction(0)
+        )
+        room = max(Fraction(0), sale.total - filled)
+        receipt.brought = min(receipt.offered, int(room))  # whole units: what is less than one brings nothing
