@@ -45,10 +45,10 @@ class Attribution:
     sign_up: Planned | None = None
 
 
-def attribution(account_id: str, facts: Sequence[Fact], effects: Sequence[Effect], *, policy: Policy) -> Attribution:
-    """What is known of an account's referral, and its sign-up if there is anything to tell."""
-    leads = [fact for fact in current(facts) if isinstance(fact, Lead) and fact.account_id == account_id]
-    visitors = [fact for fact in current(facts) if isinstance(fact, VisitorId) and fact.account_id == account_id]
+def attribution(account_id: str, states: Sequence[Fact], effects: Sequence[Effect], *, policy: Policy) -> Attribution:
+    """What is known of an account's referral, and its sign-up if there is anything to tell. `states` are current."""
+    leads = [fact for fact in states if isinstance(fact, Lead) and fact.account_id == account_id]
+    visitors = [fact for fact in states if isinstance(fact, VisitorId) and fact.account_id == account_id]
     visitor = visitors[-1] if visitors else None
     told = next((item for item in effects if item.kind is EffectKind.SIGN_UP and item.about == account_id), None)
     known = [lead for lead in leads if lead.state is LeadState.KNOWN]

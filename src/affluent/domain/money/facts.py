@@ -334,12 +334,14 @@ def current(facts: Iterable[Fact]) -> list[Fact]:
     """The last state of each thing, in the order of time. The order in which facts are given does not matter."""
     last: dict[tuple[str, str, str], Fact] = {}
     for fact in facts:
-        held = last.get(fact.thing)
-        if held is None or _rank(held) < _rank(fact):
-            last[fact.thing] = fact
-    return sorted(last.values(), key=lambda fact: (fact.happened_at, fact.thing))
+        thing = fact.thing
+        held = last.get(thing)
+        if held is None or (held is not fact and _is_later(fact, held)):
+            last[thing] = fact
+    return [fact for _, _, fact in sorted((fact.happened_at, thing, fact) for thing, fact in last.items())]
 
 
-def _rank(fact: Fact) -> tuple[int, datetime, datetime, str]:
-    # The text decides between two accounts of the same instant, so that any order of arrival ends with the same one.
-    return fact.stage, fact.happened_at, fact.learned_at, repr(fact)
+def _is_later(fact: Fact, held: Fact) -> bool:
+    mine, other = (fact.stage, fact.happened_at, fact.learned_at), (held.stage, held.happened_at, held.learned_at)
+    # The text decides between two states of the same instant, so that any order of arrival ends with the same one.
+    return mine > other or (mine == other and repr(fact) > repr(held))

@@ -126,6 +126,7 @@ GRAVITY = (
     Class.MISSING_THERE,
 )
 """Which finding names a case that has several; the others follow in the order of the classes."""
+_ORDER = (*GRAVITY, *Class)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,5 +149,4 @@ class Finding:
 
 def gravest(findings: list[Finding]) -> Finding:
     """The finding that names a case: an open one before a closed one, then by gravity."""
-    order = [*GRAVITY, *Class]
-    return min(findings, key=lambda finding: (not finding.is_open, order.index(finding.name)))
+    return min(findings, key=lambda finding: (not finding.is_open, _ORDER.index(finding.name)))

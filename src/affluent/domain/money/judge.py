@@ -20,7 +20,6 @@ from affluent.domain.money.facts import (
     Refund,
     RefundState,
     Resolution,
-    current,
 )
 from affluent.domain.money.findings import AccountKind, Class, Finding
 from affluent.domain.money.policy import Counts, Policy
@@ -37,7 +36,7 @@ class Case:
     referral: Attribution
     plan: Sequence[Planned]
     known: Sequence[Effect]
-    facts: Sequence[Fact]
+    states: Sequence[Fact]
     now: datetime
     policy: Policy
 
@@ -52,7 +51,7 @@ class Case:
 
 def judge(case: Case) -> list[Finding]:
     """The findings of a sale, at least one."""
-    states = current(case.facts)
+    states = case.states
     found = [*_cash(case), *_reversals(case, states), *_tracker(case, states), *_steps(case)]
     found += commission_findings(states)
     resolved = [_resolved(finding, case, states) for finding in found]
@@ -146,7 +145,7 @@ def _names_no_invoice(case: Case, states: Sequence[Fact]) -> bool:
 
 
 def _steps(case: Case) -> Iterator[Finding]:
-    last_news = max((fact.learned_at for fact in case.facts), default=case.now)
+    last_news = max((fact.learned_at for fact in case.states), default=case.now)
     is_late = case.now - last_news > case.policy.told_within
     for step in case.plan:
         name = _class_of(step, case, is_late=is_late)

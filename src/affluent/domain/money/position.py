@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from fractions import Fraction
 
 from affluent.domain.money.attribution import Attribution, attribution
 from affluent.domain.money.effects import NEEDS_PERSON, Effect, Planned, State
@@ -18,7 +17,7 @@ from affluent.domain.money.judge import Case, judge
 from affluent.domain.money.plan import plan
 from affluent.domain.money.policy import DEFAULT, Policy
 from affluent.domain.money.receipts import Receipts, receipts_of
-from affluent.domain.money.rounding import nearest
+from affluent.domain.money.rounding import Exact, nearest
 from affluent.domain.money.sales import invoices_of
 from affluent.domain.money.tracker import known_effects
 
@@ -45,9 +44,9 @@ class Position:
     """N."""
     received: int
     """R."""
-    reversed: Fraction
+    reversed: Exact
     """V, exact: a refund of a payment for several invoices may not divide."""
-    base: Fraction
+    base: Exact
     """B, the net of what is kept, exact; what the tracker should hold once the sale counts."""
     referral: Attribution
     plan: tuple[Planned, ...]
@@ -56,9 +55,9 @@ class Position:
     """What there is to say; never empty, and the first one names the case."""
 
     @property
-    def kept(self) -> Fraction:
+    def kept(self) -> Exact:
         """K = R - V."""
-        return min(Fraction(self.total), self.received - self.reversed)
+        return min(self.total, self.received - self.reversed)
 
     @property
     def name(self) -> Class:
@@ -92,15 +91,16 @@ def position(
     `facts` are those of the sale, its payments and its account (`sales.by_sale` groups them); `effects` those of the sale and
     its aliases, and the account's sign-up.
     """
-    sale = receipts_of(sale_id, facts)
-    if sale is None or _has_moved(sale, facts):
+    states = current(facts)
+    sale = receipts_of(sale_id, states)
+    if sale is None or _has_moved(sale, states):
         return None
-    known = known_effects(sale, facts, effects, policy)
-    referral = attribution(sale.account_id, facts, effects, policy=policy)
+    known = known_effects(sale, states, effects, policy)
+    referral = attribution(sale.account_id, states, effects, policy=policy)
     steps = plan(sale, referral, known, now=now, policy=policy)
     if referral.sign_up is not None and any(item.held_by == sale.account_id for item in steps):
         steps.insert(0, referral.sign_up)
-    findings = judge(Case(sale=sale, referral=referral, plan=steps, known=known, facts=facts, now=now, policy=policy))
+    findings = judge(Case(sale=sale, referral=referral, plan=steps, known=known, states=states, now=now, policy=policy))
     first = gravest(findings)
     return Position(
         sale_id=sale_id,
@@ -132,7 +132,7 @@ def repair_calls(of: Position) -> list[Planned]:
     return [item for item in of.plan if item.state is State.DUE or item.state in NEEDS_PERSON]
 
 
-def _has_moved(sale: Receipts, facts: Sequence[Fact]) -> bool:
+def _has_moved(sale: Receipts, states: Sequence[Fact]) -> bool:
     """Whether the sale is a payment's that was applied to an invoice since: the facts moved there."""
-    own = [fact for fact in current(facts) if isinstance(fact, Payment) and fact.id == sale.sale_id]
-    return bool(own and invoices_of(own[0], facts))
+    own = [fact for fact in states if isinstance(fact, Payment) and fact.id == sale.sale_id]
+    return bool(own and invoices_of(own[0], states))

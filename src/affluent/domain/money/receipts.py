@@ -1,7 +1,7 @@
 """What money came for one sale and what of it went back: received, reversed, kept, and what is owed back.
 
-Payments fill the invoice up in the order in which billing applied them, those that merely name it after them. A payment brings no
-more than there is room for; the rest is unapplied. Money that went back makes room for money that comes later.
+Payments fill the invoice up in the order of time, and a payment that merely names it gives way to one that billing applied. A payment
+brings no more than there is room for; the rest is unapplied. Money that went back makes room for money that comes later.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
+from math import ceil
 
 from affluent.domain.money.facts import (
     Application,
@@ -23,8 +24,8 @@ from affluent.domain.money.facts import (
     Payment,
     Refund,
     RefundState,
-    current,
 )
+from affluent.domain.money.rounding import Exact
 
 BILLING = "billing"
 """Stands as the payment's id where billing says paid and nobody knows of the money."""
@@ -40,14 +41,18 @@ class Receipt:
     channel: str
     offered: int
     """What of it is for this sale."""
+    application_id: str = ""
+    """Billing's own id of applying it; "" where the payment only names the invoice."""
     offered_elsewhere: int = 0
     unassigned: int = 0
     """What of the payment is for no sale at all."""
-    is_applied: bool = True
-    """By billing; False: the payment only names the invoice."""
     named_invoice: str = ""
     brought: int = 0
     """What there was room for."""
+
+    @property
+    def is_applied(self) -> bool:
+        return bool(self.application_id)
 
     @property
     def unapplied(self) -> int:
@@ -101,44 +106,39 @@ class Receipts:
         """When the last money came."""
         return max((receipt.at for receipt in self.receipts), default=None)
 
-    def reversed(self, known: AbstractSet[str] | None = None) -> Fraction:
+    def reversed(self, known: AbstractSet[str] | None = None) -> Exact:
         """What went back of what was brought, by all reversals or only by those of these ids."""
         used = [reversal for reversal in self.reversals if known is None or reversal.id in known]
-        if any(reversal.is_end for reversal in used):
-            return Fraction(self.received)
-        by_payment = sum((self.reversed_of(receipt, used) for receipt in self.receipts), Fraction(0))
-        as_a_whole = sum(reversal.amount for reversal in used if not reversal.payment_id)
-        return min(Fraction(self.received), max(by_payment, Fraction(as_a_whole)))
+        return self._reversed(self.receipts, used)
 
-    def kept(self, payments: AbstractSet[str] | None = None, reversals: AbstractSet[str] | None = None) -> Fraction:
+    def kept(self, payments: AbstractSet[str] | None = None, reversals: AbstractSet[str] | None = None) -> Exact:
         """Received less reversed, of all facts or as if only these payments and reversals were known."""
-        if payments is None:
-            return Fraction(self.received) - self.reversed(reversals)
-        some = Receipts(
-            sale_id=self.sale_id,
-            account_id=self.account_id,
-            currency=self.currency,
-            total=self.total,
-            net=self.net,
-            state=self.state,
-            issued_at=self.issued_at,
-            receipts=[receipt for receipt in self.receipts if receipt.payment_id in payments],
-            reversals=self.reversals,
-        )
-        return min(Fraction(self.total), some.kept(None, reversals))
+        some = [receipt for receipt in self.receipts if payments is None or receipt.payment_id in payments]
+        used = [reversal for reversal in self.reversals if reversals is None or reversal.id in reversals]
+        return min(self.total, sum(receipt.brought for receipt in some) - self._reversed(some, used))
 
-    def base(self, payments: AbstractSet[str] | None = None, reversals: AbstractSet[str] | None = None) -> Fraction:
+    def base(self, payments: AbstractSet[str] | None = None, reversals: AbstractSet[str] | None = None) -> Exact:
         """The net of what is kept, N · K / T, exact."""
-        return self.net * self.kept(payments, reversals) / self.total if self.total else Fraction(0)
+        kept = self.kept(payments, reversals)
+        return self.net if kept == self.total else Fraction(self.net * kept) / self.total
 
-    def reversed_of(self, receipt: Receipt, used: Sequence[Reversal]) -> Fraction:
+    def _reversed(self, receipts: Sequence[Receipt], used: Sequence[Reversal]) -> Exact:
+        received = sum(receipt.brought for receipt in receipts)
+        if not used or any(reversal.is_end for reversal in used):
+            return received if used else 0
+        by_payment = sum(self.reversed_of(receipt, used) for receipt in receipts)
+        as_a_whole = sum(reversal.amount for reversal in used if not reversal.payment_id)
+        return min(received, max(by_payment, as_a_whole))
+
+    def reversed_of(self, receipt: Receipt, used: Sequence[Reversal]) -> Exact:
         """What reversals took back of one receipt. What it had brought too much goes back first."""
         back = sum(reversal.amount for reversal in used if reversal.payment_id == receipt.payment_id)
         if not back or receipt.means is not Means.MONEY:
-            return Fraction(0)
-        beyond = max(0, back - receipt.unapplied)
-        share = Fraction(receipt.offered, receipt.offered + receipt.offered_elsewhere or 1)
-        return min(Fraction(receipt.brought), beyond * share)
+            return 0
+        beyond: Exact = max(0, back - receipt.unapplied)
+        if receipt.offered_elsewhere:
+            beyond *= Fraction(receipt.offered, receipt.offered + receipt.offered_elsewhere)
+        return min(receipt.brought, beyond)
 
     def owed_back(self, receipt: Receipt) -> int:
         """What of a payment is still with us and belongs to no sale."""
@@ -150,12 +150,11 @@ class Receipts:
         return max(0, receipt.unapplied - back)
 
 
-def receipts_of(sale_id: str, facts: Sequence[Fact]) -> Receipts | None:
-    """The money of one sale; None while neither its invoice nor a payment for it is known.
+def receipts_of(sale_id: str, states: Sequence[Fact]) -> Receipts | None:
+    """The money of one sale; None while neither its invoice nor a payment for it is known. `states` are current.
 
     A payment that settles no known invoice is a sale of its own, under its own id.
     """
-    states = current(facts)
     invoice = next((fact for fact in states if isinstance(fact, Invoice) and fact.id == sale_id), None)
     payments = {fact.id: fact for fact in states if isinstance(fact, Payment)}
     if invoice is None:
@@ -178,7 +177,7 @@ def receipts_of(sale_id: str, facts: Sequence[Fact]) -> Receipts | None:
     naming = [
         _naming(payment) for payment in payments.values() if payment.invoice_id == sale_id and payment.id not in ids
     ]
-    sale.receipts = sorted(applied, key=_order) + sorted(naming, key=_order)
+    sale.receipts = sorted([*applied, *naming], key=_order)
     sale.reversals = _reversals(sale_id, states, {receipt.payment_id for receipt in sale.receipts})
     _fill(sale)
     if invoice.state is InvoiceState.PAID and sale.received < sale.total:
@@ -225,6 +224,7 @@ def _applied(application: Application, payment: Payment | None, applications: Se
         at=payment.happened_at if payment is not None else application.happened_at,
         means=application.means,
         channel=payment.channel if payment is not None else "",
+        application_id=application.id,
         offered=application.amount,
         offered_elsewhere=assigned - application.amount,
         unassigned=spare if application.thing == first.thing else 0,
@@ -239,7 +239,6 @@ def _naming(payment: Payment) -> Receipt:
         means=Means.MONEY,
         channel=payment.channel,
         offered=payment.offered,
-        is_applied=False,
         named_invoice=payment.invoice_id,
     )
 
@@ -266,8 +265,20 @@ def _reversals(sale_id: str, states: Sequence[Fact], payment_ids: AbstractSet[st
 def _fill(sale: Receipts) -> None:
     for number, receipt in enumerate(sale.receipts):
         before = [reversal for reversal in sale.reversals if reversal.at < receipt.at]
-        filled = sum(
-            (earlier.brought - sale.reversed_of(earlier, before) for earlier in sale.receipts[:number]), Fraction(0)
-        )
-        room = max(Fraction(0), sale.total - filled)
+        earlier = sale.receipts[:number]
+        others = [item for item in earlier if item.is_applied or not receipt.is_applied]
+        filled = sum(item.brought - sale.reversed_of(item, before) for item in others)
+        room = max(0, sale.total - filled)
         receipt.brought = min(receipt.offered, int(room))  # whole units: what is less than one brings nothing
+        for item in reversed(earlier):
+            if receipt.is_applied and not item.is_applied:
+                _give_way(sale, item, sale.receipts[: number + 1], before)
+
+
+def _give_way(sale: Receipts, receipt: Receipt, filled: Sequence[Receipt], before: Sequence[Reversal]) -> None:
+    """Take back from a payment that only names the invoice what is too much now. What is taken becomes unapplied."""
+    while receipt.brought:
+        kept = sum(item.brought - sale.reversed_of(item, before) for item in filled)
+        if kept <= sale.total:
+            return
+        receipt.brought -= min(receipt.brought, ceil(kept - sale.total))

@@ -7,6 +7,8 @@ from fractions import Fraction
 
 from affluent.kit.money import exponent
 
+Exact = Fraction | int
+"""An amount before it is rounded."""
 Places = Callable[[str], int]
 """Currency → the decimal places in which a vendor counts it. `iso` is ISO 4217's own; an app brings its vendor's."""
 
@@ -16,19 +18,24 @@ def iso(currency: str) -> int:
     return exponent(currency)
 
 
-def nearest(amount: Fraction | int) -> int:
+def nearest(amount: Exact) -> int:
     """The nearest whole number; a half goes to the even one."""
     return round(amount)
 
 
-def in_units(minor_units: Fraction | int, currency: str, places: Places) -> int:
+def in_units(minor_units: Exact, currency: str, places: Places) -> int:
     """An amount in minor units as whole units of a vendor: KWD 741.255 is 74126 where two places are counted."""
-    return nearest(minor_units * Fraction(10) ** (places(currency) - exponent(currency)))
+    return nearest(_shifted(minor_units, places(currency) - exponent(currency)))
 
 
 def from_units(units: int, currency: str, places: Places) -> int:
     """Whole units of a vendor as minor units: 74126 of KWD in two places are 741260."""
-    return nearest(units * Fraction(10) ** (exponent(currency) - places(currency)))
+    return nearest(_shifted(units, exponent(currency) - places(currency)))
+
+
+def _shifted(amount: Exact, by: int) -> Exact:
+    scale = int(10 ** abs(by))
+    return amount * scale if by >= 0 else Fraction(amount) / scale
 
 
 def shares(amount: int, weights: Sequence[int]) -> list[int]:

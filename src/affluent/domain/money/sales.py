@@ -22,9 +22,8 @@ from affluent.domain.money.facts import (
 )
 
 
-def invoices_of(payment: Payment, facts: Iterable[Fact]) -> list[str]:
-    """The known invoices that a payment is applied to, or else the known one that it names."""
-    states = current(facts)
+def invoices_of(payment: Payment, states: Sequence[Fact]) -> list[str]:
+    """The known invoices that a payment is applied to, or else the known one that it names. `states` are current."""
     known = {fact.id for fact in states if isinstance(fact, Invoice)}
     applied = [
         fact.invoice_id

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from affluent.domain.money.effects import ADDS, TAKES, THERE, Effect, EffectKind, State
-from affluent.domain.money.facts import Entry, EntryState, Fact, current
+from affluent.domain.money.facts import Entry, EntryState, Fact
 from affluent.domain.money.policy import Policy
 from affluent.domain.money.receipts import Receipts
 from affluent.domain.money.rounding import from_units
 
 
-def known_effects(sale: Receipts, facts: Sequence[Fact], effects: Sequence[Effect], policy: Policy) -> list[Effect]:
+def known_effects(sale: Receipts, states: Sequence[Fact], effects: Sequence[Effect], policy: Policy) -> list[Effect]:
     """The sale's effects at the tracker, each once: ours as the tracker lists them, and those that only the tracker has."""
-    entries = {(fact.units > 0, fact.id): fact for fact in current(facts) if isinstance(fact, Entry)}
+    entries = {(fact.units > 0, fact.id): fact for fact in states if isinstance(fact, Entry)}
     known: list[Effect] = []
     seen: set[tuple[bool, str]] = set()
     for effect in effects:

@@ -1,0 +1,141 @@
+"""Credit at billing for a promoter's commissions: it follows the commission, up and down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from affluent.domain.money.commissions import GONE
+from affluent.domain.money.effects import COUNTED, Effect, EffectKind, Planned, State
+from affluent.domain.money.facts import Commission, CommissionState, CreditGrant, Fact, GrantState, current
+from affluent.domain.money.findings import AccountKind, Class, Finding
+from affluent.kit.money import Money
+
+_EARNED = frozenset({CommissionState.APPROVED, CommissionState.PAID})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What one unit of commission is worth as credit."""
+
+    currency: str
+    minor_units: int
+    can_take_back: bool = True
+    """Whether billing can void a credit; otherwise a person is asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditPosition:
+    """A promoter's credit: what is due, what was granted, and the calls between the two."""
+
+    promoter_id: str
+    due: int
+    """Approved less reversed, never below 0."""
+    granted: int
+    plan: tuple[Planned, ...]
+    findings: tuple[Finding, ...]
+
+
+def credit_position(promoter_id: str, facts: Sequence[Fact], effects: Sequence[Effect], terms: Terms) -> CreditPosition:
+    """What a promoter should have as credit for these commissions, and what has to be granted or taken back."""
+    states = current(facts)
+    commissions = [fact for fact in states if isinstance(fact, Commission) and fact.promoter_id == promoter_id]
+    earned = [fact for fact in commissions if fact.state in _EARNED]
+    worth = {fact.id: fact.amount * terms.minor_units for fact in earned}
+    due = max(0, sum(worth.values()))
+    grants = {fact.commission_id: fact for fact in states if isinstance(fact, CreditGrant)}
+    told = {(item.kind, item.key): item for item in effects}
+    granted = _granted(commissions, grants, told)
+    plan: list[Planned] = []
+    missing = due - sum(granted.values())
+    for fact in earned:
+        rest = min(missing, worth[fact.id] - granted.get(fact.id, 0))
+        if rest > 0:
+            plan.append(_step(EffectKind.CREDIT, fact.id, rest, told, terms, f"Commission {fact.id} is {fact.state}."))
+            missing -= rest
+    findings: list[Finding] = []
+    for fact in sorted(commissions, key=lambda fact: fact.state not in GONE):
+        if missing >= 0 or not granted.get(fact.id):
+            continue
+        back = min(-missing, granted[fact.id])
+        missing += back
+        plan.append(_back(fact, back, grants.get(fact.id), told, terms))
+        findings.append(_finding(fact, back, terms, promoter_id))
+    return CreditPosition(
+        promoter_id=promoter_id,
+        due=due,
+        granted=sum(granted.values()),
+        plan=tuple(plan),
+        findings=tuple(findings),
+    )
+
+
+def _granted(
+    commissions: Sequence[Commission], grants: dict[str, CreditGrant], told: dict[tuple[EffectKind, str], Effect]
+) -> dict[str, int]:
+    """Commission id → the credit that stands for it, as billing says, or as it was told where billing says nothing yet."""
+    granted: dict[str, int] = {}
+    for fact in commissions:
+        grant, effect = grants.get(fact.id), told.get((EffectKind.CREDIT, fact.id))
+        back = told.get((EffectKind.CREDIT_BACK, fact.id))
+        if grant is not None:
+            granted[fact.id] = 0 if grant.state is GrantState.VOID else grant.amount
+        elif effect is not None and effect.state in COUNTED:
+            granted[fact.id] = effect.amount
+        if back is not None and back.state in COUNTED and (grant is None or grant.state is not GrantState.VOID):
+            granted[fact.id] = max(0, granted.get(fact.id, 0) - back.amount)
+    return granted
+
+
+def _step(
+    kind: EffectKind, key: str, amount: int, told: dict[tuple[EffectKind, str], Effect], terms: Terms, sentence: str
+) -> Planned:
+    known = told.get((kind, key))
+    state = known.state if known is not None and known.state not in COUNTED else State.DUE
+    return Planned(
+        kind=kind, key=key, state=state, units=amount, amount=amount, currency=terms.currency, sentence=sentence
+    )
+
+
+def _back(
+    fact: Commission,
+    amount: int,
+    grant: CreditGrant | None,
+    told: dict[tuple[EffectKind, str], Effect],
+    terms: Terms,
+) -> Planned:
+    credit = told.get((EffectKind.CREDIT, fact.id))
+    sentence = f"The credit for commission {fact.id} is taken back."
+    step = _step(EffectKind.CREDIT_BACK, fact.id, amount, told, terms, sentence)
+    is_whole = grant is None or (not grant.used and grant.amount == amount)
+    if credit is not None and credit.state in (State.INTENDED, State.UNKNOWN):
+        state, held_by = State.HELD, credit.key
+    elif not terms.can_take_back or not is_whole:
+        state, held_by = State.PROPOSED, ""
+    else:
+        state, held_by = step.state, ""
+    return Planned(
+        kind=step.kind,
+        key=step.key,
+        state=state,
+        units=amount,
+        amount=amount,
+        currency=terms.currency,
+        sentence=sentence
+        if state is not State.PROPOSED
+        else f"{sentence} Billing cannot do it by itself: a person decides.",
+        answers_to=fact.id,
+        held_by=held_by,
+    )
+
+
+def _finding(fact: Commission, amount: int, terms: Terms, promoter_id: str) -> Finding:
+    money = Money(amount, terms.currency)
+    return Finding(
+        name=Class.CREDIT_NOT_TAKEN_BACK,
+        kind=AccountKind.CREDIT,
+        amount=amount,
+        currency=terms.currency,
+        sentence=f"{money} of credit stand for commission {fact.id} of {promoter_id}, which was taken back.",
+        about=fact.id,
+    )
