@@ -1,4 +1,4 @@
-"""A small world: a customer, a billing, a gateway and a tracker that answers late, loses answers and refuses; and the loop around positions."""
+"""A small world: a customer, billing, a gateway and a tracker that answers late, loses answers and refuses calls."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from fractions import Fraction
 
 from affluent.domain.money.attribution import cancellation
 from affluent.domain.money.effects import ADDS, Effect, EffectKind, Planned, State
-from affluent.domain.money.facts import CancellationState, DisputeState, Fact, InvoiceState, Means
 from affluent.domain.money.facts import Cancellation as CancellationFact
+from affluent.domain.money.facts import CancellationState, DisputeState, Fact, InvoiceState, Means
 from affluent.domain.money.policy import Policy
 from affluent.domain.money.position import Position, next_calls, position, repair_calls
 from affluent.domain.money.rounding import in_units
@@ -175,18 +175,22 @@ class World:
 
     def settle(self) -> Position:
         """Let time pass until nothing is taken up again by itself, with a person repairing what was refused."""
+        made = self._let_time_pass()
+        while self.tracker.script or repair_calls(made):
+            self.tracker.script.clear()  # from here on every call is taken
+            self.work(repairs=True)
+            made = self._let_time_pass()
+        return made
+
+    def _let_time_pass(self) -> Position:
         for _ in range(200):
             self.work()
             made = self.position()
             assert made is not None
             if made.again_at is None:
-                break
+                return made
             self.now = max(self.now + timedelta(minutes=1), made.again_at)
-        self.work(repairs=True)
-        self.work()
-        made = self.position()
-        assert made is not None
-        return made
+        raise AssertionError("nothing is ever final")
 
 
 def facts_of(number: int, event: str, world: World) -> list[Fact]:

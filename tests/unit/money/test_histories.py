@@ -25,7 +25,7 @@ def check(world: World) -> None:
     truth = world.truth
     assert world.tracker.net == right_net(world)
     assert all(world.sentences)
-    amounts = {name: 0 for name in Class}
+    amounts = dict.fromkeys(Class, 0)
     for finding in made.findings:
         amounts[finding.name] += finding.amount
     assert sum(amounts[name] for name in MONEY_CLASSES) == truth.owed_back == sum(m.amount for m in made.unapplied)

@@ -155,14 +155,30 @@ def test_a_refund_known_before_its_payment_moves_to_the_sale_when_the_payment_co
 
 
 FACTS = [
-    invoice(), invoice(on=9, state=InvoiceState.VOID), invoice(on=8, state=InvoiceState.PAID), invoice(1001, 910, id_="INV-2"),
-    paid(fee=2360, fee_tax=360), paid(50000, id_="pay_2", invoice_id="", on=2), paid(77777, id_="pay_3", invoice_id="INV-2"),
-    applied("pay_2", 49000, on=2), applied("pay_2", 500, invoice_id="INV-2", on=3), applied("crd_1", 333, means=Means.CREDIT),
-    refund(334), refund(333, id_="rfnd_2", on=6), refund(130000, id_="rfnd_3", on=7), refund(49999, id_="rfnd_4", payment_id="pay_2"),
-    refund(334, on=9, state=RefundState.FAILED), dispute(), dispute(state=DisputeState.LOST, on=8),
-    dispute(state=DisputeState.WON, on=9), commission(15000), commission(14000, on=7), commission(15000, state=CommissionState.DENIED, on=8),
-    commission(7, currency="", id_="com_3"), settlement(),
-]  # fmt: skip
+    invoice(),
+    invoice(on=9, state=InvoiceState.VOID),
+    invoice(on=8, state=InvoiceState.PAID),
+    invoice(1001, 910, id_="INV-2"),
+    paid(fee=2360, fee_tax=360),
+    paid(50000, id_="pay_2", invoice_id="", on=2),
+    paid(77777, id_="pay_3", invoice_id="INV-2"),
+    applied("pay_2", 49000, on=2),
+    applied("pay_2", 500, invoice_id="INV-2", on=3),
+    applied("crd_1", 333, means=Means.CREDIT),
+    refund(334),
+    refund(333, id_="rfnd_2", on=6),
+    refund(130000, id_="rfnd_3", on=7),
+    refund(49999, id_="rfnd_4", payment_id="pay_2"),
+    refund(334, on=9, state=RefundState.FAILED),
+    dispute(),
+    dispute(state=DisputeState.LOST, on=8),
+    dispute(state=DisputeState.WON, on=9),
+    commission(15000),
+    commission(14000, on=7),
+    commission(15000, state=CommissionState.DENIED, on=8),
+    commission(7, currency="", id_="com_3"),
+    settlement(),
+]
 
 
 @given(st.lists(st.sampled_from(FACTS), max_size=14), st.lists(st.integers(1, 14), max_size=4))

@@ -8,7 +8,7 @@ from itertools import permutations
 import pytest
 
 from affluent.domain.money.effects import Effect, EffectKind, Planned, State
-from affluent.domain.money.facts import DisputeState, InvoiceState, Means, RefundState
+from affluent.domain.money.facts import DisputeState, Entry, EntryState, InvoiceState, Means, RefundState
 from affluent.domain.money.findings import AccountKind, Class
 from affluent.domain.money.policy import Counts, Policy
 from affluent.domain.money.position import Position, next_calls, position, repair_calls
@@ -17,6 +17,7 @@ from tests.unit.money.made import (
     ACCOUNT,
     NOW,
     applied,
+    at,
     commission,
     day,
     dispute,
@@ -353,3 +354,101 @@ def test_a_commission_is_compared_with_the_first_answer_and_the_terms():
     other = at_hand([*base, commission(12000, rate=(3, 20))], known)
     assert open_money(other) == [(Class.OTHER_RATE, 3000)]
     assert {finding.kind for finding in other.findings if finding.is_open} == {AccountKind.PAYABLE}
+
+
+def test_a_payment_moved_to_another_invoice_takes_its_sale_along():
+    moved = [invoice(), invoice(id_="INV-2"), paid(invoice_id=""), applied("pay_1", 118000), applied("pay_1", 0, on=9)]
+    sales = by_sale([lead(), *moved, applied("pay_1", 118000, on=9, invoice_id="INV-2")])
+    first = at_hand(sales["INV-1"], [told(SALE, "INV-1", 100000)])
+    assert calls(first) == [(BACK, "INV-1:back:1", 100000)]
+    assert calls(at_hand(sales["INV-2"], sale_id="INV-2")) == [(SALE, "INV-2", 100000)]
+
+
+def test_a_payment_that_names_the_invoice_gives_way_to_one_that_billing_applied_later():
+    bank = [paid(id_="utr_1", invoice_id="", channel="bank", on=3), applied("utr_1", 118000, on=3)]
+    made = at_hand([lead(), invoice(), paid(on=2), *bank])
+    assert [(money.payment_id, money.amount) for money in made.unapplied] == [("pay_1", 118000)]
+
+
+def entry(key, units, *, on=4, state=EntryState.HELD, currency="INR", account_id=ACCOUNT):
+    return Entry(
+        source="tracker",
+        id=key,
+        sale_id="INV-1",
+        units=units,
+        currency=currency,
+        account_id=account_id,
+        state=state,
+        **at(on),
+    )
+
+
+def test_a_lost_answer_is_settled_by_the_tracker_s_list():
+    unknown = told(SALE, "INV-1", 100000, state=State.UNKNOWN)
+    made = at_hand([lead(), invoice(), paid(), entry("INV-1", 100000)], [unknown])
+    assert [(step.key, step.state) for step in made.plan] == [("INV-1", State.ALREADY_THERE)]
+    gone = at_hand([lead(), invoice(), paid(), entry("INV-1", 0, state=EntryState.ABSENT)], [unknown])
+    assert [step.key for step in next_calls(gone)] == ["INV-1"]
+
+
+def test_what_the_tracker_took_and_does_not_list_is_missing_and_not_sent_again_by_itself():
+    absent = entry("INV-1", 1, state=EntryState.ABSENT)
+    made = at_hand([lead(), invoice(), paid(), absent], [told(SALE, "INV-1", 100000)])
+    assert (made.name, next_calls(made)) == (Class.MISSING_THERE, [])
+    assert [step.key for step in repair_calls(made)] == ["INV-1"]
+
+
+def test_a_list_that_is_older_than_the_answer_changes_nothing():
+    absent = entry("INV-1", 1, state=EntryState.ABSENT, on=1)
+    assert at_hand([lead(), invoice(), paid(), absent], [told(SALE, "INV-1", 100000)]).name is Class.SETTLED
+
+
+def test_a_sale_that_somebody_tracked_by_hand_counts_and_is_not_told_again():
+    made = at_hand([lead(), invoice(), paid(), entry("by-hand-7", 100000)])
+    assert (calls(made), made.is_open) == ([], False)
+
+
+def test_a_second_sale_made_by_hand_is_extra_and_only_a_person_takes_it_back():
+    made = at_hand([lead(), invoice(), paid(), entry("by-hand-7", 100000)], [told(SALE, "INV-1", 100000)])
+    assert (open_money(made), next_calls(made)) == ([(Class.EXTRA_THERE, 100000)], [])
+    assert [(step.kind, step.units) for step in repair_calls(made)] == [(BACK, 100000)]
+
+
+def test_an_amount_changed_at_the_tracker_is_a_difference():
+    made = at_hand([lead(), invoice(), paid(), entry("INV-1", 90000)], [told(SALE, "INV-1", 100000)])
+    assert (open_money(made), next_calls(made)) == ([(Class.AMOUNT_DIFFERS, 10000)], [])
+
+
+def test_another_currency_or_customer_at_the_tracker_is_a_difference():
+    foreign = at_hand(
+        [lead(), invoice(), paid(), entry("INV-1", 100000, currency="USD")], [told(SALE, "INV-1", 100000)]
+    )
+    assert open_money(foreign) == [(Class.OTHER_CURRENCY, 100000)]
+    stranger = at_hand(
+        [lead(), invoice(), paid(), entry("INV-1", 100000, account_id="ACC-9")], [told(SALE, "INV-1", 100000)]
+    )
+    assert open_money(stranger) == [(Class.WRONG_CUSTOMER, 100000)]
+
+
+def test_a_dismissed_sale_stays_untold_with_its_reason():
+    dismissed = told(SALE, "INV-1", 100000, state=State.REJECTED, is_dismissed=True, reason="a test customer")
+    made = at_hand([lead(), invoice(), paid(), refund(47200)], [dismissed])
+    assert (made.name, repair_calls(made)) == (Class.DISMISSED, [])
+    assert "a test customer" in made.sentence
+
+
+def test_a_due_call_that_nobody_made_for_an_hour_was_never_told():
+    made = at_hand([lead(), invoice(), paid()], now=day(1.03))
+    assert made.name is Class.WAITING
+    assert at_hand([lead(), invoice(), paid()]).name is Class.NOT_TOLD
+
+
+def test_where_billing_tells_of_no_payments_its_word_is_enough():
+    trusting = replace(VENDOR, billing_tells_receipts=False)
+    made = at_hand([lead(), invoice(state=InvoiceState.PAID)], [told(SALE, "INV-1", 100000)], trusting)
+    assert made.name is Class.SETTLED
+
+
+def test_what_is_less_than_the_vendor_counts_is_not_told():
+    made = at_hand([lead(), invoice(4, 4, "KWD"), paid(4, "KWD")])
+    assert (made.plan, made.name) == ((), Class.BELOW_SMALLEST)

@@ -10,6 +10,7 @@
     written off          written off         | receivable:INV
     commission earned    commissions         | payable:PROMOTER
     promoter paid        payable:PROMOTER    | payouts
+    settled by hand      as the person says  | as the person says
 
 What a refund takes back of a payment beyond its sale comes from `unapplied:PAYMENT`, and beyond all of it from
 `over-refunded:PAYMENT`. A commission without a stated currency stands in `currency unknown` accounts of no currency.
@@ -35,6 +36,7 @@ from affluent.domain.money.facts import (
     Payment,
     Refund,
     RefundState,
+    Resolution,
     Settlement,
     current,
 )
@@ -114,6 +116,9 @@ def _of(fact: Fact, books: _Books, back: _Back) -> Iterator[Wanted]:
                 _post(f"clearing:{fact.channel}", fact.currency, -fact.amount),
             ]
             yield _want(fact, postings, f"{fact.channel} settled {fact.id}.")
+        case Resolution() if fact.debit and fact.credit:
+            postings = [_post(fact.debit, fact.currency, fact.amount), _post(fact.credit, fact.currency, -fact.amount)]
+            yield _want(fact, postings, f"Settled by {fact.approver}: {fact.note}.")
         case Commission():
             yield from _commission(fact)
         case _:

@@ -215,13 +215,14 @@ class EntryState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry(Fact):
-    """The tracker lists a sale (units above 0) or refund (below 0) under the key it was told by; `id` is that key."""
+    """The tracker lists a sale or a refund under the key it was told by; `id` is that key."""
 
     sale_id: str
     """The sale it belongs to: of a refund, the one that it names."""
     units: int
-    """As the tracker counts, in the currency it was told in."""
+    """As the tracker counts, in the currency it was told in; never negative."""
     currency: str
+    is_refund: bool = False
     account_id: str = ""
     state: EntryState = EntryState.HELD
 
@@ -328,6 +329,9 @@ class Resolution(Fact):
     currency: str
     approver: str
     note: str
+    debit: str = ""
+    """The accounts that it moves the money between, where it moves any."""
+    credit: str = ""
 
 
 def current(facts: Iterable[Fact]) -> list[Fact]:

@@ -63,7 +63,7 @@ def _cash(case: Case) -> Iterator[Finding]:
         owed = case.sale.owed_back(receipt)
         if owed:
             yield _owed(case, receipt, owed)
-        if receipt.payment_id == BILLING:
+        if receipt.payment_id == BILLING and case.policy.billing_tells_receipts:
             text = f"Billing says that {case.sale.sale_id} is paid; no payment is known for {case.money(receipt.brought)} of it."
             yield case.finding(Class.PAID_WITHOUT_RECEIPT, AccountKind.RECEIVABLE, receipt.brought, text)
         elif receipt.means is Means.WITHHELD_TAX:

@@ -279,7 +279,7 @@ def _with_states(walk: _Walk, referral: Attribution, now: datetime) -> list[Plan
         mine = item
         if refused is not None:
             mine = _refused(item, refused, walk, referral, now)
-        elif item.kind is EffectKind.BACK or (item.kind is EffectKind.AGAIN and _was_changed(walk)):
+        elif item.kind in (EffectKind.AGAIN, EffectKind.BACK) and _was_changed(walk):
             stated.append(replace(item, state=State.PROPOSED, sentence=f"{item.sentence} A person decides."))
             continue
         if mine.state is State.DUE and held_by:

@@ -29,6 +29,8 @@ class Policy:
     """How long a tracker may need to show a customer that it accepted."""
     told_within: timedelta = timedelta(hours=1)
     """How long after the last fact a due call may be on its way before it counts as never told."""
+    billing_tells_receipts: bool = True
+    """Whether the billing source tells of payments at all. If not, its word "paid" is all there is, and nothing is missing."""
     payments_are_sales: bool = False
     """Whether payments that name no invoice are sales of their own, and not money in question."""
     looked_for: timedelta = timedelta(days=60)

@@ -14,7 +14,7 @@ from affluent.domain.money.rounding import from_units
 
 def known_effects(sale: Receipts, states: Sequence[Fact], effects: Sequence[Effect], policy: Policy) -> list[Effect]:
     """The sale's effects at the tracker, each once: ours as the tracker lists them, and those that only the tracker has."""
-    entries = {(fact.units > 0, fact.id): fact for fact in states if isinstance(fact, Entry)}
+    entries = {(not fact.is_refund, fact.id): fact for fact in states if isinstance(fact, Entry)}
     known: list[Effect] = []
     seen: set[tuple[bool, str]] = set()
     for effect in effects:
@@ -28,7 +28,7 @@ def known_effects(sale: Receipts, states: Sequence[Fact], effects: Sequence[Effe
     others = [entry for key, entry in entries.items() if key not in seen and entry.state is EntryState.HELD]
     has_sale = any(item.kind is EffectKind.SALE for item in known)
     for entry in others:
-        kind = EffectKind.REFUND if entry.units < 0 else EffectKind.AGAIN if has_sale else EffectKind.SALE
+        kind = EffectKind.REFUND if entry.is_refund else EffectKind.AGAIN if has_sale else EffectKind.SALE
         has_sale = has_sale or kind is EffectKind.SALE
         known.append(_theirs(entry, kind, sale.sale_id, policy))
     return known
@@ -44,7 +44,7 @@ def _merged(effect: Effect, entry: Entry | None, policy: Policy) -> Effect | Non
         if effect.state in THERE:
             return replace(effect, state=State.MISSING)
         return None if effect.state is State.UNKNOWN else effect
-    units = abs(entry.units)
+    units = entry.units
     same = (units, entry.currency) == (effect.units, effect.currency)
     if effect.state in THERE and same:
         return effect
@@ -60,7 +60,7 @@ def _merged(effect: Effect, entry: Entry | None, policy: Policy) -> Effect | Non
 
 
 def _theirs(entry: Entry, kind: EffectKind, sale_id: str, policy: Policy) -> Effect:
-    units = abs(entry.units)
+    units = entry.units
     return Effect(
         kind=kind,
         key=entry.id,
