@@ -78,7 +78,7 @@ def visitor(*, on=0.0, value="tid_1"):
     return VisitorId(source="billing", id=ACCOUNT, account_id=ACCOUNT, value=value, **at(on))
 
 
-def told(kind, key, units, *, state=State.APPLIED, amount=None, currency="INR", on=2.0, **more):
+def effect(kind, key, units, *, state=State.APPLIED, amount=None, currency="INR", on=2.0, **more):
     return Effect(
         kind=kind, key=key, state=state, units=units, amount=units if amount is None else amount, currency=currency,
         about=ACCOUNT if kind is EffectKind.SIGN_UP else "INV-1", answered_at=day(on), **more,

@@ -75,6 +75,14 @@ class Truth:
     def pay(self, id_: str, amount: int) -> None:
         self.payments.append((id_, amount, min(amount, TOTAL - self.kept_before_void)))
 
+    def give_way(self, id_: str) -> None:
+        """A payment that counts again has no room where billing applied something else meanwhile."""
+        over = max(0, self.kept_before_void - TOTAL)
+        self.payments = [
+            (payment, amount, brought - over if payment == id_ else brought)
+            for payment, amount, brought in self.payments
+        ]
+
     @property
     def kept_before_void(self) -> int:
         return self.received - sum(self.reversed_of(payment) for payment in self.payments)
@@ -243,6 +251,7 @@ def _about_the_last_payment(number: int, event: str, truth: Truth) -> list[Fact]
     }[event]  # fmt: skip
     if state is not DisputeState.OPENED:
         truth.lost[id_] = amount if state is DisputeState.LOST else 0
+        truth.give_way(id_)
     made = dispute(amount, on=when, state=state, payment_id=id_)
     return [replace(made, id=f"disp_{id_}")]
 

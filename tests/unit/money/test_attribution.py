@@ -11,7 +11,7 @@ from affluent.domain.money.facts import Cancellation, CancellationState, LeadSta
 from affluent.domain.money.findings import Class
 from affluent.domain.money.policy import DEFAULT
 from affluent.domain.money.position import next_calls, position
-from tests.unit.money.made import ACCOUNT, at, day, invoice, lead, paid, told, visitor
+from tests.unit.money.made import ACCOUNT, at, day, effect, invoice, lead, paid, visitor
 
 PAID = [invoice(), paid(on=1)]
 HOUR = timedelta(hours=1)
@@ -19,7 +19,7 @@ HOUR = timedelta(hours=1)
 
 def asked(*, on, facts=(), effects=(), now=None):
     """The position after the tracker said on a day that it does not know the customer."""
-    refused = told(EffectKind.SALE, "INV-1", 100000, state=State.NOT_REFERRED, on=on)
+    refused = effect(EffectKind.SALE, "INV-1", 100000, state=State.NOT_REFERRED, on=on)
     made = position("INV-1", [*PAID, *facts], [refused, *effects], now=day(on) if now is None else now)
     assert made is not None
     return made
@@ -58,7 +58,7 @@ def test_a_visitor_id_saved_later_takes_the_sale_up_again():
 
 
 def test_a_sign_up_that_was_applied_takes_the_sale_up_again():
-    sign_up = told(EffectKind.SIGN_UP, ACCOUNT, 0, on=1.2)
+    sign_up = effect(EffectKind.SIGN_UP, ACCOUNT, 0, on=1.2)
     made = asked(on=1.1, facts=[visitor(on=1.2)], effects=[sign_up], now=day(1.2))
     assert [step.key for step in next_calls(made)] == ["INV-1"]
 
@@ -69,14 +69,14 @@ def test_a_lead_that_the_tracker_names_takes_the_sale_up_again():
 
 
 def test_a_customer_who_just_signed_up_is_not_visible_yet():
-    sign_up = told(EffectKind.SIGN_UP, ACCOUNT, 0, on=2)
+    sign_up = effect(EffectKind.SIGN_UP, ACCOUNT, 0, on=2)
     made = asked(on=2 + 1 / 1440, facts=[visitor()], effects=[sign_up])
     assert (made.name, made.is_open) == (Class.NOT_VISIBLE_YET, False)
     assert made.again_at == day(2) + timedelta(minutes=2)
 
 
 def test_a_customer_who_is_not_visible_after_an_hour_is_a_difference():
-    sign_up = told(EffectKind.SIGN_UP, ACCOUNT, 0, on=2)
+    sign_up = effect(EffectKind.SIGN_UP, ACCOUNT, 0, on=2)
     made = asked(on=2.05, facts=[visitor()], effects=[sign_up])
     assert (made.name, made.is_open) == (Class.REFERRAL_DENIED, True)
     assert next_calls(made) == []
@@ -84,26 +84,26 @@ def test_a_customer_who_is_not_visible_after_an_hour_is_a_difference():
 
 def test_a_lead_that_the_tracker_denies_later_is_a_difference():
     gone = replace(lead(on=9), state=LeadState.ABSENT)
-    known = [told(EffectKind.SALE, "INV-1", 100000), told(EffectKind.SIGN_UP, ACCOUNT, 0)]
+    known = [effect(EffectKind.SALE, "INV-1", 100000), effect(EffectKind.SIGN_UP, ACCOUNT, 0)]
     made = position("INV-1", [*PAID, visitor(), gone], known, now=day(9))
     assert made is not None
     assert Class.REFERRAL_DENIED in [finding.name for finding in made.findings]
 
 
 def test_a_refused_sign_up_holds_the_sale():
-    refused = told(EffectKind.SIGN_UP, ACCOUNT, 0, state=State.REJECTED, reason="Email and uid can not be blank")
+    refused = effect(EffectKind.SIGN_UP, ACCOUNT, 0, state=State.REJECTED, reason="Email and uid can not be blank")
     made = position("INV-1", [*PAID, visitor()], [refused], now=day(3))
     assert made is not None
     assert (made.name, next_calls(made)) == (Class.REFUSED, [])
 
 
 def test_an_unknown_visitor_id_leaves_the_account_without_a_referral():
-    failed = told(EffectKind.SIGN_UP, ACCOUNT, 0, state=State.NOT_REFERRED)
+    failed = effect(EffectKind.SIGN_UP, ACCOUNT, 0, state=State.NOT_REFERRED)
     assert attribution(ACCOUNT, [visitor()], [failed], policy=DEFAULT).referral is Referral.NONE_SO_FAR
 
 
 def test_another_visitor_id_is_told_although_the_first_was_unknown():
-    failed = told(EffectKind.SIGN_UP, ACCOUNT, 0, state=State.NOT_REFERRED)
+    failed = effect(EffectKind.SIGN_UP, ACCOUNT, 0, state=State.NOT_REFERRED)
     made = attribution(ACCOUNT, [visitor(on=5, value="tid_2")], [failed], policy=DEFAULT)
     assert made.referral is Referral.POSSIBLE
     assert made.sign_up is not None
@@ -130,7 +130,7 @@ def test_a_cancellation_that_is_taken_back_is_not_told():
 
 
 def test_a_cancellation_is_told_once():
-    gone = told(EffectKind.CANCELLATION, "sub_1", 0)
+    gone = effect(EffectKind.CANCELLATION, "sub_1", 0)
     step = cancellation(ACCOUNT, [leaving(ends=1)], [gone], now=day(40))
     assert step is not None
     assert step.state is State.APPLIED

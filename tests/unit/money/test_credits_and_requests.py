@@ -16,7 +16,7 @@ from affluent.domain.money.facts import (
 )
 from affluent.domain.money.receipts import receipts_of
 from affluent.domain.money.requests import request_plan
-from tests.unit.money.made import applied, at, commission, invoice, paid, told
+from tests.unit.money.made import applied, at, commission, effect, invoice, paid
 
 TERMS = Terms(currency="USD", minor_units=100)
 EARNED = commission(20, is_cash=False, currency="")
@@ -36,7 +36,7 @@ def test_an_approved_commission_of_20_credits_becomes_20_dollars():
 
 def test_a_granted_credit_is_not_granted_again():
     assert steps([EARNED, GRANT]) == []
-    assert steps([EARNED], [told(EffectKind.CREDIT, "com_1", 2000)]) == []
+    assert steps([EARNED], [effect(EffectKind.CREDIT, "com_1", 2000)]) == []
 
 
 def test_a_negative_commission_takes_the_credit_back():
@@ -63,7 +63,7 @@ def test_where_billing_cannot_void_a_person_is_asked_and_the_money_is_open():
 
 
 def test_a_credit_whose_answer_was_lost_holds_its_reversal():
-    unknown = told(EffectKind.CREDIT, "com_1", 2000, state=State.UNKNOWN)
+    unknown = effect(EffectKind.CREDIT, "com_1", 2000, state=State.UNKNOWN)
     assert steps([EARNED, TAKEN], [unknown]) == [(EffectKind.CREDIT_BACK, "com_1", 2000, State.HELD)]
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from affluent.domain.money.bookkeeping import wanted
+from affluent.domain.money.bookkeeping import due_entries
 from affluent.domain.money.effects import State
 from affluent.domain.money.findings import AccountKind, Class
 from affluent.domain.money.journal import balances, post
@@ -33,7 +33,7 @@ def check(world: World) -> None:
     others = {finding.name for finding in made.findings if finding.is_open} - MONEY_CLASSES - {Class.REFUND_TOO_LARGE}
     assert others == set()
     assert all(finding.kind is not AccountKind.BASE for finding in made.findings if finding.is_open)
-    entries = post(wanted(world.facts), [], open_from=START.date())
+    entries = post(due_entries(world.facts), [], open_from=START.date())
     accounts = {balance.account: balance.closing for balance in balances(entries, START.date(), day(90).date())}
     assert -sum(amount for account, amount in accounts.items() if account.startswith("unapplied:")) == truth.owed_back
     assert sum(amount for account, amount in accounts.items() if account.startswith("over-")) == truth.too_much_back

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from affluent.domain.money.bookkeeping import wanted
+from affluent.domain.money.bookkeeping import due_entries
 from affluent.domain.money.facts import CommissionState, DisputeState, InvoiceState, Means, RefundState, Settlement
 from affluent.domain.money.journal import Entry, Posting, Unbalanced, balances, post
 from tests.unit.money.made import applied, at, commission, dispute, invoice, paid, refund
@@ -18,7 +18,7 @@ DECEMBER = date(2026, 12, 1)
 
 
 def posted(facts, entries=(), open_from=FIRST) -> list[Entry]:
-    return [*entries, *post(wanted(facts), entries, open_from=open_from)]
+    return [*entries, *post(due_entries(facts), entries, open_from=open_from)]
 
 
 def closing(entries, last=date(2027, 12, 31)) -> dict[str, int]:
@@ -77,7 +77,7 @@ def test_an_entry_out_of_balance_is_refused():
 def test_posting_twice_posts_nothing():
     facts = [fact for fact, _ in ROWS]
     entries = posted(facts)
-    assert post(wanted(facts), entries, open_from=FIRST) == []
+    assert post(due_entries(facts), entries, open_from=FIRST) == []
 
 
 def test_a_fact_of_a_closed_month_is_posted_in_the_open_one_and_refers_to_its_day():

@@ -21,11 +21,11 @@ from tests.unit.money.made import (
     commission,
     day,
     dispute,
+    effect,
     invoice,
     lead,
     paid,
     refund,
-    told,
     visitor,
 )
 
@@ -52,16 +52,16 @@ def calls(made: Position) -> list[tuple[EffectKind, str, int]]:
     return [(step.kind, step.key, step.units) for step in made.plan if step.state in (State.DUE, State.HELD)]
 
 
-def sent(step: Planned) -> Effect:
-    return told(step.kind, step.key, step.units, amount=step.amount, currency=step.currency)
+def as_taken(step: Planned) -> Effect:
+    return effect(step.kind, step.key, step.units, amount=step.amount, currency=step.currency)
 
 
 def all_told(facts, effects=(), policy=VENDOR) -> list[tuple[EffectKind, str, int]]:
     """What the tracker has been told when every call that is due was made and taken, one after the other."""
     known = list(effects)
     while due := next_calls(at_hand(facts, known, policy)):
-        known.append(sent(due[0]))
-    return [(effect.kind, effect.key, effect.units) for effect in known]
+        known.append(as_taken(due[0]))
+    return [(item.kind, item.key, item.units) for item in known]
 
 
 def arriving(facts, policy=VENDOR) -> list[tuple[EffectKind, str, int]]:
@@ -70,9 +70,9 @@ def arriving(facts, policy=VENDOR) -> list[tuple[EffectKind, str, int]]:
     for count in range(1, len(facts) + 1):
         made = position("INV-1", facts[:count], known, now=NOW, policy=policy)
         while made is not None and (due := next_calls(made)):
-            known.append(sent(due[0]))
+            known.append(as_taken(due[0]))
             made = position("INV-1", facts[:count], known, now=NOW, policy=policy)
-    return [(effect.kind, effect.key, effect.units) for effect in known]
+    return [(item.kind, item.key, item.units) for item in known]
 
 
 def net(entries) -> int:
@@ -128,7 +128,7 @@ def test_three_refunds_of_jpy_take_back_304_302_and_304():
 def test_a_refund_and_a_lost_dispute_of_one_payment_count_once():
     facts = [lead(), invoice(), paid(), refund(118000), dispute(state=DisputeState.LOST)]
     assert arriving(facts) == [(SALE, "INV-1", 100000), (REFUND, "rfnd_1", 100000)]
-    made = at_hand(facts, [told(SALE, "INV-1", 100000), told(REFUND, "rfnd_1", 100000)])
+    made = at_hand(facts, [effect(SALE, "INV-1", 100000), effect(REFUND, "rfnd_1", 100000)])
     assert open_money(made) == [(Class.REFUND_TOO_LARGE, 118000)]
 
 
@@ -139,7 +139,7 @@ def test_a_dispute_that_is_won_changes_nothing():
 
 def test_a_dispute_won_after_it_was_lost_counts_again():
     lost = [lead(), invoice(), paid(), dispute(state=DisputeState.LOST)]
-    known = [told(SALE, "INV-1", 100000), told(REFUND, "disp_1", 100000)]
+    known = [effect(SALE, "INV-1", 100000), effect(REFUND, "disp_1", 100000)]
     assert calls(at_hand(lost, known)) == []
     (again,) = [
         step for step in at_hand([*lost, dispute(state=DisputeState.WON, on=9)], known).plan if step.kind is AGAIN
@@ -157,7 +157,7 @@ def test_the_second_payment_of_an_invoice_is_owed_back():
     bank = [paid(id_="utr_1", invoice_id="", channel="bank"), applied("utr_1", 118000)]
     facts = [lead(), invoice(), *bank, paid(on=2)]
     assert arriving(facts) == [(SALE, "INV-1", 100000)]
-    made = at_hand(facts, [told(SALE, "INV-1", 100000)])
+    made = at_hand(facts, [effect(SALE, "INV-1", 100000)])
     assert [(money.channel, money.payment_id, money.amount) for money in made.unapplied] == [
         ("gateway", "pay_1", 118000)
     ]
@@ -177,16 +177,16 @@ def test_kwd_goes_out_in_the_two_places_that_the_vendor_counts():
 
 def test_a_refused_sale_that_is_resumed_is_told_before_the_refund():
     facts = [lead(), invoice(), paid(), refund(47200)]
-    refused = told(SALE, "INV-1", 100000, state=State.REJECTED, reason="Plan is not valid")
+    refused = effect(SALE, "INV-1", 100000, state=State.REJECTED, reason="Plan is not valid")
     made = at_hand(facts, [refused])
     assert [(step.key, step.state) for step in made.plan] == [("INV-1", State.REJECTED), ("rfnd_1", State.HELD)]
     assert next_calls(made) == []
     assert [step.key for step in repair_calls(made)] == ["INV-1"]
-    assert all_told(facts, [told(SALE, "INV-1", 100000)]) == [(SALE, "INV-1", 100000), (REFUND, "rfnd_1", 40000)]
+    assert all_told(facts, [effect(SALE, "INV-1", 100000)]) == [(SALE, "INV-1", 100000), (REFUND, "rfnd_1", 40000)]
 
 
 def test_a_refused_sale_whose_money_went_back_is_not_told_any_more():
-    refused = told(SALE, "INV-1", 100000, state=State.REJECTED, reason="Plan is not valid")
+    refused = effect(SALE, "INV-1", 100000, state=State.REJECTED, reason="Plan is not valid")
     made = at_hand([lead(), invoice(), paid(), refund(118000)], [refused])
     assert [(step.key, step.state) for step in made.plan] == [("INV-1", State.DROPPED)]
     assert repair_calls(made) == []
@@ -194,7 +194,7 @@ def test_a_refused_sale_whose_money_went_back_is_not_told_any_more():
 
 
 def test_a_lost_answer_holds_what_answers_to_it():
-    unknown = told(SALE, "INV-1", 100000, state=State.UNKNOWN)
+    unknown = effect(SALE, "INV-1", 100000, state=State.UNKNOWN)
     made = at_hand([lead(), invoice(), paid(), refund(47200)], [unknown])
     assert [(step.key, step.state, step.held_by) for step in made.plan] == [
         ("INV-1", State.UNKNOWN, ""),
@@ -204,20 +204,20 @@ def test_a_lost_answer_holds_what_answers_to_it():
 
 
 def test_pending_and_failed_refunds_count_nothing():
-    known = [told(SALE, "INV-1", 100000)]
+    known = [effect(SALE, "INV-1", 100000)]
     for state in (RefundState.PENDING, RefundState.FAILED):
         assert calls(at_hand([lead(), invoice(), paid(), refund(47200, state=state)], known)) == []
 
 
 def test_a_refund_that_failed_after_it_was_told_counts_again():
-    known = [told(SALE, "INV-1", 100000), told(REFUND, "rfnd_1", 40000)]
+    known = [effect(SALE, "INV-1", 100000), effect(REFUND, "rfnd_1", 40000)]
     facts = [lead(), invoice(), paid(), refund(47200), refund(47200, on=8, state=RefundState.FAILED)]
     assert calls(at_hand(facts, known)) == [(AGAIN, "INV-1:again:1", 40000)]
 
 
 def test_a_void_invoice_takes_back_what_was_told_and_owes_the_money_back():
     facts = [lead(), invoice(), paid(), invoice(on=7, state=InvoiceState.VOID)]
-    made = at_hand(facts, [told(SALE, "INV-1", 100000)])
+    made = at_hand(facts, [effect(SALE, "INV-1", 100000)])
     assert calls(made) == [(REFUND, "INV-1:void", 100000)]
     assert open_money(at_hand(facts, policy=replace(VENDOR, told_within=NOW - day(0)))) == [
         (Class.PAID_AFTER_VOID, 118000)
@@ -259,7 +259,7 @@ def test_parts_add_up_to_the_net_in_every_number_of_places(currency, total, net_
 
 def test_the_refund_of_one_part_answers_to_the_sale_of_that_part():
     facts = [lead(), invoice(), paid(50000), paid(68000, id_="pay_2", on=2), refund(68000, payment_id="pay_2")]
-    known = [told(SALE, "INV-1:pay_1", 42373), told(SALE, "INV-1:pay_2", 57627)]
+    known = [effect(SALE, "INV-1:pay_1", 42373), effect(SALE, "INV-1:pay_2", 57627)]
     (back,) = next_calls(at_hand(facts, known, AS_PAID))
     assert (back.key, back.units, back.answers_to) == ("rfnd_1", 57627, "INV-1:pay_2")
 
@@ -280,13 +280,13 @@ def test_what_was_told_under_the_payment_counts_as_told_when_it_is_applied_to_an
     assert invoices_of(facts[1], facts) == ["INV-1"]
     assert aliases("INV-1", facts) == {"INV-1", "pay_1"}
     assert "pay_1" not in by_sale(facts)
-    made = at_hand(by_sale(facts)["INV-1"], [told(SALE, "pay_1", 100000)])
+    made = at_hand(by_sale(facts)["INV-1"], [effect(SALE, "pay_1", 100000)])
     assert (calls(made), made.name) == ([], Class.SETTLED)
 
 
 def test_a_refund_of_what_was_paid_too_much_takes_nothing_back():
     facts = [lead(), invoice(), paid(120000), refund(2000)]
-    made = at_hand(facts, [told(SALE, "INV-1", 100000)])
+    made = at_hand(facts, [effect(SALE, "INV-1", 100000)])
     assert (calls(made), made.unapplied, made.is_open) == ([], (), False)
 
 
@@ -294,14 +294,14 @@ def test_one_payment_for_two_invoices_shares_its_refund():
     facts = [lead(), invoice(), invoice(59000, 50000, id_="INV-2"), paid(177000, invoice_id="")]
     facts += [applied("pay_1", 118000), applied("pay_1", 59000, invoice_id="INV-2"), refund(88500)]
     sales = by_sale(facts)
-    first = at_hand(sales["INV-1"], [told(SALE, "INV-1", 100000)])
-    second = at_hand(sales["INV-2"], [told(SALE, "INV-2", 50000)], sale_id="INV-2")
+    first = at_hand(sales["INV-1"], [effect(SALE, "INV-1", 100000)])
+    second = at_hand(sales["INV-2"], [effect(SALE, "INV-2", 50000)], sale_id="INV-2")
     assert [calls(first), calls(second)] == [[(REFUND, "rfnd_1", 50000)], [(REFUND, "rfnd_1", 25000)]]
 
 
 def test_money_that_went_back_and_came_again_counts_again():
     facts = [lead(), invoice(), paid(), refund(118000), paid(id_="pay_2", on=8)]
-    known = [told(SALE, "INV-1", 100000), told(REFUND, "rfnd_1", 100000)]
+    known = [effect(SALE, "INV-1", 100000), effect(REFUND, "rfnd_1", 100000)]
     made = at_hand(facts, known)
     assert (calls(made), made.unapplied, made.kept) == ([(AGAIN, "INV-1:again:1", 100000)], (), 118000)
 
@@ -328,7 +328,7 @@ def test_money_in_question_has_its_class_and_its_amount(facts, found):
 
 def test_an_invoice_paid_by_credit_is_told_and_not_open():
     facts = [lead(), invoice(), applied("crd_1", 118000, means=Means.CREDIT)]
-    made = at_hand(facts, [told(SALE, "INV-1", 100000)])
+    made = at_hand(facts, [effect(SALE, "INV-1", 100000)])
     assert (names(made), made.is_open, calls(made)) == ([Class.SETTLED, Class.PAID_BY_CREDIT], False, [])
 
 
@@ -342,13 +342,13 @@ def test_a_sign_up_goes_before_the_sale():
 
 def test_a_second_correction_has_a_number_of_its_own():
     facts = [lead(), invoice(), paid(), refund(47200, state=RefundState.FAILED)]
-    known = [told(SALE, "INV-1", 100000), told(REFUND, "rfnd_1", 40000), told(AGAIN, "INV-1:again:1", 30000)]
+    known = [effect(SALE, "INV-1", 100000), effect(REFUND, "rfnd_1", 40000), effect(AGAIN, "INV-1:again:1", 30000)]
     assert calls(at_hand(facts, known)) == [(AGAIN, "INV-1:again:2", 10000)]
 
 
 def test_a_commission_is_compared_with_the_first_answer_and_the_terms():
     base = [lead(), invoice(), paid()]
-    known = [told(SALE, "INV-1", 100000)]
+    known = [effect(SALE, "INV-1", 100000)]
     changed = at_hand([*base, commission(12000, promised=15000)], known)
     assert open_money(changed) == [(Class.COMMISSION_CHANGED, 3000)]
     other = at_hand([*base, commission(12000, rate=(3, 20))], known)
@@ -359,7 +359,7 @@ def test_a_commission_is_compared_with_the_first_answer_and_the_terms():
 def test_a_payment_moved_to_another_invoice_takes_its_sale_along():
     moved = [invoice(), invoice(id_="INV-2"), paid(invoice_id=""), applied("pay_1", 118000), applied("pay_1", 0, on=9)]
     sales = by_sale([lead(), *moved, applied("pay_1", 118000, on=9, invoice_id="INV-2")])
-    first = at_hand(sales["INV-1"], [told(SALE, "INV-1", 100000)])
+    first = at_hand(sales["INV-1"], [effect(SALE, "INV-1", 100000)])
     assert calls(first) == [(BACK, "INV-1:back:1", 100000)]
     assert calls(at_hand(sales["INV-2"], sale_id="INV-2")) == [(SALE, "INV-2", 100000)]
 
@@ -384,7 +384,7 @@ def entry(key, units, *, on=4, state=EntryState.HELD, currency="INR", account_id
 
 
 def test_a_lost_answer_is_settled_by_the_tracker_s_list():
-    unknown = told(SALE, "INV-1", 100000, state=State.UNKNOWN)
+    unknown = effect(SALE, "INV-1", 100000, state=State.UNKNOWN)
     made = at_hand([lead(), invoice(), paid(), entry("INV-1", 100000)], [unknown])
     assert [(step.key, step.state) for step in made.plan] == [("INV-1", State.ALREADY_THERE)]
     gone = at_hand([lead(), invoice(), paid(), entry("INV-1", 0, state=EntryState.ABSENT)], [unknown])
@@ -393,14 +393,14 @@ def test_a_lost_answer_is_settled_by_the_tracker_s_list():
 
 def test_what_the_tracker_took_and_does_not_list_is_missing_and_not_sent_again_by_itself():
     absent = entry("INV-1", 1, state=EntryState.ABSENT)
-    made = at_hand([lead(), invoice(), paid(), absent], [told(SALE, "INV-1", 100000)])
+    made = at_hand([lead(), invoice(), paid(), absent], [effect(SALE, "INV-1", 100000)])
     assert (made.name, next_calls(made)) == (Class.MISSING_THERE, [])
     assert [step.key for step in repair_calls(made)] == ["INV-1"]
 
 
 def test_a_list_that_is_older_than_the_answer_changes_nothing():
     absent = entry("INV-1", 1, state=EntryState.ABSENT, on=1)
-    assert at_hand([lead(), invoice(), paid(), absent], [told(SALE, "INV-1", 100000)]).name is Class.SETTLED
+    assert at_hand([lead(), invoice(), paid(), absent], [effect(SALE, "INV-1", 100000)]).name is Class.SETTLED
 
 
 def test_a_sale_that_somebody_tracked_by_hand_counts_and_is_not_told_again():
@@ -409,29 +409,29 @@ def test_a_sale_that_somebody_tracked_by_hand_counts_and_is_not_told_again():
 
 
 def test_a_second_sale_made_by_hand_is_extra_and_only_a_person_takes_it_back():
-    made = at_hand([lead(), invoice(), paid(), entry("by-hand-7", 100000)], [told(SALE, "INV-1", 100000)])
+    made = at_hand([lead(), invoice(), paid(), entry("by-hand-7", 100000)], [effect(SALE, "INV-1", 100000)])
     assert (open_money(made), next_calls(made)) == ([(Class.EXTRA_THERE, 100000)], [])
     assert [(step.kind, step.units) for step in repair_calls(made)] == [(BACK, 100000)]
 
 
 def test_an_amount_changed_at_the_tracker_is_a_difference():
-    made = at_hand([lead(), invoice(), paid(), entry("INV-1", 90000)], [told(SALE, "INV-1", 100000)])
+    made = at_hand([lead(), invoice(), paid(), entry("INV-1", 90000)], [effect(SALE, "INV-1", 100000)])
     assert (open_money(made), next_calls(made)) == ([(Class.AMOUNT_DIFFERS, 10000)], [])
 
 
 def test_another_currency_or_customer_at_the_tracker_is_a_difference():
     foreign = at_hand(
-        [lead(), invoice(), paid(), entry("INV-1", 100000, currency="USD")], [told(SALE, "INV-1", 100000)]
+        [lead(), invoice(), paid(), entry("INV-1", 100000, currency="USD")], [effect(SALE, "INV-1", 100000)]
     )
     assert open_money(foreign) == [(Class.OTHER_CURRENCY, 100000)]
     stranger = at_hand(
-        [lead(), invoice(), paid(), entry("INV-1", 100000, account_id="ACC-9")], [told(SALE, "INV-1", 100000)]
+        [lead(), invoice(), paid(), entry("INV-1", 100000, account_id="ACC-9")], [effect(SALE, "INV-1", 100000)]
     )
     assert open_money(stranger) == [(Class.WRONG_CUSTOMER, 100000)]
 
 
 def test_a_dismissed_sale_stays_untold_with_its_reason():
-    dismissed = told(SALE, "INV-1", 100000, state=State.REJECTED, is_dismissed=True, reason="a test customer")
+    dismissed = effect(SALE, "INV-1", 100000, state=State.REJECTED, is_dismissed=True, reason="a test customer")
     made = at_hand([lead(), invoice(), paid(), refund(47200)], [dismissed])
     assert (made.name, repair_calls(made)) == (Class.DISMISSED, [])
     assert "a test customer" in made.sentence
@@ -445,7 +445,7 @@ def test_a_due_call_that_nobody_made_for_an_hour_was_never_told():
 
 def test_where_billing_tells_of_no_payments_its_word_is_enough():
     trusting = replace(VENDOR, billing_tells_receipts=False)
-    made = at_hand([lead(), invoice(state=InvoiceState.PAID)], [told(SALE, "INV-1", 100000)], trusting)
+    made = at_hand([lead(), invoice(state=InvoiceState.PAID)], [effect(SALE, "INV-1", 100000)], trusting)
     assert made.name is Class.SETTLED
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from affluent.domain.money.bookkeeping import wanted
+from affluent.domain.money.bookkeeping import due_entries
 from affluent.domain.money.commissions import why_commission
 from affluent.domain.money.effects import EffectKind
 from affluent.domain.money.facts import CommissionState, Resolution
@@ -13,10 +13,10 @@ from affluent.domain.money.journal import post
 from affluent.domain.money.position import position
 from affluent.domain.money.sales import by_sale
 from affluent.domain.money.statement import case_of, loose_findings, statement, why
-from tests.unit.money.made import NOW, at, commission, dispute, invoice, lead, paid, refund, told
+from tests.unit.money.made import NOW, at, commission, dispute, effect, invoice, lead, paid, refund
 
 NOVEMBER, DECEMBER = (date(2026, 11, 1), date(2026, 11, 30)), (date(2026, 12, 1), date(2026, 12, 31))
-SALE = told(EffectKind.SALE, "INV-1", 100000)
+SALE = effect(EffectKind.SALE, "INV-1", 100000)
 
 
 def made(facts, effects=(), period=NOVEMBER, entries=None):
@@ -25,7 +25,7 @@ def made(facts, effects=(), period=NOVEMBER, entries=None):
         known = position(sale_id, own, effects, now=NOW)
         assert known is not None
         cases.append(case_of(known, own, period[1]))
-    entries = post(wanted(facts), [], open_from=NOVEMBER[0]) if entries is None else entries
+    entries = post(due_entries(facts), [], open_from=NOVEMBER[0]) if entries is None else entries
     return statement(cases, entries, loose_findings(facts), first=period[0], last=period[1])
 
 

@@ -5,7 +5,7 @@
     next_calls(position), repair_calls(…)      what may be sent now; what a person may order
     credit_position(…), request_plan(…)        credit for commissions; payment requests
     cancellation(…)                            what is told of a customer who leaves
-    wanted(facts), post(wanted, posted, …)     double entry; a closed period stays as it is
+    due_entries(facts), post(due, posted, …)   double entry; a closed period stays as it is
     statement(cases, entries, …), why(…)       a period's accounts and cases; the sentence on an amount
 
 Facts are in `facts`, what is told to vendors in `effects`, classes and their texts in `findings`, choices in `policy`.
@@ -13,7 +13,7 @@ Pure: no I/O, no clock, no vendor. Ids, times and unit tables come in as argumen
 """
 
 from affluent.domain.money.attribution import cancellation
-from affluent.domain.money.bookkeeping import wanted
+from affluent.domain.money.bookkeeping import due_entries
 from affluent.domain.money.credits import credit_position
 from affluent.domain.money.journal import balances, post
 from affluent.domain.money.position import Position, next_calls, position, repair_calls
@@ -29,6 +29,7 @@ __all__ = [
     "cancellation",
     "case_of",
     "credit_position",
+    "due_entries",
     "loose_findings",
     "next_calls",
     "position",
@@ -36,6 +37,5 @@ __all__ = [
     "repair_calls",
     "request_plan",
     "statement",
-    "wanted",
     "why",
 ]

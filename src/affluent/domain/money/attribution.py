@@ -50,18 +50,18 @@ def attribution(account_id: str, states: Sequence[Fact], effects: Sequence[Effec
     leads = [fact for fact in states if isinstance(fact, Lead) and fact.account_id == account_id]
     visitors = [fact for fact in states if isinstance(fact, VisitorId) and fact.account_id == account_id]
     visitor = visitors[-1] if visitors else None
-    told = next((item for item in effects if item.kind is EffectKind.SIGN_UP and item.about == account_id), None)
+    sent = next((item for item in effects if item.kind is EffectKind.SIGN_UP and item.about == account_id), None)
     known = [lead for lead in leads if lead.state is LeadState.KNOWN]
-    has_signed_up = told is not None and told.state in THERE
+    has_signed_up = sent is not None and sent.state in THERE
     since = [lead.learned_at for lead in known]
-    since += [told.answered_at] if told is not None and has_signed_up and told.answered_at else []
+    since += [sent.answered_at] if sent is not None and has_signed_up and sent.answered_at else []
     news = [*since, *(lead.learned_at for lead in leads), *([visitor.learned_at] if visitor else [])]
     absent = [lead for lead in leads if lead.state is LeadState.ABSENT]
     last_known = max(since, default=None)
     denied = [
         lead for lead in absent if last_known is not None and lead.learned_at >= last_known + policy.visible_within
     ]
-    sign_up = None if known or visitor is None else _sign_up(account_id, visitor, told)
+    sign_up = None if known or visitor is None else _sign_up(account_id, visitor, sent)
     if known or has_signed_up:
         referral = Referral.KNOWN
     elif sign_up is not None and sign_up.state is not State.DROPPED and sign_up.state is not State.NOT_REFERRED:
@@ -80,21 +80,21 @@ def attribution(account_id: str, states: Sequence[Fact], effects: Sequence[Effec
     )
 
 
-def _sign_up(account_id: str, visitor: VisitorId, told: Effect | None) -> Planned:
+def _sign_up(account_id: str, visitor: VisitorId, sent: Effect | None) -> Planned:
     state, sentence = State.DUE, f"The visitor id {visitor.value} of account {account_id} has not been told yet."
-    if told is not None:
-        state = told.state
+    if sent is not None:
+        state = sent.state
         sentence = {
             State.APPLIED: "The sign-up was told.",
             State.ALREADY_THERE: "The tracker had the sign-up already.",
             State.INTENDED: "The sign-up is being told.",
             State.UNKNOWN: "The answer to the sign-up was lost; it is looked up before anything else.",
-            State.REJECTED: f"The tracker refused the sign-up: {told.reason or 'it gave no reason'}.",
+            State.REJECTED: f"The tracker refused the sign-up: {sent.reason or 'it gave no reason'}.",
         }.get(state, f"The tracker does not know the visitor id {visitor.value}.")
-        if state is State.NOT_REFERRED and told.answered_at is not None and visitor.learned_at > told.answered_at:
+        if state is State.NOT_REFERRED and sent.answered_at is not None and visitor.learned_at > sent.answered_at:
             state, sentence = State.DUE, f"Another visitor id, {visitor.value}, was saved after the last one failed."
-        if told.is_dismissed:
-            state, sentence = State.DROPPED, f"The sign-up was dismissed by hand: {told.reason}."
+        if sent.is_dismissed:
+            state, sentence = State.DROPPED, f"The sign-up was dismissed by hand: {sent.reason}."
     return Planned(
         kind=EffectKind.SIGN_UP, key=account_id, state=state, units=0, amount=0, currency="", sentence=sentence
     )
@@ -176,11 +176,11 @@ def cancellation(account_id: str, facts: Sequence[Fact], effects: Sequence[Effec
     if not asked:
         return None
     last = asked[-1]
-    told = next((item for item in effects if item.kind is EffectKind.CANCELLATION and item.key == last.id), None)
+    sent = next((item for item in effects if item.kind is EffectKind.CANCELLATION and item.key == last.id), None)
     state, again_at = State.DUE, None
     sentence = "The customer has left."
-    if told is not None and told.state in COUNTED | {State.REJECTED, State.NOT_REFERRED}:
-        state, sentence = told.state, told.reason or f"The cancellation is {told.state} at the tracker."
+    if sent is not None and sent.state in COUNTED | {State.REJECTED, State.NOT_REFERRED}:
+        state, sentence = sent.state, sent.reason or f"The cancellation is {sent.state} at the tracker."
     elif last.state is CancellationState.TAKEN_BACK:
         state, sentence = State.DROPPED, "The cancellation was taken back before its time, so it is not told."
     elif now < last.ends_at:

@@ -40,7 +40,7 @@ from affluent.domain.money.facts import (
     Settlement,
     current,
 )
-from affluent.domain.money.journal import Posting, Wanted
+from affluent.domain.money.journal import DueEntry, Posting
 from affluent.domain.money.receipts import Receipt, Receipts, receipts_of
 from affluent.domain.money.rounding import shares
 from affluent.domain.money.sales import by_sale
@@ -65,7 +65,7 @@ class _Books:
         ]
 
 
-def wanted(facts: Sequence[Fact]) -> list[Wanted]:
+def due_entries(facts: Sequence[Fact]) -> list[DueEntry]:
     """What all these facts should have posted, in the order of time. Facts of things that stand no more want nothing."""
     states = current(facts)
     books = _Books(payments={fact.id: fact for fact in states if isinstance(fact, Payment)})
@@ -75,17 +75,17 @@ def wanted(facts: Sequence[Fact]) -> list[Wanted]:
         sale = receipts_of(sale_id, own)
         if sale is not None:
             books.sales[sale_id] = sale
-    made: list[Wanted] = []
+    entries: list[DueEntry] = []
     back = _Back()
     for fact in states:
         sale_ids = tuple(books.sales_of.get(fact.thing, ()))
-        made += [replace(item, sale_ids=sale_ids) for item in _of(fact, books, back)]
-    return made
+        entries += [replace(item, sale_ids=sale_ids) for item in _of(fact, books, back)]
+    return entries
 
 
-def _want(fact: Fact, postings: Sequence[Posting], sentence: str, *, part: str = "") -> Wanted:
+def _due(fact: Fact, postings: Sequence[Posting], sentence: str, *, part: str = "") -> DueEntry:
     kind = type(fact).__name__.lower()
-    return Wanted(
+    return DueEntry(
         cause=f"{kind}:{fact.source}:{fact.id}" + (f":{part}" if part else ""),
         happened_at=fact.happened_at,
         postings=tuple(posting for posting in postings if posting.amount),
@@ -98,34 +98,34 @@ def _post(account: str, currency: str, amount: int) -> Posting:
     return Posting(account=account, currency=currency, amount=amount)
 
 
-def _of(fact: Fact, books: _Books, back: _Back) -> Iterator[Wanted]:
+def _of(fact: Fact, books: _Books, back: _Back) -> Iterator[DueEntry]:
     match fact:
         case Invoice():
             yield from _invoice(fact, books)
         case Payment():
             yield from _payment(fact, books)
         case Application():
-            yield _want(fact, _application(fact, books), f"{fact.payment_id} was applied to {fact.invoice_id}.")
+            yield _due(fact, _application(fact, books), f"{fact.payment_id} was applied to {fact.invoice_id}.")
         case Refund():
-            yield _want(fact, _refund(fact, books, back), f"Refund {fact.id} is {fact.state}.")
+            yield _due(fact, _refund(fact, books, back), f"Refund {fact.id} is {fact.state}.")
         case Dispute():
-            yield _want(fact, _dispute(fact, books, back), f"Dispute {fact.id} is {fact.state}.")
+            yield _due(fact, _dispute(fact, books, back), f"Dispute {fact.id} is {fact.state}.")
         case Settlement():
             postings = [
                 _post(BANK, fact.currency, fact.amount),
                 _post(f"clearing:{fact.channel}", fact.currency, -fact.amount),
             ]
-            yield _want(fact, postings, f"{fact.channel} settled {fact.id}.")
+            yield _due(fact, postings, f"{fact.channel} settled {fact.id}.")
         case Resolution() if fact.debit and fact.credit:
             postings = [_post(fact.debit, fact.currency, fact.amount), _post(fact.credit, fact.currency, -fact.amount)]
-            yield _want(fact, postings, f"Settled by {fact.approver}: {fact.note}.")
+            yield _due(fact, postings, f"Settled by {fact.approver}: {fact.note}.")
         case Commission():
             yield from _commission(fact)
         case _:
             return
 
 
-def _invoice(fact: Invoice, books: _Books) -> Iterator[Wanted]:
+def _invoice(fact: Invoice, books: _Books) -> Iterator[DueEntry]:
     owed = f"receivable:{fact.id}"
     issued = [
         _post(owed, fact.currency, fact.total),
@@ -133,13 +133,13 @@ def _invoice(fact: Invoice, books: _Books) -> Iterator[Wanted]:
         _post("tax", fact.currency, -fact.tax),
     ]
     is_void = fact.state is InvoiceState.VOID
-    yield _want(fact, [] if is_void else issued, f"Invoice {fact.number or fact.id} is {fact.state}.")
+    yield _due(fact, [] if is_void else issued, f"Invoice {fact.number or fact.id} is {fact.state}.")
     rest = max(0, fact.total - books.sales[fact.id].received) if fact.state is InvoiceState.WRITTEN_OFF else 0
     lost = [_post("written off", fact.currency, rest), _post(owed, fact.currency, -rest)]
-    yield _want(fact, lost, f"Invoice {fact.number or fact.id} is written off.", part="written-off")
+    yield _due(fact, lost, f"Invoice {fact.number or fact.id} is written off.", part="written-off")
 
 
-def _payment(fact: Payment, books: _Books) -> Iterator[Wanted]:
+def _payment(fact: Payment, books: _Books) -> Iterator[DueEntry]:
     channel = _clearing(fact.channel)
     postings = [
         _post(channel, fact.currency, fact.amount),
@@ -151,13 +151,13 @@ def _payment(fact: Payment, books: _Books) -> Iterator[Wanted]:
             postings.append(posting)
             rest += posting.amount
     postings.append(_post(f"unapplied:{fact.id}", fact.currency, -rest))
-    yield _want(fact, postings, f"Payment {fact.id} came in at {fact.channel}.")
+    yield _due(fact, postings, f"Payment {fact.id} came in at {fact.channel}.")
     fee = [
         _post("fees", fact.currency, fact.fee - fact.fee_tax),
         _post("tax on fees", fact.currency, fact.fee_tax),
         _post(channel, fact.currency, -fact.fee),
     ]
-    yield _want(fact, fee, f"{fact.channel} kept its fee of payment {fact.id}.", part="fee")
+    yield _due(fact, fee, f"{fact.channel} kept its fee of payment {fact.id}.", part="fee")
 
 
 def _clearing(channel: str) -> str:
@@ -269,13 +269,13 @@ def _within(amount: int, limits: Sequence[int]) -> list[int]:
     return shares(amount, limits) if sum(limits) else [0] * len(limits)
 
 
-def _commission(fact: Commission) -> Iterator[Wanted]:
+def _commission(fact: Commission) -> Iterator[DueEntry]:
     if not fact.is_cash:
         return
     whose = f"payable:{fact.promoter_id}" if fact.currency else f"currency unknown:{fact.promoter_id}"
     amount = 0 if fact.state in GONE else fact.amount
     earned = [_post("commissions", fact.currency, amount), _post(whose, fact.currency, -amount)]
-    yield _want(fact, earned, f"Commission {fact.id} is {fact.state}.")
+    yield _due(fact, earned, f"Commission {fact.id} is {fact.state}.")
     paid = fact.amount if fact.was_paid or fact.state is CommissionState.PAID else 0
     payout = [_post(whose, fact.currency, paid), _post("payouts", fact.currency, -paid)]
-    yield _want(fact, payout, f"Promoter {fact.promoter_id} was paid for commission {fact.id}.", part="payout")
+    yield _due(fact, payout, f"Promoter {fact.promoter_id} was paid for commission {fact.id}.", part="payout")

@@ -44,14 +44,14 @@ def credit_position(promoter_id: str, facts: Sequence[Fact], effects: Sequence[E
     worth = {fact.id: fact.amount * terms.minor_units for fact in earned}
     due = max(0, sum(worth.values()))
     grants = {fact.commission_id: fact for fact in states if isinstance(fact, CreditGrant)}
-    told = {(item.kind, item.key): item for item in effects}
-    granted = _granted(commissions, grants, told)
+    known = {(item.kind, item.key): item for item in effects}
+    granted = _granted(commissions, grants, known)
     plan: list[Planned] = []
     missing = due - sum(granted.values())
     for fact in earned:
         rest = min(missing, worth[fact.id] - granted.get(fact.id, 0))
         if rest > 0:
-            plan.append(_step(EffectKind.CREDIT, fact.id, rest, told, terms, f"Commission {fact.id} is {fact.state}."))
+            plan.append(_step(EffectKind.CREDIT, fact.id, rest, known, terms, f"Commission {fact.id} is {fact.state}."))
             missing -= rest
     findings: list[Finding] = []
     for fact in sorted(commissions, key=lambda fact: fact.state not in GONE):
@@ -59,7 +59,7 @@ def credit_position(promoter_id: str, facts: Sequence[Fact], effects: Sequence[E
             continue
         back = min(-missing, granted[fact.id])
         missing += back
-        plan.append(_back(fact, back, grants.get(fact.id), told, terms))
+        plan.append(_back(fact, back, grants.get(fact.id), known, terms))
         findings.append(_finding(fact, back, terms, promoter_id))
     return CreditPosition(
         promoter_id=promoter_id,
@@ -71,13 +71,13 @@ def credit_position(promoter_id: str, facts: Sequence[Fact], effects: Sequence[E
 
 
 def _granted(
-    commissions: Sequence[Commission], grants: dict[str, CreditGrant], told: dict[tuple[EffectKind, str], Effect]
+    commissions: Sequence[Commission], grants: dict[str, CreditGrant], known: dict[tuple[EffectKind, str], Effect]
 ) -> dict[str, int]:
     """Commission id → the credit that stands for it, as billing says, or as it was told where billing says nothing yet."""
     granted: dict[str, int] = {}
     for fact in commissions:
-        grant, effect = grants.get(fact.id), told.get((EffectKind.CREDIT, fact.id))
-        back = told.get((EffectKind.CREDIT_BACK, fact.id))
+        grant, effect = grants.get(fact.id), known.get((EffectKind.CREDIT, fact.id))
+        back = known.get((EffectKind.CREDIT_BACK, fact.id))
         if grant is not None:
             granted[fact.id] = 0 if grant.state is GrantState.VOID else grant.amount
         elif effect is not None and effect.state in COUNTED:
@@ -88,10 +88,10 @@ def _granted(
 
 
 def _step(
-    kind: EffectKind, key: str, amount: int, told: dict[tuple[EffectKind, str], Effect], terms: Terms, sentence: str
+    kind: EffectKind, key: str, amount: int, known: dict[tuple[EffectKind, str], Effect], terms: Terms, sentence: str
 ) -> Planned:
-    known = told.get((kind, key))
-    state = known.state if known is not None and known.state not in COUNTED else State.DUE
+    sent = known.get((kind, key))
+    state = sent.state if sent is not None and sent.state not in COUNTED else State.DUE
     return Planned(
         kind=kind, key=key, state=state, units=amount, amount=amount, currency=terms.currency, sentence=sentence
     )
@@ -101,12 +101,12 @@ def _back(
     fact: Commission,
     amount: int,
     grant: CreditGrant | None,
-    told: dict[tuple[EffectKind, str], Effect],
+    known: dict[tuple[EffectKind, str], Effect],
     terms: Terms,
 ) -> Planned:
-    credit = told.get((EffectKind.CREDIT, fact.id))
+    credit = known.get((EffectKind.CREDIT, fact.id))
     sentence = f"The credit for commission {fact.id} is taken back."
-    step = _step(EffectKind.CREDIT_BACK, fact.id, amount, told, terms, sentence)
+    step = _step(EffectKind.CREDIT_BACK, fact.id, amount, known, terms, sentence)
     is_whole = grant is None or (not grant.used and grant.amount == amount)
     if credit is not None and credit.state in (State.INTENDED, State.UNKNOWN):
         state, held_by = State.HELD, credit.key

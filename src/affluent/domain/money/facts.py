@@ -346,6 +346,6 @@ def current(facts: Iterable[Fact]) -> list[Fact]:
 
 
 def _is_later(fact: Fact, held: Fact) -> bool:
-    mine, other = (fact.stage, fact.happened_at, fact.learned_at), (held.stage, held.happened_at, held.learned_at)
+    ours, other = (fact.stage, fact.happened_at, fact.learned_at), (held.stage, held.happened_at, held.learned_at)
     # The text decides between two states of the same instant, so that any order of arrival ends with the same one.
-    return mine > other or (mine == other and repr(fact) > repr(held))
+    return ours > other or (ours == other and repr(fact) > repr(held))

@@ -1,7 +1,8 @@
 """The money journal: double entry per currency, posted from facts.
 
-`wanted` says what each fact should have posted; `post` writes the difference to what is posted already. So a fact that came late, changed
-its state or was wrong is corrected by a new entry, which refers to the day it is about; entries that exist never change.
+`bookkeeping.due_entries` says what each fact should have posted; `post` writes the difference to what is posted already. So a fact
+that came late, changed its state or was wrong is corrected by a new entry, which refers to the day it is about; entries that exist
+never change.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class DueEntry:
     """What one fact should have posted by now."""
 
     cause: str
@@ -64,8 +65,8 @@ class Wanted:
     sale_ids: tuple[str, ...] = ()
 
 
-def post(wanted: Iterable[Wanted], posted: Sequence[Entry], *, open_from: date) -> list[Entry]:
-    """The entries that bring the journal to what is wanted; none when it is there already.
+def post(due: Iterable[DueEntry], posted: Sequence[Entry], *, open_from: date) -> list[Entry]:
+    """The entries that bring the journal to what is due; none when it is there already.
 
     Days before `open_from` are closed: what is about them is posted on that day and refers to its own.
     """
@@ -77,12 +78,12 @@ def post(wanted: Iterable[Wanted], posted: Sequence[Entry], *, open_from: date) 
         for posting in entry.postings:
             at = posting.account, posting.currency
             sums[at] = sums.get(at, 0) + posting.amount
-    made = []
-    for item in wanted:
+    entries = []
+    for item in due:
         difference = _difference(item.postings, held.get(item.cause, {}))
         if difference:
-            made.append(_entry(item, difference, before.get(item.cause, []), open_from))
-    return made
+            entries.append(_entry(item, difference, before.get(item.cause, []), open_from))
+    return entries
 
 
 def _difference(postings: Sequence[Posting], held: Mapping[tuple[str, str], int]) -> tuple[Posting, ...]:
@@ -97,7 +98,7 @@ def _difference(postings: Sequence[Posting], held: Mapping[tuple[str, str], int]
     )
 
 
-def _entry(item: Wanted, postings: tuple[Posting, ...], before: Sequence[Entry], open_from: date) -> Entry:
+def _entry(item: DueEntry, postings: tuple[Posting, ...], before: Sequence[Entry], open_from: date) -> Entry:
     day = item.happened_at.date()
     # A correction stands where the entry that it corrects stands, or later.
     posted_on = max([day, open_from, *(entry.posted_on for entry in before)])

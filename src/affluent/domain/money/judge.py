@@ -52,10 +52,10 @@ class Case:
 def judge(case: Case) -> list[Finding]:
     """The findings of a sale, at least one."""
     states = case.states
-    found = [*_cash(case), *_reversals(case, states), *_tracker(case, states), *_steps(case)]
-    found += commission_findings(states)
-    resolved = [_resolved(finding, case, states) for finding in found]
-    return resolved if any(finding.kind is AccountKind.BASE for finding in resolved) else [*resolved, _as_a_whole(case)]
+    findings = [*_cash(case), *_reversals(case, states), *_tracker(case, states), *_steps(case)]
+    findings += commission_findings(states)
+    settled = [_resolved(finding, case, states) for finding in findings]
+    return settled if any(finding.kind is AccountKind.BASE for finding in settled) else [*settled, _as_a_whole(case)]
 
 
 def _cash(case: Case) -> Iterator[Finding]:

@@ -41,7 +41,7 @@ class _Walk:
 
     sale: Receipts
     policy: Policy
-    told: list[Effect]
+    known: list[Effect]
     """What the tracker has or may have."""
     refused: dict[tuple[EffectKind, str], Effect]
     """What it certainly does not have, by kind and key."""
@@ -84,31 +84,31 @@ def plan(
     sale: Receipts, referral: Attribution, effects: Sequence[Effect], *, now: datetime, policy: Policy
 ) -> list[Planned]:
     """All effects of one sale at the tracker, those known first, then those due, each with its state."""
-    mine = [item for item in effects if item.kind in ADDS | TAKES]
-    told = [item for item in mine if item.state in COUNTED]
-    foreign = [item for item in told if item.currency and item.currency != sale.currency]
+    at_tracker = [item for item in effects if item.kind in ADDS | TAKES]
+    known = [item for item in at_tracker if item.state in COUNTED]
+    foreign = [item for item in known if item.currency and item.currency != sale.currency]
     walk = _Walk(
         sale=sale,
         policy=policy,
-        told=told,
-        refused={(item.kind, item.key): item for item in mine if item.state not in COUNTED},
-        holds=_held(told, sale.currency, policy),
+        known=known,
+        refused={(item.kind, item.key): item for item in at_tracker if item.state not in COUNTED},
+        holds=_held(known, sale.currency, policy),
     )
-    walk.first_key = next((item.key for item in told if item.kind is EffectKind.SALE), "")
-    known = [_known(item) for item in mine if item.state in COUNTED]
+    walk.first_key = next((item.key for item in known if item.kind is EffectKind.SALE), "")
+    steps = [_known(item) for item in known]
     if foreign:
-        return known  # sums of two currencies say nothing; the position shows the difference
+        return steps  # sums of two currencies say nothing; the position shows the difference
     _begin(walk)
     _sales(walk)
     _too_much(walk)
     _refunds(walk)
     _too_little(walk)
-    return known + _unused(walk) + _with_states(walk, referral, now)
+    return steps + _unused(walk) + _with_states(walk, referral, now)
 
 
-def _held(told: Sequence[Effect], currency: str, policy: Policy) -> _Amount:
+def _held(known: Sequence[Effect], currency: str, policy: Policy) -> _Amount:
     units = minor = 0
-    for item in told:
+    for item in known:
         sign = 1 if item.kind in ADDS else -1
         units += sign * item.units
         minor += sign * (item.amount or from_units(item.units, currency, policy.places))
@@ -144,8 +144,8 @@ def sale_key(sale: Receipts, receipt: Receipt) -> str:
 
 def _begin(walk: _Walk) -> None:
     """Note which payments and reversals were told."""
-    sale, sales = walk.sale, {item.key for item in walk.told if item.kind is EffectKind.SALE}
-    refunds = {item.key for item in walk.told if item.kind is EffectKind.REFUND}
+    sale, sales = walk.sale, {item.key for item in walk.known if item.kind is EffectKind.SALE}
+    refunds = {item.key for item in walk.known if item.kind is EffectKind.REFUND}
     walk.reversals = {reversal.id for reversal in sale.reversals if reversal.id in refunds}
     as_a_whole = walk.policy.counts is Counts.WHEN_PAID_IN_FULL or sale.sale_id in sales
     for receipt in sale.receipts:
@@ -156,8 +156,8 @@ def _begin(walk: _Walk) -> None:
 
 def _sales(walk: _Walk) -> None:
     """The sale, or with "as it is paid" the part of each payment."""
-    sale, is_told = walk.sale, bool(walk.told)
-    if not is_told and (not sale.base() or _is_nothing(walk)):
+    sale = walk.sale
+    if not walk.known and (not sale.base() or _is_nothing(walk)):
         return
     money = Money(sale.total, sale.currency)
     if walk.policy.counts is Counts.WHEN_PAID_IN_FULL:
@@ -184,16 +184,16 @@ def _is_nothing(walk: _Walk) -> bool:
 def _too_much(walk: _Walk) -> None:
     """More was told than what was told justifies: by hand, or for an invoice that was changed since."""
     target = walk.target()
-    if walk.told and walk.holds.units > target.units:
-        told, right = Money(walk.holds.minor, walk.sale.currency), Money(target.minor, walk.sale.currency)
+    if walk.known and walk.holds.units > target.units:
+        holds, right = Money(walk.holds.minor, walk.sale.currency), Money(target.minor, walk.sale.currency)
         key = f"{walk.sale.sale_id}:back:{_number(walk, EffectKind.BACK)}"
-        sentence = f"The tracker holds {told} where the facts say {right}."
+        sentence = f"The tracker holds {holds} where the facts say {right}."
         walk.add(EffectKind.BACK, key, target, sentence, answers_to=walk.first_key)
 
 
 def _refunds(walk: _Walk) -> None:
     """One refund for each reversal that was not told, in the order of time."""
-    if not walk.told and not walk.planned:
+    if not walk.known and not walk.planned:
         return
     for reversal in walk.sale.reversals:
         if reversal.id in walk.reversals:
@@ -218,7 +218,7 @@ def _why(sale: Receipts, reversal: Reversal) -> str:
 
 def _sale_of(walk: _Walk, reversal: Reversal) -> str:
     """The key of the sale that a reversal takes back from: its payment's own part where there is one."""
-    keys = [item.key for item in walk.told if item.kind is EffectKind.SALE]
+    keys = [item.key for item in walk.known if item.kind is EffectKind.SALE]
     keys += [item.key for item in walk.planned if item.kind is EffectKind.SALE]
     own = (f"{walk.sale.sale_id}:{reversal.payment_id}", reversal.payment_id)
     return next((key for key in keys if key in own), walk.first_key)
@@ -226,21 +226,21 @@ def _sale_of(walk: _Walk, reversal: Reversal) -> str:
 
 def _too_little(walk: _Walk) -> None:
     """What went back is here again: a dispute was won late, a refund failed after it was told."""
-    if not walk.told and not walk.planned:
+    if not walk.known and not walk.planned:
         return
     target, holds = walk.target(), walk.holds
     if target.units <= holds.units:
         return
     again = Money(target.minor - holds.minor, walk.sale.currency)
     standing = {reversal.id for reversal in walk.sale.reversals}
-    undone = [item.key for item in walk.told if item.kind is EffectKind.REFUND and item.key not in standing]
+    undone = [item.key for item in walk.known if item.kind is EffectKind.REFUND and item.key not in standing]
     key = f"{walk.sale.sale_id}:again:{_number(walk, EffectKind.AGAIN)}"
     sentence = f"{again} count again" + (f", for {undone[-1]} does not stand any more." if undone else ".")
     walk.add(EffectKind.AGAIN, key, target, sentence, answers_to=undone[-1] if undone else walk.first_key)
 
 
 def _number(walk: _Walk, kind: EffectKind) -> int:
-    taken = {item.key for item in walk.told if item.kind is kind}
+    taken = {item.key for item in walk.known if item.kind is kind}
     number = 1
     while f"{walk.sale.sale_id}:{kind}:{number}" in taken:
         number += 1
@@ -268,31 +268,31 @@ def _unused(walk: _Walk) -> list[Planned]:
 
 def _with_states(walk: _Walk, referral: Attribution, now: datetime) -> list[Planned]:
     """Give each planned effect its state: the first may be due, each other one waits for the one before."""
-    blocker = next((item for item in walk.told if item.state in MAYBE_THERE | {State.MISSING}), None)
+    blocker = next((item for item in walk.known if item.state in MAYBE_THERE | {State.MISSING}), None)
     held_by = blocker.key if blocker is not None else ""
     why = "its outcome is not known yet" if blocker is not None else ""
     if not held_by and _waits_for_sign_up(referral):
         held_by, why = referral.account_id, "the sign-up goes before the sale"
-    stated: list[Planned] = []
+    steps: list[Planned] = []
     for item in walk.planned:
         refused = walk.refused.get((item.kind, item.key))
-        mine = item
+        step = item
         if refused is not None:
-            mine = _refused(item, refused, walk, referral, now)
+            step = _refused(item, refused, walk, referral, now)
         elif item.kind in (EffectKind.AGAIN, EffectKind.BACK) and _was_changed(walk):
-            stated.append(replace(item, state=State.PROPOSED, sentence=f"{item.sentence} A person decides."))
+            steps.append(replace(item, state=State.PROPOSED, sentence=f"{item.sentence} A person decides."))
             continue
-        if mine.state is State.DUE and held_by:
-            mine = replace(
-                mine, state=State.HELD, held_by=held_by, sentence=f"{mine.sentence} Held by {held_by}: {why}."
+        if step.state is State.DUE and held_by:
+            step = replace(
+                step, state=State.HELD, held_by=held_by, sentence=f"{step.sentence} Held by {held_by}: {why}."
             )
-        stated.append(mine)
-        if mine.state is not State.DROPPED:
-            held_by, why = mine.key, _HOLDS.get(mine.state, "it goes first")
-    is_told = any(item.kind is EffectKind.SALE for item in walk.told)
-    if is_told or any(item.kind is EffectKind.SALE and item.state is not State.DROPPED for item in stated):
-        return stated
-    return [item if item.kind is EffectKind.SALE else _dropped(item) for item in stated]
+        steps.append(step)
+        if step.state is not State.DROPPED:
+            held_by, why = step.key, _HOLDS.get(step.state, "it goes first")
+    has_sale = any(item.kind is EffectKind.SALE for item in walk.known)
+    if has_sale or any(item.kind is EffectKind.SALE and item.state is not State.DROPPED for item in steps):
+        return steps
+    return [item if item.kind is EffectKind.SALE else _dropped(item) for item in steps]
 
 
 _HOLDS = {
@@ -302,7 +302,7 @@ _HOLDS = {
 
 
 def _was_changed(walk: _Walk) -> bool:
-    return any(item.is_theirs for item in walk.told)
+    return any(item.is_theirs for item in walk.known)
 
 
 def _waits_for_sign_up(referral: Attribution) -> bool:

@@ -248,18 +248,22 @@ def _order(receipt: Receipt) -> tuple[datetime, str]:
 
 
 def _reversals(sale_id: str, states: Sequence[Fact], payment_ids: AbstractSet[str]) -> list[Reversal]:
-    found = []
+    reversals = []
     for fact in states:
         match fact:
             case Refund(state=RefundState.PROCESSED) if fact.payment_id in payment_ids:
-                found.append(Reversal(id=fact.id, at=fact.happened_at, payment_id=fact.payment_id, amount=fact.amount))
+                reversals.append(
+                    Reversal(id=fact.id, at=fact.happened_at, payment_id=fact.payment_id, amount=fact.amount)
+                )
             case Refund(state=RefundState.PROCESSED, payment_id="") if fact.invoice_id == sale_id != "":
-                found.append(Reversal(id=fact.id, at=fact.happened_at, payment_id="", amount=fact.amount))
+                reversals.append(Reversal(id=fact.id, at=fact.happened_at, payment_id="", amount=fact.amount))
             case Dispute(state=DisputeState.LOST) if fact.payment_id in payment_ids:
-                found.append(Reversal(id=fact.id, at=fact.happened_at, payment_id=fact.payment_id, amount=fact.amount))
+                reversals.append(
+                    Reversal(id=fact.id, at=fact.happened_at, payment_id=fact.payment_id, amount=fact.amount)
+                )
             case _:
                 pass
-    return found
+    return reversals
 
 
 def _fill(sale: Receipts) -> None:

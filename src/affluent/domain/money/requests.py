@@ -26,12 +26,12 @@ def request_plan(
     due = open_amount(sale)
     asks = [item for item in requests if item.state is RequestState.OPEN]
     right = next((item for item in asks if item.amount - item.paid == due and due >= smallest), None)
-    told = {(item.kind, item.key): item for item in effects}
-    plan = [_withdrawal(item, sale, told.get((EffectKind.WITHDRAWAL, item.id))) for item in asks if item is not right]
+    sent = {(item.kind, item.key): item for item in effects}
+    plan = [_withdrawal(item, sale, sent.get((EffectKind.WITHDRAWAL, item.id))) for item in asks if item is not right]
     if right is not None or due < smallest:
         return plan
     key = sale.sale_id if not requests else f"{sale.sale_id}:{len(requests) + 1}"
-    known = told.get((EffectKind.REQUEST, key))
+    known = sent.get((EffectKind.REQUEST, key))
     blocker = next((item for item in plan if item.state not in (State.APPLIED, State.ALREADY_THERE)), None)
     money = Money(due, sale.currency)
     return [
