@@ -13,15 +13,19 @@ from email.message import Message
 
 from affluent.kit.jsons import InvalidJSON, JSONObject, JSONValue, loads
 
-REPLACEMENT = "\ufffd"
+MOST_PARTS = 20_000
+"""Lists and objects in one body: each costs time in the event loop, and no event has so many."""
 _UTF8 = ("utf-8", "us-ascii", "ascii")
 _NO_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "utf-7", "undefined"})
 """Text encodings of Python that no sender means; two of them take time that grows with the square of the size."""
 _WINDOW = {"gzip": (zlib.MAX_WBITS + 16,), "deflate": (zlib.MAX_WBITS, -zlib.MAX_WBITS)}
 """Content encoding → what zlib is told; deflate is sent with the zlib header, as the standard says, and without."""
 _ESCAPE = re.compile(
-    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
+    r"(?:\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})+"
+    r"|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+    r"|(?:\\(?:[^u]|u(?![dD][89a-fA-F])))+"
 )
+"""Escapes of a JSON text: whole pairs, half a pair, all others; runs at once, because a body may consist of them."""
 _HALF = re.compile("[\ud800-\udfff]")
 
 
@@ -116,6 +120,8 @@ def shown(body: bytes, content_type: str = "") -> str:
 
 
 def _value(body: bytes, content_type: str) -> JSONValue:
+    if body.count(b"[") + body.count(b"{") > MOST_PARTS:
+        raise InvalidJSON(f"it has more than {MOST_PARTS:,} lists and objects")
     if _charset(content_type) in ("", "utf-8"):
         try:
             return loads(body)  # nearly every body

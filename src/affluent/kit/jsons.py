@@ -135,11 +135,16 @@ def _mended(value: JSONValue, depth: int = 0) -> JSONValue:
     return value
 
 
-def _too_deep(value: JSONValue, depth: int = 0) -> bool:
-    if depth > MAX_DEPTH:
-        return True
-    if isinstance(value, dict):
-        return any(_too_deep(item, depth + 1) for item in value.values() if isinstance(item, (dict, list)))
-    if isinstance(value, list):
-        return any(_too_deep(item, depth + 1) for item in value if isinstance(item, (dict, list)))
-    return False
+def _too_deep(value: JSONValue) -> bool:
+    """Whether lists and objects stand in one another deeper than allowed; level by level, so that many cost little."""
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            item
+            for holder in level
+            for item in (holder.values() if isinstance(holder, dict) else holder)
+            if isinstance(item, (dict, list))
+        ]
+        if not level:
+            return False
+    return True
