@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
 
@@ -75,9 +75,9 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         found.append(password)
         return await matches(password_hash, password)
 
-    def noting_code(secret: str, code: str, now: object) -> int | None:
+    def noting_code(secret: str, code: str, now: datetime) -> int | None:
         found.append(code)
-        return step_of(secret, code, now)  # type: ignore[arg-type]  # a time
+        return step_of(secret, code, now)
 
     monkeypatch.setattr(people, "matches", noting_password)
     monkeypatch.setattr(account, "matches", noting_password)
