@@ -60,7 +60,9 @@ class Product:
         self._until_ready()
         self.start_seconds = time.monotonic() - self.server.began_at
         if not self.token:
-            self.token = re.findall(r"aff_\S+", self.server.line_with("aff_"))[0]
+            made = self._process("tokens", "create", "--name=Benchmark", "--scope=*:write", *options)
+            made.handle.wait()
+            self.token = re.findall(r"aff_\S+", made.output())[0]
         if execute and self.database_url:
             count = self.workers if workers is None else workers
             self.others = [self._process("worker", *options) for _ in range(count)]

@@ -63,7 +63,6 @@ from affluent.services.run_failures import RunFailures
 from affluent.services.run_search import RunSearch
 from affluent.services.runs import Runs
 from affluent.services.schedules import Schedules
-from affluent.services.scopes import ALL_SCOPES
 from affluent.services.single_sign_on import SingleSignOn, single_sign_on
 from affluent.services.syncs import Syncs
 from affluent.services.targets import Vendors
@@ -217,12 +216,6 @@ class Hub:
     async def authorise(self, secret: str, scope: str) -> TokenView:
         """The token of a secret, when it has the scope; raises Unauthorised or Forbidden."""
         return await self.tokens.authorise(secret, scope)
-
-    async def first_token(self) -> str:
-        """The secret of a token with all scopes, on the very first start; afterwards empty."""
-        if await self.tokens.list(limit=1):
-            return ""
-        return (await self.tokens.generate(name="First token", scopes=ALL_SCOPES, created_by="first start")).secret
 
     async def first_link(self) -> str:
         """A link that creates the owner, once; empty when there is one."""

@@ -100,6 +100,16 @@ async def command(*arguments: str) -> Result:
     return result
 
 
+async def new_token(server: Process) -> str:
+    """The secret of an API token with all scopes, made by the command for the folder or database of a server."""
+    options = list(server.arguments)
+    folder = options[options.index("--data-dir") :][:2] if "--data-dir" in options else []
+    create = ["tokens", "create", "--name", "Test", "--scope", "*:write", *folder]
+    made = await asyncio.to_thread(CliRunner(env=server.environment).invoke, app, create)
+    assert made.exit_code == 0, made.output
+    return str(made.stdout).strip()
+
+
 def free_port() -> int:
     """A port that is free now, for a server that must come back at the same address."""
     with socket.socket() as sock:

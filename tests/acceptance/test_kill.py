@@ -10,8 +10,7 @@ import pytest
 
 from affluent.cli.story import AMOUNTS, REFERRED, Party, cast
 from affluent.kit.money import Money
-from tests.acceptance.process import Caller, Process, calling, free_port, started
-from tests.acceptance.test_commands import printed_token
+from tests.acceptance.process import Caller, Process, calling, free_port, new_token, started
 
 FLOWS = ("sync_new_accounts", "track_referral_sale")
 PLAN = "Growth, partner 15% off"
@@ -27,7 +26,7 @@ async def test_killed_five_times_the_books_are_what_they_would_have_been(tmp_pat
         )
         url = await server.start()
         try:
-            async with calling(url, await printed_token(server)) as call:
+            async with calling(url, await new_token(server)) as call:
                 await connect(call, twin_url)
                 story = asyncio.create_task(play(call))
                 for pause in (0.4, 0.6, 0.5, 0.7, 0.9):

@@ -17,8 +17,7 @@ import pytest
 from affluent.store import schema
 from affluent.store.database import Database
 from affluent.store.open import open_database
-from tests.acceptance.process import AFFLUENT, Caller, Process, calling, free_port, started
-from tests.acceptance.test_commands import printed_token
+from tests.acceptance.process import AFFLUENT, Caller, Process, calling, free_port, new_token, started
 from tests.support.apps import Say, local_vendor
 from tests.support.filling import columns, contents, fill
 from tests.support.releases import next_release, release_after
@@ -117,7 +116,7 @@ async def test_workers_of_two_releases_share_the_work_while_the_database_is_migr
     async with (
         local_vendor(lambda _call: Say(body={"ok": True}), seconds=0.02) as shop,
         started("serve", "--no-execute", "--port", "0", **LOOSE, **store) as (server, url),
-        calling(url, await printed_token(server)) as call,
+        calling(url, await new_token(server)) as call,
     ):
         customers = Customers(call, await switched_on(call, shop.url))
         arguments, environment = worker(store, url, ports[0])

@@ -19,6 +19,7 @@ import aiohttp
 
 from affluent import bootstrap
 from affluent.apps.webhook import signature
+from affluent.services.scopes import ALL_SCOPES
 from affluent.settings import Settings
 from tests.chaos.nursery import APPS
 from tests.chaos.sink import Sink
@@ -117,7 +118,7 @@ class Plant:
         bootstrap.catalogs.load = lambda: APPS  # type: ignore[assignment]  # as the nursery does
         hub = bootstrap.build(self.settings(), own_url=self.url)
         await hub.open()
-        self.token = await hub.first_token()
+        self.token = (await hub.tokens.generate(name="Test", scopes=ALL_SCOPES)).secret
         flow = await hub.flows.create(FLOW, publish=True)
 
         async def link(name: str, sink: Sink) -> tuple[str, str]:

@@ -16,6 +16,7 @@ import aiohttp
 from affluent.bootstrap import build
 from affluent.cli.server import address, bind, running
 from affluent.kit.jsons import dumps, loads
+from affluent.services.scopes import ALL_SCOPES
 from affluent.settings import Settings
 
 
@@ -95,4 +96,5 @@ async def product(database_url: str, data_dir: Path, **settings: Any) -> AsyncIt
         own_url=address(sock),
     )
     async with running(hub, sock), aiohttp.ClientSession() as session:
-        yield Outside(address(sock), session, await hub.first_token())
+        token = await hub.tokens.generate(name="Test", scopes=ALL_SCOPES)
+        yield Outside(address(sock), session, token.secret)

@@ -127,10 +127,6 @@ async def _serve(settings: Settings, *, execute: bool) -> None:
 
 async def _welcome(hub: Hub) -> None:
     console.print(f"[bold]Affluent[/bold] is ready at {hub.server_url}", highlight=False)
-    secret = await hub.first_token()
-    if secret:
-        console.print("Your first API token, shown once (all scopes):", highlight=False)
-        console.print(f"  {secret}", highlight=False)
     link = await hub.first_link()
     if link:
         console.print(f"Create the owner of this installation here, once: {link}", highlight=False, soft_wrap=True)

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.acceptance.process import started
-from tests.acceptance.test_commands import printed_token
+from tests.acceptance.process import new_token, started
 
 MASTER_KEY = "5a" * 32
 PASSWORD = "a password that must not be seen"
@@ -21,7 +20,7 @@ async def test_a_crash_says_where_it_stood_without_a_secret_and_leaves_no_core(t
     data_dir = tmp_path / "data"
     environment = {"PYTHONFAULTHANDLER": "1", "AFFLUENT_MASTER_KEY": MASTER_KEY}
     async with started("serve", "--port", "0", "--data-dir", str(data_dir), **environment) as (server, url):
-        token = await printed_token(server)
+        token = await new_token(server)
         async with asyncio.timeout(10):
             while not (links := re.findall(r"http\S+/welcome/\S+(?=\s)", server.output)):
                 await asyncio.sleep(0.01)

@@ -15,8 +15,7 @@ from affluent.api.togai.routing import Rule
 from affluent.bootstrap import build
 from affluent.kit.jsons import JSONObject, dumps
 from affluent.settings import Settings
-from tests.acceptance.process import started
-from tests.acceptance.test_commands import printed_token
+from tests.acceptance.process import new_token, started
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 CHECKS = """
@@ -50,7 +49,7 @@ async def everything(folder: Path, *, examples: int, with_token: bool) -> None:
     environment = {"AFFLUENT_REQUEST_TIMEOUT_SECONDS": "1"}
     data_dir = folder / "data"
     async with started("serve", "--port", "0", "--data-dir", str(data_dir), **environment) as (server, url):
-        token = await printed_token(server) if with_token else ""
+        token = await new_token(server) if with_token else ""
         workspace = folder / "workspace.json"
         workspace.write_text(dumps(described(folder)))
         ours, theirs = folder / "ours.toml", folder / "theirs.toml"

@@ -13,8 +13,7 @@ from affluent.catalog import load
 from affluent.cli.twins import twins_application
 from affluent.kit.jsons import loads
 from affluent.vault.envelope import key_id
-from tests.acceptance.process import Process, calling, command
-from tests.acceptance.test_commands import printed_token
+from tests.acceptance.process import Process, calling, command, new_token
 from tests.support.apps import served
 
 FIELDS = {"api_key": "fp_secret_of_the_rotation", "account_id": "acc-1"}
@@ -38,7 +37,7 @@ async def test_a_server_goes_on_while_its_key_is_changed(tmp_path: Path) -> None
         server = Process(("serve", "--port", "0", *folder), {"AFFLUENT_ALLOW_PRIVATE_ADDRESSES": "true"})
         url = await server.start()
         try:
-            token = await printed_token(server)
+            token = await new_token(server)
             fields = {**FIELDS, "base_url": f"{twin}/firstpromoter/api/v2"}
             async with calling(url, token) as call:
                 made = await call(

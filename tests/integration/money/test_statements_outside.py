@@ -75,7 +75,7 @@ async def test_the_api_reconciles_in_the_background_and_exports(tmp_path: Path) 
             (row,) = list(csv.DictReader(io.StringIO(await got.text())))
         assert (row["class"], row["ours"], row["currency"]) == ("not_referred", "32000", "JPY")
         locked = await outside.api("POST", f"/reconciliation/{begun['id']}/lock")
-        assert locked["locked_by"] == "First token"
+        assert locked["locked_by"] == "Test"
 
 
 async def test_the_night_tells_once_of_new_unexplained_money(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ TOKEN: JSONObject = {
     "scopes": ["events:read", "runs:read"],
     "status": "active",
     "created_at": _AT,
-    "created_by": "First token",
+    "created_by": "Mira Kapoor",
     "expires_at": None,
     "last_used_at": None,
     "networks": [],
