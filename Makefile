@@ -23,7 +23,7 @@ KEY := $(shell { pwd; sed '/^\[tool\./,$$d' pyproject.toml; cat requirements*.lo
 READY_RUN := $(VENV)/.ready-run-$(KEY)
 READY_DEV := $(VENV)/.ready-dev-$(KEY)
 
-.PHONY: help setup demo check check-tests test test-all lint format bench bench-full chaos fuzz audit sbom lock first-migration docs pictures soak build clean system-postgres system-browser
+.PHONY: help setup demo check check-tests test test-all pythons lint format bench bench-full chaos fuzz audit sbom lock first-migration docs pictures soak build clean system-postgres system-browser
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do
@@ -47,6 +47,19 @@ test: $(READY_DEV) system-postgres system-browser ## all tests but the long ones
 
 test-all: $(READY_DEV) system-postgres system-browser ## the long ones, too, and 200 kills
 	@CHAOS_KILLS=200 THOROUGH=1 $(PYTEST) -n $(WORKERS) -m "not fuzz" $(ARGS)
+
+pythons: ## the quick tests and the demo on every other Python that the package claims and the machine has
+	@for version in 3.12 3.13; do
+		export PYENV_VERSION=$$version  # pyenv's python3.12 is there always, and works when it is told the version
+		if ! python=$$(python$$version -c 'import sys; print(sys.executable)' 2>/dev/null); then
+			echo "Skipped: this machine has no python$$version." >&2
+			continue
+		fi
+		venv=build/python$$version
+		echo "Python $$version in $$venv" >&2
+		$(MAKE) VENV=$$venv PYTHON=$$python setup check-tests
+		$$venv/bin/affluent demo --once
+	done
 
 lint: $(READY_DEV) ## ruff, mypy and the import rules
 	@$(BIN)/ruff check

@@ -16,6 +16,7 @@ FLOWS = ("sync_new_accounts", "track_referral_sale")
 PLAN = "Growth, partner 15% off"
 
 
+@pytest.mark.long
 @pytest.mark.timeout(150)
 async def test_killed_five_times_the_books_are_what_they_would_have_been(tmp_path: Path) -> None:
     async with started("twins", "--port", "0") as (_, twin_url):

@@ -9,12 +9,12 @@ from urllib.parse import parse_qsl
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 
-from tests.support.lazily import lazily
+from tests.support.lazily import Lazy
 
 if TYPE_CHECKING:
     from openapi_core.datatypes import RequestParameters
 
-openapi = lazily("openapi_core")
+openapi = Lazy("openapi_core")
 
 
 @dataclass

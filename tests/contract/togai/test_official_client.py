@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from affluent.kit import clock
-from tests.support.lazily import lazily
+from tests.support.lazily import Lazy
 from tests.support.workspace import Workspace, served, workspace
 
-togai = lazily("togai_client")
+togai = Lazy("togai_client")
 FOREVER = date(9999, 1, 1)
 
 
