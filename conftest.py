@@ -15,7 +15,9 @@ from tests.support.turns import turn
 
 HERE = Path(__file__).parent
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
-LOCAL_FOLDERS = tuple(HERE / "tests" / name for name in ("integration", "acceptance", "contract", "chaos", "e2e", "fuzz"))
+LOCAL_FOLDERS = tuple(
+    HERE / "tests" / name for name in ("integration", "acceptance", "contract", "chaos", "e2e", "fuzz")
+)
 CHAOS_FOLDER = HERE / "tests" / "chaos"
 TO_HEAD = drawn_once(migrating.to_head)
 APPS_FOLDER = HERE / "src" / "affluent" / "apps"
