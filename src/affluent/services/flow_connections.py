@@ -6,11 +6,10 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pydantic import ValidationError
 from sqlalchemy import Connection, Row
 
 from affluent.catalog import Catalog
-from affluent.domain.event import Accepted, EventDraft
+from affluent.domain.event import Accepted
 from affluent.domain.flow import FlowDefinition
 from affluent.engine.draft import draft_from
 from affluent.engine.intake import Intake
@@ -28,9 +27,7 @@ from affluent.services.flow_inputs import checked_inputs
 from affluent.services.hook_secrets import notice_of
 from affluent.services.names import checked_name
 from affluent.services.pages import Page, bounded, page_of
-from affluent.services.polls import begin_backfill
-from affluent.services.triggering import TRIGGER
-from affluent.services.validation import problems_of
+from affluent.services.trigger_now import backfill_event, check_payload
 from affluent.store import flow_connections as store
 from affluent.store import flows
 from affluent.store.configuration import alone
@@ -267,8 +264,8 @@ class FlowConnections:
                 raise Conflict(f"The trigger of this flow is not installed: {row.trigger_app}, {row.trigger_event}.")
             self._bindings.refuse_without_rights(connection, row.bindings)
             if trigger.kind is TriggerKind.MANUAL and trigger.poll is not None and not payload:
-                return self._intake.accept(connection, [_backfill(connection, row, trigger)])[0]
-            _check_payload(trigger, payload)
+                return self._intake.accept(connection, [backfill_event(connection, row, trigger)])[0]
+            check_payload(trigger, payload)
             note(connection, "triggered", "flow connection", subject=row.id, name=row.name)
             draft = draft_from(
                 trigger,
@@ -388,28 +385,3 @@ def _found(connection: Connection, flow_connection_id: str) -> Row[Any]:
     if row is None:
         raise NotFound(f"There is no flow connection {flow_connection_id}.")
     return row
-
-
-def _backfill(connection: Connection, row: Row[Any], trigger: Trigger) -> EventDraft:
-    """Begin a backfill; the event says that it was asked for and starts no run itself."""
-    connection_id = row.bindings.get(TRIGGER, "")
-    begin_backfill(connection, row.id, connection_id, f"{row.trigger_app}.{trigger.key}@{connection_id}")
-    return EventDraft(
-        app=row.trigger_app,
-        source=row.id,
-        type="backfill.requested",
-        external_id=new_id("now"),
-        occurred_at=clock.now(),
-        payload={},
-        title=f"Backfill of {row.name}",
-    )
-
-
-def _check_payload(trigger: Trigger, payload: JSONObject) -> None:
-    if trigger.output is None:
-        return
-    try:
-        trigger.output.model_validate(payload)
-    except ValidationError as error:
-        problems = problems_of(error, "payload")
-        raise Invalid(problems[0][1], field=problems[0][0], problems=problems) from error

@@ -75,7 +75,7 @@ async def test_a_failure_says_how_to_do_it_by_hand_and_pauses_nothing(database_u
         duty, connection = await it.duty(link, "registration"), await it.the_connection(link)
         assert duty.phase == "failed"
         assert "This key may not manage webhooks." in duty.sentence
-        assert f"Add https://hub.example/hooks/{link}/token-{link} under Settings in the feed." in duty.sentence
+        assert "Add the webhook URL of this flow connection under Settings in the feed." in duty.sentence
         assert connection.status == "active"
         assert "could not be registered" in connection.status_reason
         await it.attend(later=LATER)
@@ -91,7 +91,7 @@ async def test_a_key_that_cannot_register_is_not_tried(database_url):
         duty = await it.duty(link, "registration")
         assert (duty.phase, duty.sentence) == (
             "manual",
-            f"Add https://hub.example/hooks/{link}/token-{link} under Settings in the feed.",
+            "Add the webhook URL of this flow connection under Settings in the feed.",
         )
         assert (await it.the_connection(link)).status_reason == ""
 
