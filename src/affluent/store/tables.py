@@ -320,8 +320,6 @@ identities = Table(
     Column("connection_id", Text, primary_key=True),
     Column("kind", Text, primary_key=True),
     Column("external_id", Text, nullable=False),
-    # SHA-256 of what the sender of a webhook signed: the same content is one event, whatever id stands beside it.
-    Column("signed_hash", Text),
     Column("app", Text, nullable=False),
     Column("how", Text, nullable=False),
     Column("created_at", Instant, nullable=False),

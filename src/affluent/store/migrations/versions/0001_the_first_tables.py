@@ -176,7 +176,6 @@ def upgrade() -> None:
         sa.Column("received_at", store_types.Instant(), nullable=False),
         sa.Column("verdict", sa.Text(), nullable=False),
         sa.Column("status", sa.Integer(), nullable=False),
-        sa.Column("detail", sa.Text(), server_default="", nullable=False),
         sa.Column("headers", store_types.Json(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("event_id", sa.Text(), nullable=True),
@@ -256,7 +255,6 @@ def upgrade() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("external_id", sa.Text(), nullable=False),
-        sa.Column("signed_hash", sa.Text(), nullable=True),
         sa.Column("app", sa.Text(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("account_id", sa.Text(), nullable=False),
@@ -273,13 +271,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("events", schema=None) as batch_op:
         batch_op.create_index("ix_events_account", ["account_id", "id"], unique=False)
-        batch_op.create_index(
-            "ix_events_signed",
-            ["source", "signed_hash"],
-            unique=True,
-            sqlite_where=sa.text("signed_hash IS NOT NULL"),
-            postgresql_where=sa.text("signed_hash IS NOT NULL"),
-        )
         batch_op.create_index("ix_events_type", ["app", "type", "id"], unique=False)
 
     op.create_table(
@@ -338,7 +329,6 @@ def upgrade() -> None:
         sa.Column("connection_id", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("external_id", sa.Text(), nullable=False),
-        sa.Column("signed_hash", sa.Text(), nullable=True),
         sa.Column("app", sa.Text(), nullable=False),
         sa.Column("how", sa.Text(), nullable=False),
         sa.Column("created_at", store_types.Instant(), nullable=False),
@@ -934,11 +924,6 @@ def downgrade() -> None:
     op.drop_table("flow_connections")
     with op.batch_alter_table("events", schema=None) as batch_op:
         batch_op.drop_index("ix_events_type")
-        batch_op.drop_index(
-            "ix_events_signed",
-            sqlite_where=sa.text("signed_hash IS NOT NULL"),
-            postgresql_where=sa.text("signed_hash IS NOT NULL"),
-        )
         batch_op.drop_index("ix_events_account")
 
     op.drop_table("events")
