@@ -22,6 +22,7 @@ from affluent.engine.intake import Intake
 from affluent.engine.limits import Limiter, shared_reserve
 from affluent.engine.plans import Plans
 from affluent.engine.queue import Queue, TableQueue
+from affluent.kit.logs import logger
 from affluent.services.account import OwnAccount
 from affluent.services.alerts import Alerts
 from affluent.services.audit import Audit
@@ -78,6 +79,8 @@ from affluent.store.ledger import Sealer
 from affluent.store.open import open_database
 from affluent.vault import keys
 from affluent.vault.envelope import Vault
+
+_log = logger("hub")
 
 
 class Dispatcher(Protocol):
@@ -187,6 +190,8 @@ class Hub:
         """Migrate, connect, and publish the ready-made flows."""
         is_ours = await schema.upgrade(self.database, migrate=self.settings.migrate)
         await self.database.open()
+        for broken in self.catalog.broken:
+            _log.warning("an installed app cannot be used", app=broken.key, package=broken.package, reason=broken.error)
         if is_ours:  # else a newer release is here already, and its ready-made flows are the newer ones
             await self.flows.sync_public(self.catalog.public_flows())
 

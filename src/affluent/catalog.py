@@ -1,24 +1,48 @@
-"""Finds the apps: the folders of `affluent.apps`, and packages that declare the entry point `affluent.apps`."""
+"""Finds the apps: the folders of `affluent.apps`, and packages that declare the entry point `affluent.apps`.
+
+An installed app that cannot be imported, or whose declaration is wrong, is kept as broken with its error and stops nothing else.
+"""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 import yaml
+from pydantic import BaseModel
 
 from affluent import apps as built_in
 from affluent.domain.flow import FlowDefinition
-from affluent.sdk import App, Trigger
+from affluent.kit.logs import logger
+from affluent.sdk import Action, App, Category, Limit, Trigger
 from affluent.sdk.twin import Twin
 
+_log = logger("catalog")
+_GROUP = "affluent.apps"
+_LONGEST_ERROR = 500
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """Each start reads the ready-made flows; in C, where the library has it, ten times faster."""
+
+
+class WrongDeclaration(ValueError):
+    """What is wrong with the declaration of an app."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenApp:
+    """An installed app that cannot be used."""
+
+    key: str
+    package: str
+    """What declares it: the package with its version, and where the entry point leads."""
+    error: str
+    """Why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +50,18 @@ class Catalog:
     """All apps by key."""
 
     apps: Mapping[str, App]
+    broken: Sequence[BrokenApp] = ()
+    packages: Mapping[str, str] = field(default_factory=dict)
+    """The Python package of each app: where its twin is."""
 
     def get(self, key: str) -> App:
         """The app of a key; KeyError when there is none."""
         return self.apps[key]
+
+    def missing(self, key: str) -> str:
+        """Why there is no app of a key, as a sentence."""
+        broken = next((app for app in self.broken if app.key == key), None)
+        return f"The app {key!r} cannot be used: {broken.error}" if broken else f"There is no app {key!r}."
 
     def trigger_for(self, app: str, event: str) -> Trigger | None:
         """The trigger of an event type, by its name or one of its other spellings."""
@@ -39,48 +71,138 @@ class Catalog:
         return next((item for item in known.triggers.values() if event == item.event or event in item.aliases), None)
 
     def public_flows(self) -> list[FlowDefinition]:
-        """The ready-made flows of all app folders."""
-        files = [file for app in self.apps.values() for file in sorted((app.folder / "flows").glob("*.yaml"))]
-        return [
-            FlowDefinition.model_validate(yaml.load(file.read_text(), Loader=_LOADER))  # noqa: S506 - the safe one
-            for file in files
-        ]
+        """The ready-made flows of all app folders; those that cannot be read are logged and left out."""
+        flows: dict[str, FlowDefinition] = {}
+        own_first = sorted(self.apps.values(), key=lambda app: not self._is_built_in(app.key))
+        for app in own_first:
+            for file in sorted((app.folder / "flows").glob("*.yaml")):
+                try:
+                    flow = FlowDefinition.model_validate(yaml.load(file.read_text(), Loader=_LOADER))  # noqa: S506 - the safe one
+                    if flow.key in flows:
+                        raise WrongDeclaration(f"another app has a flow with the key {flow.key!r}")
+                except (OSError, ValueError, yaml.YAMLError) as error:
+                    _log.error("a ready-made flow cannot be used", app=app.key, file=file.name, reason=str(error))
+                else:
+                    flows[flow.key] = flow
+        return list(flows.values())
 
     def twins(self) -> list[Twin]:
-        """A twin of every app that has one."""
+        """A twin of every app that has one; those that cannot be imported are logged and left out."""
         found: list[Twin] = []
         for app in self.apps.values():
-            module = _package_of(app)
-            if module and (app.folder / "twin.py").exists():
-                found += [kind() for kind in _twin_classes(f"{module}.twin")]
+            package = self.packages.get(app.key, "")
+            if package and (app.folder / "twin.py").exists():
+                try:
+                    found += [kind() for kind in _twin_classes(f"{package}.twin")]
+                except Exception:
+                    if self._is_built_in(app.key):
+                        raise
+                    _log.exception("a twin cannot be loaded", app=app.key)
         return found
+
+    def _is_built_in(self, key: str) -> bool:
+        return self.packages.get(key, "").startswith(f"{built_in.__name__}.")
 
 
 @cache
 def load() -> Catalog:
     """Import every app once."""
-    found: dict[str, App] = {}
+    apps: dict[str, App] = {}
+    packages: dict[str, str] = {}
+    broken: list[BrokenApp] = []
     for module in pkgutil.iter_modules(built_in.__path__):
-        folder = Path(next(iter(built_in.__path__))) / module.name
-        if module.ispkg and (folder / "app.py").exists():
-            _add(found, importlib.import_module(f"{built_in.__name__}.{module.name}.app").app, module.name)
-    for entry in entry_points(group="affluent.apps"):
-        _add(found, entry.load(), entry.name)
-    return Catalog(dict(sorted(found.items(), key=lambda item: item[1].title.lower())))
+        package = f"{built_in.__name__}.{module.name}"
+        if module.ispkg and (Path(next(iter(built_in.__path__))) / module.name / "app.py").exists():
+            app = importlib.import_module(f"{package}.app").app
+            _check_key(app, module.name)
+            apps[app.key], packages[app.key] = app, package
+    own = frozenset(apps)
+    entries = list(entry_points(group=_GROUP))
+    declared = Counter(entry.name for entry in entries)
+    for entry in entries:
+        try:
+            _check_name(entry.name, own, declared)
+            app = entry.load()
+            _check(app, entry.name)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - an app of somebody else may raise anything
+            broken.append(BrokenApp(key=entry.name, package=_declared_by(entry), error=_reason(error)))
+        else:
+            apps[app.key], packages[app.key] = app, _package_of(entry)
+    return Catalog(dict(sorted(apps.items(), key=lambda item: item[1].title.lower())), tuple(broken), packages)
 
 
-def _add(found: dict[str, App], app: App, name: str) -> None:
+def _check_name(name: str, own: frozenset[str], declared: Counter[str]) -> None:
+    if name in own:
+        raise WrongDeclaration(f"the key {name!r} belongs to an app that is built in; the package must choose another")
+    if declared[name] > 1:  # which one is found first is chance, and one of them would get the other's secrets
+        raise WrongDeclaration(f"{declared[name]} installed packages declare the key {name!r}; uninstall all but one")
+
+
+def _check_key(app: App, name: str) -> None:
     if app.key != name:
-        raise ValueError(f"app folder {name!r} declares the key {app.key!r}; they must be the same")
-    if app.key in found:
-        raise ValueError(f"two apps have the key {app.key!r}")
-    found[app.key] = app
+        raise WrongDeclaration(f"{name!r} declares the key {app.key!r}; they must be the same")
 
 
-def _package_of(app: App) -> str:
-    for action in app.actions.values():
-        return action.run.__module__.rsplit(".", 1)[0]
-    return ""
+def _check(app: object, name: str) -> None:
+    """Raise WrongDeclaration unless pages and API can show the app."""
+    if not isinstance(app, App):
+        raise WrongDeclaration(
+            f"the entry point gives an object of type {type(app).__name__!r}; it must give the app, as in {name}.app:app"
+        )
+    _check_key(app, name)
+    for wrong in _wrongs(app):
+        raise WrongDeclaration(f"its {wrong}; ask its author")
+
+
+def _wrongs(app: App) -> Iterator[str]:
+    kinds: tuple[tuple[str, object, type], ...] = (
+        ("title", app.title, str),
+        ("description", app.description, str),
+        ("category", app.category, Category),
+        ("folder", app.folder, Path),
+        ("limit", app.limit or Limit(requests=1, per_seconds=1), Limit),
+    )
+    for name, value, kind in kinds:
+        if not isinstance(value, kind):
+            yield f"{name} is no {kind.__name__}"
+        elif isinstance(value, Path) and not value.is_dir():
+            yield f"folder {value} is not there"
+    models: list[tuple[str, object]] = [("credentials", app.credentials)]
+    for operations, of in ((app.actions, Action), (app.triggers, Trigger)):
+        for key, operation in operations.items():
+            if not isinstance(operation, of) or operation.key != key:
+                yield f"{of.__name__.lower()} {key!r} is declared wrongly"
+            else:
+                parts = ("input", "output") if isinstance(operation, Action) else ("options", "output")
+                models += [(f"{part} of {key!r}", getattr(operation, part)) for part in parts]
+    for name, model in models:
+        if model is not None and not _has_schema(model):
+            yield f"{name} is no model with a JSON Schema"
+
+
+def _has_schema(model: object) -> bool:
+    try:
+        return isinstance(model, type) and issubclass(model, BaseModel) and bool(model.model_json_schema())
+    except Exception:  # noqa: BLE001 - a type of somebody else may raise anything
+        return False
+
+
+def _reason(error: BaseException) -> str:
+    text = " ".join(str(error).split())[:_LONGEST_ERROR]
+    return (
+        f"{text}." if isinstance(error, WrongDeclaration) else f"it cannot be imported: {type(error).__name__}: {text}"
+    )
+
+
+def _declared_by(entry: EntryPoint) -> str:
+    name = f"{entry.dist.name} {entry.dist.version}, " if entry.dist else ""
+    return f"{name}{entry.value}"
+
+
+def _package_of(entry: EntryPoint) -> str:
+    """The package that an entry point names, be it `pigeon.app:app` or `pigeon:app`."""
+    module = importlib.import_module(entry.module)
+    return module.__name__ if hasattr(module, "__path__") else module.__name__.rpartition(".")[0]
 
 
 def _twin_classes(module: str) -> list[type[Twin]]:

@@ -73,6 +73,19 @@ async def test_a_fresh_app_that_breaks_a_promise_does_not_pass(tmp_path: Path) -
     assert "test_it_has_a_readme_that_says_how_to_connect[carrier_pigeon]" in said
 
 
+async def test_an_app_that_cannot_be_imported_stops_no_command(tmp_path: Path) -> None:
+    (installed(tmp_path) / "app.py").write_text("raise RuntimeError('no wings')\n")
+    status, said = await outcome(tmp_path, "-c", COMMAND, "apps", "list")
+    assert (status, f"Broken: {KEY} ({KEY} 1.0, {KEY}.app:app): it cannot be imported" in said) == (0, True), said
+    status, said = await outcome(tmp_path, "-c", COMMAND, "apps", "show", KEY)
+    assert (status, "RuntimeError: no wings" in said) == (2, True), said
+    data = ("--data-dir", tmp_path / "data")
+    status, said = await outcome(tmp_path, "-c", COMMAND, "migrate", *data)
+    assert status == 0, said
+    status, said = await outcome(tmp_path, "-c", COMMAND, "doctor", "--offline", "--json", *data)
+    assert (status, f"{KEY} ({KEY} 1.0, {KEY}.app:app): it cannot be imported" in said) == (1, True), said
+
+
 def tutorials_app(folder: Path) -> App:
     """The app that the tutorial's page builds."""
     page = (HERE / "docs" / "apps" / "tutorial.md").read_text()

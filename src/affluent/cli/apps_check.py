@@ -33,9 +33,10 @@ def check_app(
     key: Annotated[str, typer.Argument(help="Key of the app; see: affluent apps list")], as_json: AsJson = False
 ) -> None:
     """Judge an app: bronze works, silver is safe and explained, gold can be rehearsed. Exit code 1: not even bronze."""
-    app = load().apps.get(key)
+    catalog = load()
+    app = catalog.apps.get(key)
     if app is None:
-        fail(f"There is no app {key!r}; see: affluent apps list", MISUSED)
+        fail(f"{catalog.missing(key)} See: affluent apps list", MISUSED)
     judged, level = [(rule, rule.holds(app)) for rule in RULES], level_of(app)
     if as_json:
         rules = [{"level": rule.level, "rule": rule.says, "holds": holds} for rule, holds in judged]

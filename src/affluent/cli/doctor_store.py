@@ -54,6 +54,7 @@ async def store(settings: Settings, *, offline: bool) -> list[Finding]:
 
 async def _inside(hub: Hub, *, offline: bool) -> AsyncIterator[Finding]:
     yield await _clock(hub)
+    yield _apps(hub)
     rows = await hub.database.read(lambda connection: connection.execute(select(tables.connections)).all())
     yield _secrets(hub, rows)
     yield await _runs(hub)
@@ -68,6 +69,14 @@ async def _inside(hub: Hub, *, offline: bool) -> AsyncIterator[Finding]:
     if not offline:
         for finding in await asyncio.gather(*(_reach(url) for url in sorted(_addresses(hub, rows)))):
             yield finding
+
+
+def _apps(hub: Hub) -> Finding:
+    broken = hub.catalog.broken
+    if broken:
+        sentence = " ".join(f"{app.key} ({app.package}): {app.error}" for app in broken)
+        return Finding(about="Apps", state=TROUBLE, sentence=sentence, remedy="Mend or uninstall the package.")
+    return Finding(about="Apps", state=FINE, sentence=f"All {len(hub.catalog.apps)} can be used.")
 
 
 async def _clock(hub: Hub) -> Finding:
@@ -95,7 +104,11 @@ async def _runs(hub: Hub) -> Finding:
 
 
 def _secrets(hub: Hub, rows: Sequence[Row[Any]]) -> Finding:
-    bound = [(row, bind(row, hub.catalog.apps, hub.vault)) for row in rows if row.status != "needs_attention"]
+    bound = [
+        (row, bind(row, hub.catalog.apps, hub.vault))
+        for row in rows
+        if row.status != "needs_attention" and row.app in hub.catalog.apps
+    ]
     lost = [row.name for row, opened in bound if opened.credentials is None]
     if lost:
         return Finding(

@@ -53,13 +53,15 @@ def _operator() -> str:
 @apps.command("list")
 def list_apps(as_json: AsJson = False) -> None:
     """All apps with their triggers and actions counted."""
-    found = load().apps.values()
+    catalog = load()
+    found = catalog.apps.values()
     if as_json:
         say_json(
             [
                 {"key": a.key, "title": a.title, "triggers": sorted(a.triggers), "actions": sorted(a.actions)}
                 for a in found
             ]
+            + [{"key": b.key, "package": b.package, "error": b.error} for b in catalog.broken]
         )
         return
     table(
@@ -67,14 +69,19 @@ def list_apps(as_json: AsJson = False) -> None:
         ["Key", "App", "Triggers", "Actions"],
         [[a.key, a.title, len(a.triggers), len(a.actions)] for a in found],
     )
+    for broken in catalog.broken:
+        console.print(
+            f"Broken: {broken.key} ({broken.package}): {broken.error}", highlight=False, markup=False, soft_wrap=True
+        )
 
 
 @apps.command("show")
 def show_app(key: str, as_json: AsJson = False) -> None:
     """One app: triggers and actions with their texts."""
-    app = load().apps.get(key)
+    catalog = load()
+    app = catalog.apps.get(key)
     if app is None:
-        fail(f"There is no app {key!r}; see: affluent apps list", 2)
+        fail(f"{catalog.missing(key)} See: affluent apps list", 2)
     operations = [("trigger", t.key, t.title, t.description) for t in app.triggers.values()]
     operations += [("action", a.key, a.title, a.description.splitlines()[0]) for a in app.actions.values()]
     if as_json:

@@ -121,7 +121,9 @@ class Plans:
         app = self._apps.get(step.app)
         action = app.actions.get(step.action) if app else None
         if app is None or action is None:
-            raise PlanBroken(f"Step {step.id!r} uses {step.app}.{step.action}, which is not installed.")
+            raise PlanBroken(
+                f"Step {step.id!r} uses {step.app}.{step.action}, which is not installed or cannot be used; see: affluent apps list"
+            )
         problem = (
             ""
             if bound is not None or app.credentials is None or not app.needs_connection
@@ -140,6 +142,8 @@ def bind(row: Row[Any], apps: Mapping[str, App], vault: Vault) -> Bound:
     status, reason = row.status, row.status_reason
     credentials: BaseModel | None = None
     secrets: JSONObject = {}
+    if app is None and status == "active":
+        status, reason = "needs_attention", f"The app {row.app!r} is not installed or cannot be used."
     if app is not None and app.credentials is not None:
         try:
             secrets = loads(vault.open(row.secrets, f"connections/{row.id}"))

@@ -45,7 +45,7 @@ def shown(value: object) -> str:
         return "a number of more than 40 digits"
     if isinstance(value, str):
         return repr(value if len(value) <= _LONGEST else f"{value[:MOST_DIGITS]}…")
-    text = repr(value)
+    text = str(value) if isinstance(value, Decimal) else repr(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from affluent.catalog import Catalog
+from affluent.catalog import BrokenApp, Catalog
 from affluent.kit.jsons import InvalidJSON, JSONObject, JSONValue
-from affluent.sdk import Action, App, Trigger
+from affluent.sdk import Action, App, Category, Trigger
 from affluent.services.errors import NotFound
 
 
@@ -25,6 +25,10 @@ class AppView:
     needs_connection: bool
     triggers: int
     actions: int
+    package: str = ""
+    """Of an app that cannot be used: the package that declares it."""
+    error: str = ""
+    """Why the app cannot be used; empty when it can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +83,18 @@ def apps(catalog: Catalog, search: str = "") -> tuple[AppView, ...]:
     return tuple(_app(app) for app in shown if wanted in f"{app.title} {app.key} {app.description}".lower())
 
 
+def broken_apps(catalog: Catalog, search: str = "") -> tuple[AppView, ...]:
+    """The installed apps that cannot be used, with why."""
+    wanted = search.strip().lower()
+    return tuple(_broken(app) for app in catalog.broken if wanted in f"{app.key} {app.package}".lower())
+
+
 def app_detail(catalog: Catalog, key: str) -> AppDetail:
     """One app; raises NotFound."""
     app = catalog.apps.get(key)
+    broken = next((item for item in catalog.broken if item.key == key), None)
+    if app is None and broken is not None:
+        return AppDetail(app=_broken(broken), key_help="", credentials=None, triggers=(), actions=())
     if app is None:
         raise NotFound(f"There is no app {key!r}.")
     return AppDetail(
@@ -103,6 +116,21 @@ def _app(app: App) -> AppView:
         needs_connection=app.credentials is not None and app.needs_connection,
         triggers=len(app.triggers),
         actions=len(app.actions),
+    )
+
+
+def _broken(app: BrokenApp) -> AppView:
+    return AppView(
+        key=app.key,
+        title=app.key,
+        description="",
+        category=Category.UTILITY.value,
+        glyph="box",
+        needs_connection=False,
+        triggers=0,
+        actions=0,
+        package=app.package,
+        error=app.error,
     )
 
 

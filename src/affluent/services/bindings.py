@@ -83,7 +83,8 @@ class Bindings:
         app = self._catalog.apps.get(use.app)
         trigger = app.triggers.get(use.trigger) if app else None
         if app is None or trigger is None:
-            raise Invalid(f"The trigger {use.app}.{use.trigger} is not installed.", field="flow_id")
+            reason = self._catalog.missing(use.app) if app is None else f"{app.title} has no trigger {use.trigger!r}."
+            raise Invalid(f"The trigger {use.app}.{use.trigger} is not installed. {reason}", field="flow_id")
         connection_id = bindings.get(TRIGGER, "")
         row = store.one(connection, connection_id) if connection_id else None
         return {

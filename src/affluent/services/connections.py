@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -285,7 +286,7 @@ class Connections:
     def _app(self, key: str) -> App:
         app = self._catalog.apps.get(key)
         if app is None:
-            raise Invalid(f"There is no app {key!r}.", field="app")
+            raise Invalid(self._catalog.missing(key), field="app")
         return app
 
     def _show(self, connection: Connection, connection_id: str) -> ConnectionView:
@@ -299,7 +300,10 @@ class Connections:
     def _view(self, row: Row[Any], uses: Uses) -> ConnectionView:
         app = self._catalog.apps.get(row.app)
         held = tuple(opened(self._vault, row.secrets, row.id))
-        return connection_view(row, app_title=app.title if app else row.app, secrets=held, uses=uses)
+        view = connection_view(row, app_title=app.title if app else row.app, secrets=held, uses=uses)
+        if app is None and row.status == "active":
+            return replace(view, status="needs_attention", status_reason=self._catalog.missing(row.app))
+        return view
 
 
 def _own_limit(row: Row[Any]) -> Limit | None:

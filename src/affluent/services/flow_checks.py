@@ -83,7 +83,7 @@ def _check_trigger(catalog: Catalog, parts: _Parts, trigger: Trigger | None) -> 
         return
     app = catalog.apps.get(use.app)
     if app is None:
-        yield FlowProblem(field="trigger.app", message=f"There is no app {use.app!r}.")
+        yield FlowProblem(field="trigger.app", message=catalog.missing(use.app))
     elif trigger is None:
         known = ", ".join(app.triggers) or "none"
         yield FlowProblem(
@@ -133,7 +133,7 @@ def _check_steps(catalog: Catalog, parts: _Parts, trigger: Trigger | None) -> It
             told |= {name} if found else set()
         app, action = samples.found(catalog, step)
         if app is None:
-            yield FlowProblem(field=f"{place}.app", message=f"There is no app {step.app!r}.")
+            yield FlowProblem(field=f"{place}.app", message=catalog.missing(step.app))
         elif action is None:
             there_are = ", ".join(app.actions) or "none"
             message = f"{app.title} has no action {step.action!r}; it has {there_are}."

@@ -88,7 +88,7 @@ class Work:
     def _put_connection(self, what: str, item: FileConnection) -> None:
         app = self._catalog.apps.get(item.app)
         if app is None:
-            raise Invalid(f"There is no app {item.app!r}.", field="app")
+            raise Invalid(self._catalog.missing(item.app), field="app")
         row = self._rows.get(reference(item.app, item.name))
         held = opened(self._vault, row.secrets, row.id) if row is not None else {}
         credentials, lacking = _checked(app, item.fields, held)

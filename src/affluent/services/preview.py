@@ -150,7 +150,9 @@ class Preview:
         played = _NOTHING
         assumed: JSONObject = {}
         if app is None or action is None:
-            problems.append(FlowProblem(field="action", message=f"{step.app}.{step.action} is not installed."))
+            problems.append(
+                FlowProblem(field="action", message=f"{step.app}.{step.action} is not installed or cannot be used.")
+            )
         else:
             played = await rehearse(step, app, action, bound, data, server_url=self._server_url)
             assumed = played.output if isinstance(played.output, dict) else samples.action_output(app, action)

@@ -84,7 +84,8 @@ class Claims:
             "run_id": row.run_id,
             "effect_key": row.key,
         }
-        books = self._apps[row.app].books
+        app = self._apps.get(row.app)
+        books = app.books if app is not None else None
         if said is Said.APPLIED and books is not None and not books.is_listed(output):
             facts["earned_nothing"] = True
         return _row(row.key, record, said, facts, row.amount_minor or 0, row.currency or "", row.updated_at)

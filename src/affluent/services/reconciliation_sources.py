@@ -13,7 +13,7 @@ from affluent.domain.reconciliation_cases import corrected
 from affluent.engine.plans import Bound, bind
 from affluent.kit import clock
 from affluent.kit.jsons import JSONValue
-from affluent.sdk import App, BookPage, BookRecord, Window
+from affluent.sdk import BookPage, BookRecord, Window
 from affluent.services.errors import Conflict
 from affluent.services.targets import Vendors
 from affluent.store import bulk, tables
@@ -65,9 +65,9 @@ class Sources:
 
     async def read(self, app_key: str, bound: Bound, window: Window, cursor: JSONValue) -> BookPage:
         """One page of a vendor's books, behind live traffic. Raises AppError."""
-        app: App = self.apps[app_key]
-        if app.books is None:
-            raise Conflict(f"{app.title} keeps no books any more.")
+        app = self.apps.get(app_key)
+        if app is None or app.books is None:
+            raise Conflict(f"The app {app_key!r} is not installed, cannot be used or keeps no books any more.")
         context = self._vendors.context(app, bound, priority=Priority.BACKFILL)
         return await app.books.read(context, window, cursor)
 

@@ -432,3 +432,15 @@ def test_the_api_has_a_router_for_every_noun():
     folder = Path(application.__file__).parent
     nouns = [path for path in folder.glob("*.py") if "\nroutes = router(" in path.read_text()]
     assert len(application._ROUTERS) == len(nouns) >= 8
+
+
+async def test_an_app_that_cannot_be_used_is_listed_with_its_error_and_so_is_a_flow_that_uses_it(sqlite):
+    async with client(sqlite) as call:
+        call.desk.break_shop()
+        broken = (await call("GET", "/apps")).json["items"][-1]
+        assert (broken["key"], broken["package"]) == ("shop", "shop 1.0, shop.app:app")
+        assert broken["error"] == "it cannot be imported: RuntimeError: no till"
+        assert (await call("GET", "/apps/shop")).json["app"] == broken
+        assert all(not app["error"] for app in (await call("GET", "/apps")).json["items"][:-1])
+        problems = (await call("POST", "/flows/validate", {"definition": outbound()})).json["items"]
+        assert "The app 'shop' cannot be used: it cannot be imported: RuntimeError: no till" in str(problems)

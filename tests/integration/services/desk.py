@@ -12,7 +12,7 @@ from aiohttp import web
 from pydantic import Field, SecretStr
 from sqlalchemy import Connection, insert, select
 
-from affluent.catalog import Catalog
+from affluent.catalog import BrokenApp, Catalog
 from affluent.engine.door import Network
 from affluent.engine.fairness import FairClock
 from affluent.engine.intake import Intake
@@ -277,6 +277,16 @@ class Desk:
         """All rows of a table."""
         return await self.database.read(lambda c: c.execute(select(table)).all())
 
+    def break_shop(self) -> None:
+        """From now on the shop's app is installed, but cannot be imported."""
+        catalog: Any = self.catalog
+        del catalog.apps["shop"]
+        catalog.broken.append(
+            BrokenApp(
+                key="shop", package="shop 1.0, shop.app:app", error="it cannot be imported: RuntimeError: no till"
+            )
+        )
+
     async def shop(self, name: str = "Main shop", **fields: Any) -> str:
         """A connection of the shop; returns its id."""
         entered = {"base_url": self.url, "key": "good-shop-key", **fields}
@@ -336,7 +346,7 @@ async def desk(database_url: str) -> AsyncIterator[Desk]:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     port = runner.addresses[0][1]
-    catalog = Catalog({app.key: app for app in (shop(), togai(), bell())})
+    catalog = Catalog({app.key: app for app in (shop(), togai(), bell())}, broken=[])
     vault = Vault({"test": bytes(32)}, "test")
     network, plans = Network(allow_private=True, timeout_seconds=5), Plans(database, catalog.apps, vault)
 

@@ -255,3 +255,14 @@ async def test_a_connection_that_is_not_there_is_not_found(tmp_path, act):
     async with desk(f"sqlite:///{tmp_path / 'a.db'}") as it:
         with pytest.raises(NotFound):
             await getattr(it.connections, act)("con_none")
+
+
+async def test_a_connection_whose_app_cannot_be_used_says_so(database_url):
+    async with desk(database_url) as it:
+        made = await it.shop()
+        it.break_shop()
+        shown = await it.connections.get(made)
+        assert (shown.status, shown.app_title) == ("needs_attention", "shop")
+        assert shown.status_reason == "The app 'shop' cannot be used: it cannot be imported: RuntimeError: no till"
+        with pytest.raises(Invalid, match="no till"):
+            await it.shop("Other")

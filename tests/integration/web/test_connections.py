@@ -157,3 +157,15 @@ async def test_an_analyst_sees_everything_and_changes_nothing(owner: Browser) ->
     assert "Test and save" not in page.words
     assert (await owner.post(f"{address}/disable")).status == 403
     assert "Add connection" not in (await owner.get("/apps")).words
+
+
+async def test_an_app_that_cannot_be_used_is_shown_with_its_error_and_its_connections(owner: Browser) -> None:
+    address = await added(owner)
+    owner.desk.break_shop()
+    for page in ("/apps", "/apps/shop"):
+        words = (await owner.get(page)).words
+        assert "The installed app shop cannot be used." in words, page
+        assert "RuntimeError: no till" in words, page
+    assert address in (await owner.get("/apps/shop")).text
+    assert "The app 'shop' cannot be used" in (await owner.get(address)).words
+    assert (await owner.get("/apps/shop/readme")).status == 404

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from affluent.api.routing import needs, router
 from affluent.api.v1.hub import Hub, Search
-from affluent.services.apps import AppDetail, AppView, app_detail, apps
+from affluent.services.apps import AppDetail, AppView, app_detail, apps, broken_apps
 from affluent.services.pages import Page
 
 routes = router("Apps")
@@ -12,8 +12,8 @@ routes = router("Apps")
 
 @routes.get("/apps", summary="List apps", **needs("apps:read", 422))
 async def find(hub: Hub, search: Search = "") -> Page[AppView]:
-    """All apps of the catalogue, by title."""
-    return Page(items=apps(hub.catalog, search))
+    """All apps of the catalogue, by title; last those that are installed and cannot be used, each with its `error`."""
+    return Page(items=(*apps(hub.catalog, search), *broken_apps(hub.catalog, search)))
 
 
 @routes.get("/apps/{key}", summary="Show an app", **needs("apps:read", 404))

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from affluent.sdk import App, Category
-from affluent.services.apps import AppDetail, AppView, apps
+from affluent.services.apps import AppDetail, AppView, apps, broken_apps
 from affluent.services.connection_views import ConnectionView
 from affluent.services.errors import NotFound
 from affluent.services.health import ConnectionHealth
@@ -71,6 +71,8 @@ class AppsPage:
     """The catalogue."""
 
     cards: tuple[Card, ...]
+    broken: tuple[AppView, ...]
+    """Installed apps that cannot be used."""
     lines: tuple[Line, ...]
     ailing: tuple[Line, ...]
     q: str
@@ -148,6 +150,7 @@ async def index(visit: Visit) -> Response:
     cards = [card for card in all_cards if _matches(hub.catalog.apps[card.app.key], q)]
     page = AppsPage(
         cards=tuple(card for card in cards if _is_shown(card, shown)),
+        broken=broken_apps(hub.catalog, q),
         lines=await lines(visit, found.items),
         ailing=await lines(visit, ailing.items),
         q=q,
@@ -183,6 +186,8 @@ async def operation(visit: Visit) -> Response:
 async def readme_page(visit: Visit) -> Response:
     """How an app works."""
     detail = operations_of(visit.site, visit.path("app")).detail
+    if detail.app.error:
+        raise NotFound(f"The app {detail.app.key!r} cannot be used: {detail.app.error}")
     page = ReadmePage(app=detail.app, readme=_readme(visit.hub.catalog.apps[detail.app.key].folder))
     app = (page.app.title, f"/apps/{page.app.key}")
     crumbs = [("Integrations", ""), ("Apps", "/apps"), app, ("How it works", "")]
@@ -193,7 +198,7 @@ async def app_page(visit: Visit, key: str, form: Form, *, dialog: str, status: i
     """The page of an app with a form in its dialog; raises NotFound."""
     operations = operations_of(visit.site, key)
     detail = operations.detail
-    app = visit.hub.catalog.apps[key]
+    app = visit.hub.catalog.apps.get(key)
     found, flows = await asyncio.gather(
         visit.hub.connections.list(app=key, limit=_PAGE, after=visit.query("after")), _flows(visit)
     )
@@ -207,8 +212,8 @@ async def app_page(visit: Visit, key: str, form: Form, *, dialog: str, status: i
         lines=await lines(visit, found.items),
         older=f"/apps/{key}?after={found.next}" if found.next else "",
         fields=operations.credentials,
-        has_readme=bool(_readme(app.folder)),
-        limit=limit_of(app),
+        has_readme=app is not None and bool(_readme(app.folder)),
+        limit=limit_of(app) if app is not None else "",
         flows=flows.get(key, 0),
         form=form,
         dialog=dialog,
