@@ -19,8 +19,10 @@ from affluent.kit.jsons import JSONObject, JSONValue, kind_of
 LONGEST_TEXT = 1_000_000
 LARGEST_INPUT = 200_000
 """Values and pieces of 32 characters that the input of one step may have: some megabytes."""
-MOST_CHARACTERS = 20_000
-"""Characters of the expressions of one flow, plain paths not counted."""
+MOST_CHARACTERS = 10_000
+"""Characters of the expressions of one flow: to compile and check them takes less than 100 ms."""
+_PLAIN_COUNTS = 5
+"""Characters that a plain path counts as, however long it is."""
 
 _PLAIN = re.compile(r"\{\{\s*[\w.]+\s*\}\}")
 
@@ -116,7 +118,9 @@ def expressions(inputs: JSONObject) -> list[Expression]:
 def characters(draft: JSONValue) -> int:
     """How many characters of a definition, whatever its shape, stand in expressions that have to be compiled."""
     if isinstance(draft, str):
-        return 0 if "{{" not in draft or _PLAIN.fullmatch(draft) else len(draft)
+        if "{{" not in draft:
+            return 0
+        return _PLAIN_COUNTS if _PLAIN.fullmatch(draft) else len(draft)
     if isinstance(draft, dict):
         conditions = [value for name, value in draft.items() if name == "condition" and isinstance(value, str)]
         return sum(map(len, conditions)) + sum(map(characters, draft.values()))

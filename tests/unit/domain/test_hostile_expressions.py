@@ -93,9 +93,9 @@ def test_an_input_that_is_the_whole_payload_many_times_is_refused():
         render({"field": ["{{ trigger.many }}"] * 500}, DATA)
 
 
-def test_characters_of_plain_paths_do_not_count_but_those_of_conditions_do():
+def test_plain_paths_count_little_and_conditions_count_whole():
     draft = {"steps": [{"condition": "a == b", "inputs": {"x": "{{ trigger.invoice.id }}", "y": "{{ lower(a) }}"}}]}
-    assert mapping.characters(draft) == len("a == b") + len("{{ lower(a) }}")
+    assert mapping.characters(draft) == len("a == b") + 5 + len("{{ lower(a) }}")
 
 
 def test_an_endless_text_is_not_compiled():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from affluent.catalog import Catalog
 from affluent.services.flow_checks import check_draft
 from tests.integration.services.desk import bell, outbound, shop, togai
 
+LONGEST_PAUSE = 0.2  # the loop may stand still for 0.1 s; machines that run tests are slow
 CATALOG = Catalog({app.key: app for app in (shop(), togai(), bell())})
 
 
@@ -115,5 +118,26 @@ def test_a_draft_of_any_shape_is_judged(part, value) -> None:
 def test_a_flow_with_expressions_without_end_is_refused_before_any_is_compiled() -> None:
     many = {f"field{number}": f"{{{{ '{number}' + '{'x' * 100}' }}}}" for number in range(200)}
     assert {field: problem.message for field, problem in problems(changed(inputs=many)).items()} == {
-        "steps": "The expressions of a flow may have 20,000 characters together; split this flow into several."
+        "steps": "The expressions of a flow may have 10,000 characters together; split this flow into several."
     }
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "[{n}," + "1," * 480 + "1]",
+        "{n}" + "+1" * 480,
+        "['{n}" + "','" * 320 + "']",
+        "{n}" + " )" * 480,
+        "{n}" + "$" * 900,
+    ],
+)
+def test_the_largest_flow_that_is_allowed_is_checked_within_the_time_that_the_event_loop_may_stand_still(
+    expression: str,
+) -> None:
+    inputs_of = {f"field{n}": f"{{{{ {expression.replace('{n}', str(n))} }}}}" for n in range(9)}
+    flow = changed(inputs=inputs_of)
+    began = time.process_time()
+    found = problems(flow)
+    assert time.process_time() - began < LONGEST_PAUSE
+    assert "steps" not in found
