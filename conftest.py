@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from affluent.store import migrating
+from affluent.store.schema import alembic_runner as migrating
 from tests.support.tables import drawn_once
 from tests.support.turns import turn
 

@@ -17,8 +17,8 @@ from time import perf_counter
 
 from sqlalchemy import text
 
-from affluent.services.ledger import LEDGER
-from affluent.services.retention import forget
+from affluent.services.operations.retention import forget
+from affluent.services.provenance.ledger_verification import LEDGER
 from affluent.store.database import Database
 from affluent.store.ledger import Sealer
 from affluent.store.retention import ATTEMPTS, DELIVERIES, EVENTS, RUNS

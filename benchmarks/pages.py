@@ -21,8 +21,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from affluent.store.runs import RunFilter
-from affluent.web.customer_list import entries
-from affluent.web.visit import Visit
+from affluent.web.customers.customer_list import entries
+from affluent.web.request import PageRequest
 from benchmarks import seed
 from benchmarks.figures import percentile
 from tests.e2e.served import Served, served
@@ -81,19 +81,19 @@ class Client:
 def rendering() -> Iterator[dict[str, list[float]]]:
     """Milliseconds of each rendering, by template, while the context lasts."""
     found: dict[str, list[float]] = defaultdict(list)
-    render = Visit.render
+    render = PageRequest.render
 
-    def timed(visit: Visit, template: str, **context: Any) -> str:  # noqa: ANN401 - whatever a template is given
+    def timed(visit: PageRequest, template: str, **context: Any) -> str:  # noqa: ANN401 - whatever a template is given
         started = perf_counter()
         text = render(visit, template, **context)
         found[template].append((perf_counter() - started) * 1000)
         return text
 
-    Visit.render = timed  # type: ignore[method-assign]  # timed for this measurement only
+    PageRequest.render = timed  # type: ignore[method-assign]  # timed for this measurement only
     try:
         yield found
     finally:
-        Visit.render = render  # type: ignore[method-assign]  # as it was
+        PageRequest.render = render  # type: ignore[method-assign]  # as it was
 
 
 def pages(server: Served, customer: str, account: str) -> dict[str, str]:

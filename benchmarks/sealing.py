@@ -14,9 +14,9 @@ from statistics import median
 from time import perf_counter
 
 from affluent.kit.ids import new_id
-from affluent.services.ledger import LEDGER, Ledgers
-from affluent.store import tables_money
+from affluent.services.provenance.ledger_verification import LEDGER, Ledgers
 from affluent.store.ledger import Sealer
+from affluent.store.tables import money as tables_money
 from tests.support.engine import VAULT, engine
 
 _TURNS = 5

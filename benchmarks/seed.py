@@ -23,7 +23,7 @@ from affluent.store import tables
 from affluent.store.database import Database
 from affluent.store.open import open_database
 from affluent.store.postgres import PostgresDatabase
-from affluent.store.types import Instant
+from affluent.store.schema.types import Instant
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,9 +11,9 @@ from pathlib import Path
 from alembic import command
 from sqlalchemy import create_engine
 
-from affluent.store.migrating import config
+from affluent.store.schema.alembic_runner import config
 
-VERSIONS = Path("src/affluent/store/migrations/versions")
+VERSIONS = Path("src/affluent/store/schema/migrations/versions")
 
 
 def main() -> None:

@@ -13,35 +13,41 @@ from affluent.billing import Billing
 from affluent.billing import books as own_books
 from affluent.catalog import Catalog
 from affluent.engine import expressions
-from affluent.engine.breaker import Breaker
+from affluent.engine.circuit_breaker import CircuitBreaker
 from affluent.engine.dispatch.embedded import EmbeddedDispatcher
-from affluent.engine.door import Network
-from affluent.engine.executor import Executor
 from affluent.engine.fairness import FairClock
 from affluent.engine.intake import Intake
 from affluent.engine.limits import Limiter, shared_reserve
 from affluent.engine.plans import Plans
 from affluent.engine.queue import Queue, TableQueue
+from affluent.engine.run import Executor
+from affluent.engine.vendor_http import Network
 from affluent.kit.logs import logger
-from affluent.services.account import OwnAccount
-from affluent.services.alerts import Alerts
-from affluent.services.audit import Audit
-from affluent.services.case_files import CaseFiles
-from affluent.services.connections import Connections
-from affluent.services.duties import Duties, Work
-from affluent.services.events import Events
-from affluent.services.evidence import EvidencePacks
-from affluent.services.flow_connections import FlowConnections
-from affluent.services.flow_files import FlowFiles
-from affluent.services.flows import Flows
-from affluent.services.gaps import Gaps
-from affluent.services.health import Health
-from affluent.services.hooks import Hooks
-from affluent.services.identities import Identities
-from affluent.services.identity_map import IdentityMap
-from affluent.services.ledger import LEDGER, Ledgers
-from affluent.services.ledger_heads import LedgerHeads
-from affluent.services.metrics import (
+from affluent.services.connections.health import Health
+from affluent.services.connections.service import Connections
+from affluent.services.directory.directory_sync import DirectorySync
+from affluent.services.directory.identities import Identities
+from affluent.services.directory.identity_map import IdentityMap
+from affluent.services.directory.timeline import Syncs
+from affluent.services.flow_files.service import FlowFiles
+from affluent.services.flows.flow_connections import FlowConnections
+from affluent.services.flows.preview import Preview
+from affluent.services.flows.service import Flows
+from affluent.services.identity.own_account import OwnAccount
+from affluent.services.identity.people import People
+from affluent.services.identity.single_sign_on import SingleSignOn, single_sign_on
+from affluent.services.identity.tokens import Tokens, TokenView
+from affluent.services.identity.users import Users
+from affluent.services.inbound.background_jobs import BackgroundJobs, Work
+from affluent.services.inbound.job_targets import Vendors
+from affluent.services.inbound.missed_webhooks import MissedWebhooks
+from affluent.services.inbound.polls import BACKFILL, POLL, Polls, Walks
+from affluent.services.inbound.schedules import Schedules
+from affluent.services.inbound.webhook_registration import WebhookRegistration
+from affluent.services.inbound.webhooks import Hooks
+from affluent.services.operations.alerts import Alerts
+from affluent.services.operations.audit import Audit
+from affluent.services.operations.metrics import (
     CountingIntake,
     CountingJournal,
     CountingLimiter,
@@ -49,34 +55,28 @@ from affluent.services.metrics import (
     Metrics,
     TimedExecutor,
 )
-from affluent.services.mirror import Mirror
-from affluent.services.options import Options, wishes
-from affluent.services.people import People
-from affluent.services.polls import BACKFILL, POLL, Polls, Walks
-from affluent.services.preview import Preview
-from affluent.services.progress import Progress, patience
-from affluent.services.pulse import Pulse
-from affluent.services.reconciliation import Reconciliation
-from affluent.services.reconciliation_nightly import Nightly
-from affluent.services.reconciliation_sources import Sources
-from affluent.services.repair import Repair
-from affluent.services.run_failures import RunFailures
-from affluent.services.run_search import RunSearch
-from affluent.services.runs import Runs
-from affluent.services.schedules import Schedules
-from affluent.services.single_sign_on import SingleSignOn, single_sign_on
-from affluent.services.syncs import Syncs
-from affluent.services.targets import Vendors
-from affluent.services.tokens import Tokens, TokenView
-from affluent.services.tracing import TracedExecutor, TracedSteps, Tracing
-from affluent.services.users import Users
-from affluent.services.webhook_registration import WebhookRegistration
-from affluent.services.why import Why
+from affluent.services.operations.progress import Progress, patience
+from affluent.services.operations.server_settings import Options, wishes
+from affluent.services.operations.tracing import TracedExecutor, TracedSteps, Tracing
+from affluent.services.provenance.evidence import EvidencePacks
+from affluent.services.provenance.ledger_heads import LedgerHeads
+from affluent.services.provenance.ledger_verification import LEDGER, Ledgers
+from affluent.services.provenance.why import Why
+from affluent.services.reconciliation.case_files import CaseFiles
+from affluent.services.reconciliation.nightly import Nightly
+from affluent.services.reconciliation.repair import Repair
+from affluent.services.reconciliation.service import Reconciliation
+from affluent.services.reconciliation.sources import Sources
+from affluent.services.runs.activity_statistics import ActivityStatistics
+from affluent.services.runs.events import Events
+from affluent.services.runs.failures import RunFailures
+from affluent.services.runs.search import RunSearch
+from affluent.services.runs.service import Runs
 from affluent.settings import Settings
-from affluent.store import schema
 from affluent.store.database import Database
 from affluent.store.ledger import Sealer
 from affluent.store.open import open_database
+from affluent.store.schema import upgrade as schema
 from affluent.vault import keys
 from affluent.vault.envelope import Vault
 
@@ -139,14 +139,14 @@ class Hub:
     events: Events
     identities: Identities
     hooks: Hooks
-    duties: Duties
+    duties: BackgroundJobs
     polls: Polls
     people: People
     single_sign_on: SingleSignOn | None
     users: Users
     account: OwnAccount
     audit: Audit
-    pulse: Pulse
+    pulse: ActivityStatistics
     metrics: Metrics
     progress: Progress
     tracing: Tracing | None
@@ -154,7 +154,7 @@ class Hub:
     options: Options
     health: Health
     syncs: Syncs
-    mirror: Mirror
+    mirror: DirectorySync
     run_search: RunSearch
     billing: Billing
     reconciliation: Reconciliation
@@ -271,7 +271,7 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         database=database,
         network=network,
         limiter=limiter,
-        breaker=Breaker(),
+        breaker=CircuitBreaker(),
         settle_seconds=settings.settle_seconds,
     )
     executor = (TracedExecutor if tracing else TimedExecutor)(
@@ -334,7 +334,7 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         users=Users(database=database, server_url=server_url, forget_tokens=tokens.forget),
         account=OwnAccount(database=database, vault=vault),
         audit=Audit(database),
-        pulse=Pulse(database),
+        pulse=ActivityStatistics(database),
         metrics=Metrics(database, patience=patience(settings.request_timeout_seconds)),
         progress=progress,
         tracing=tracing,
@@ -342,7 +342,7 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         options=Options(database=database, vault=vault, settings=settings),
         health=Health(database),
         syncs=Syncs(database),
-        mirror=Mirror(database),
+        mirror=DirectorySync(database),
         run_search=RunSearch(database),
         billing=Billing(database, intake.accept),
         reconciliation=reconciliation,
@@ -377,14 +377,14 @@ def _sources(catalog: Catalog, vault: Vault, vendors: Vendors) -> Sources:
     return Sources(catalog=catalog, vault=vault, vendors=vendors, page=own_books.page, invoices=own_books.invoices)
 
 
-def _duties(database: Database, vendors: Vendors, intake: Intake, vault: Vault, server_url: str) -> Duties:
+def _duties(database: Database, vendors: Vendors, intake: Intake, vault: Vault, server_url: str) -> BackgroundJobs:
     works: list[Work] = [
         *(Walks(kind, database=database, vendors=vendors, intake=intake) for kind in (POLL, BACKFILL)),
         Schedules(database=database, intake=intake),
-        Gaps(database=database, vendors=vendors, intake=intake),
+        MissedWebhooks(database=database, vendors=vendors, intake=intake),
         WebhookRegistration(database=database, vendors=vendors, vault=vault, server_url=server_url),
     ]
-    return Duties(database=database, vendors=vendors, works=works)
+    return BackgroundJobs(database=database, vendors=vendors, works=works)
 
 
 def _queue(database: Database) -> Queue:

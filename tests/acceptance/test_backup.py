@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from affluent.cli.main import app
-from affluent.cli.server import hold
+from affluent.server.process import hold
 
 
 def affluent(*arguments: object, env: dict[str, str] | None = None) -> Result:

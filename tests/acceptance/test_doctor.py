@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from affluent.cli.main import app
 from affluent.cli.settings import variable
 from affluent.settings import SecretFiles, Settings
-from affluent.store import schema
+from affluent.store.schema import upgrade as schema
 
 
 def affluent(*arguments: str, env: dict[str, str] | None = None) -> Result:

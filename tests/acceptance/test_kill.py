@@ -8,7 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from affluent.cli.story import AMOUNTS, REFERRED, Party, cast
+from affluent.demo.story import AMOUNTS, REFERRED, Party, cast
 from affluent.kit.money import Money
 from tests.acceptance.process import Caller, Process, calling, free_port, new_token, started
 

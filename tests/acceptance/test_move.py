@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from affluent.bootstrap import Hub, build
 from affluent.domain.flow import FlowDefinition
-from affluent.services.flow_files_model import FileFlowConnection, FlowFile
+from affluent.services.flow_files.model import FileFlowConnection, FlowFile
 from affluent.settings import Settings
 from affluent.store.runs import RunFilter
 from affluent.worker.loop import Worker

@@ -14,9 +14,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from affluent.store import schema
 from affluent.store.database import Database
 from affluent.store.open import open_database
+from affluent.store.schema import upgrade as schema
 from tests.acceptance.process import AFFLUENT, Caller, Process, calling, free_port, new_token, started
 from tests.support.apps import Say, local_vendor
 from tests.support.filling import columns, contents, fill

@@ -37,7 +37,7 @@ def test_the_wheel_holds_all_that_is_needed_and_no_tests(wheel: Path) -> None:
         "affluent/apps/firstpromoter/samples/track_sale.json",
         "affluent/apps/togai/icon.svg",
         "affluent/apps/togai/README.md",
-        "affluent/store/migrations/env.py",
+        "affluent/store/schema/migrations/env.py",
         "affluent/web/templates/base.html",
         "affluent/py.typed",
     ):

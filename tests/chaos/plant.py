@@ -19,7 +19,7 @@ import aiohttp
 
 from affluent import bootstrap
 from affluent.apps.webhook import signature
-from affluent.services.scopes import ALL_SCOPES
+from affluent.services.identity.scopes import ALL_SCOPES
 from affluent.settings import Settings
 from tests.chaos.nursery import APPS
 from tests.chaos.sink import Sink

@@ -8,8 +8,8 @@ import pytest
 
 from affluent import catalog as catalogs
 from affluent.sdk import App
-from affluent.services.addresses import moved_field, refuse_kept, secrets_kept
-from affluent.services.credentials import merged, secret_fields, validated
+from affluent.services.connections.addresses import moved_field, refuse_kept, secrets_kept
+from affluent.services.connections.credentials import merged, secret_fields, validated
 from affluent.services.errors import Invalid
 
 SERVER = "https://hub.example"

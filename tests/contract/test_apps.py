@@ -18,8 +18,8 @@ from affluent import catalog as catalogs
 from affluent.domain.flow import FlowDefinition, FlowType
 from affluent.kit.redact import is_sensitive
 from affluent.sdk import Action, App, Effect, InputModel, OutputModel, Trigger, TriggerKind
-from affluent.services import samples
-from affluent.services.flow_checks import check_draft
+from affluent.services.flows import samples
+from affluent.services.flows.checks import check_draft
 
 CATALOG = catalogs.load()
 APPS = list(CATALOG.apps.values())

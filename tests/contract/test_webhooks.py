@@ -19,8 +19,8 @@ from affluent import catalog as catalogs
 from affluent.bootstrap import Hub, build
 from affluent.kit.bodies import BadBody
 from affluent.kit.jsons import dumps
-from affluent.services.hook_reading import Hook, Reading, read
-from affluent.services.hooks import Answer
+from affluent.services.inbound.webhook_reading import Hook, Reading, read
+from affluent.services.inbound.webhooks import Answer
 from affluent.settings import Settings
 from affluent.store import tables
 from tests.support.webhooks import SENDERS, Headers, Sender

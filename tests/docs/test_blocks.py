@@ -12,8 +12,8 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from affluent.catalog import load
-from affluent.services.flow_files_schema import file_schema
-from affluent.services.flow_files_text import read
+from affluent.services.flow_files.json_schema import file_schema
+from affluent.services.flow_files.yaml_text import read
 from affluent.settings import configured
 from tests.acceptance.test_manual import TYPED, WALKED
 from tests.support.pages import DOCS, ROOT, Block, blocks

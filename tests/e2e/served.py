@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from affluent.bootstrap import Hub, build
-from affluent.cli.server import address, bind, running, serving
-from affluent.cli.twins import twins_application
 from affluent.sdk.twin import Twin
+from affluent.server.process import address, bind, running, serving
+from affluent.server.twins import twins_application
 from affluent.settings import Settings
 
 T = TypeVar("T")

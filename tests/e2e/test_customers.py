@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from affluent.cli.story import cast
+from affluent.demo.story import cast
 from affluent.kit.jsons import JSONObject
 from tests.e2e.browsing import Tab
 from tests.e2e.served import Served

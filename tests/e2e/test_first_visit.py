@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from affluent.services.people import Role
+from affluent.services.identity.people import Role
 from tests.e2e.browsing import Tab
 from tests.e2e.served import Served
 

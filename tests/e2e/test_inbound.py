@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from sqlalchemy import text, update
 
 from affluent.kit.jsons import JSONObject
-from affluent.services.connection_views import ConnectionView
+from affluent.services.connections.views import ConnectionView
 from affluent.store import tables
 from tests.e2e.browsing import Tab
 from tests.e2e.served import Served

@@ -11,10 +11,10 @@ import zipfile
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from affluent.cli.story import AMOUNTS, cast
+from affluent.demo.story import AMOUNTS, cast
 from affluent.kit import clock
 from affluent.kit.jsons import number
-from affluent.services.reconciliation_views import StatementView
+from affluent.services.reconciliation.views import StatementView
 from tests.e2e.browsing import Tab
 from tests.e2e.served import Served
 from tests.e2e.world import SALE, SIGN_UP, World

@@ -9,10 +9,10 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from affluent.cli.story import Party
+from affluent.demo.story import Party
 from affluent.kit import clock
 from affluent.kit.jsons import number
-from affluent.services.run_views import RunView
+from affluent.services.runs.views import RunView
 from affluent.store.runs import RunFilter
 from tests.e2e.browsing import Tab
 from tests.e2e.served import Served

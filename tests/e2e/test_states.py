@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import delete
 
-from affluent.services.people import Role
+from affluent.services.identity.people import Role
 from affluent.store.runs import RunFilter
-from affluent.store.tables_people import sessions
+from affluent.store.tables.people import sessions
 from tests.e2e.browsing import NARROW, WIDE, Tab
 from tests.e2e.served import Served, served
 from tests.e2e.world import SALE, SIGN_UP, World

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from affluent.cli.story import UNFINISHED, Outside, Party, cast
+from affluent.demo.story import UNFINISHED, Outside, Party, cast
 from affluent.kit.jsons import JSONObject, JSONValue
 from affluent.store.runs import RunFilter
 from tests.e2e.served import Served

@@ -21,9 +21,9 @@ from affluent.apps.webhook.signature import plain
 from affluent.domain.expression import ExpressionError, compile_expression
 from affluent.kit.jsons import dumps
 from affluent.services.errors import ServiceError
-from affluent.services.flow_connection_views import NewHookSecret
-from affluent.services.flow_files_text import read
-from affluent.services.roles import Role
+from affluent.services.flow_files.yaml_text import read
+from affluent.services.flows.flow_connection_views import NewHookSecret
+from affluent.services.identity.roles import Role
 from tests.integration.security.callers import Callers, callers, filled
 from tests.integration.security.routes import WEB
 

@@ -24,9 +24,9 @@ import pytest
 
 from affluent.apps.webhook.signature import plain
 from affluent.bootstrap import Hub, build
-from affluent.cli.routes import application
-from affluent.cli.server import address, bind, serving
 from affluent.kit.jsons import dumps
+from affluent.server.application import application
+from affluent.server.process import address, bind, serving
 from affluent.settings import Settings
 from tests.integration.security.routes import WEB
 from tests.support.webhooks import SENDERS, Sender

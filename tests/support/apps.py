@@ -13,11 +13,11 @@ from aiohttp import web
 from pydantic import BaseModel
 from starlette.types import ASGIApp
 
-from affluent.cli.server import address, bind, serving
-from affluent.engine.door import Network, VendorDoor
 from affluent.engine.limits import Limiter
+from affluent.engine.vendor_http import HttpVendorClient, Network
 from affluent.kit.jsons import JSONObject, JSONValue, dumps, loads
 from affluent.sdk import App, Context, CredentialsModel, Effect
+from affluent.server.process import address, bind, serving
 
 NOW = datetime(2026, 2, 3, 12, 0, tzinfo=UTC)
 
@@ -122,7 +122,7 @@ class Bench:
         """What an action of this key is handed; without one, what the test of a connection is handed."""
         action = self.app.actions.get(key)
         given = self.credentials
-        door = VendorDoor(
+        door = HttpVendorClient(
             network=self.network,
             limiter=Limiter(),
             vendor=self.app.title,

@@ -16,18 +16,18 @@ from sqlalchemy import Connection, insert, select
 
 from affluent.domain.event import EventDraft, Priority
 from affluent.domain.flow import FlowDefinition
-from affluent.engine.breaker import Breaker
+from affluent.engine.circuit_breaker import CircuitBreaker
 from affluent.engine.dispatch.embedded import EmbeddedDispatcher
 from affluent.engine.dispatch.postgres import PgQueue, PostgresDispatcher
-from affluent.engine.door import Network
-from affluent.engine.executor import Executor
 from affluent.engine.fairness import FairClock
 from affluent.engine.intake import Intake
 from affluent.engine.journal import Journal
 from affluent.engine.limits import Limiter
 from affluent.engine.plans import Plans
 from affluent.engine.queue import TableQueue
-from affluent.engine.steps import StepRunner
+from affluent.engine.run import Executor
+from affluent.engine.step import StepRunner
+from affluent.engine.vendor_http import Network
 from affluent.kit import clock
 from affluent.kit.ids import new_id
 from affluent.kit.jsons import JSONObject, JSONValue, dumps
@@ -43,12 +43,12 @@ from affluent.sdk import (
     Trigger,
     TriggerKind,
 )
-from affluent.services.runs import Runs
+from affluent.services.runs.service import Runs
 from affluent.store import tables
 from affluent.store.database import Database
 from affluent.store.open import open_database
 from affluent.store.postgres import PostgresDatabase
-from affluent.store.schema import install_queue
+from affluent.store.schema.upgrade import install_queue
 from affluent.store.sqlite import SqliteDatabase
 from affluent.vault.envelope import Vault
 
@@ -315,7 +315,7 @@ async def engine(
     journal = Journal(queue, wake)
     plans = Plans(database, apps, VAULT)
     network = Network(allow_private=True, timeout_seconds=5)
-    steps = StepRunner(database=database, network=network, limiter=Limiter(), breaker=Breaker())
+    steps = StepRunner(database=database, network=network, limiter=Limiter(), breaker=CircuitBreaker())
     executor = Executor(database=database, journal=journal, plans=plans, steps=steps)
     if is_postgres:
         dispatcher: Any = PostgresDispatcher(

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Float, Integer, LargeBinary, MetaData, Table, select
 
 from affluent.store import metadata
-from affluent.store.types import Instant, Json
+from affluent.store.schema.types import Instant, Json
 
 ROWS = 5
 _FIRST = 1_750_000_000_000_000

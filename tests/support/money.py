@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from affluent.domain.reconciliation import Class, Kind, Leg, Period, Record, Rules, Said
+from affluent.domain.reconciliation.statement import Class, Kind, Leg, Period, Record, Rules, Said
 from affluent.kit.clock import to_micros
 
 CURRENCIES = {"USD": 249_900, "EUR": 189_950, "INR": 1_234_500, "JPY": 320_000, "KWD": 741_250}

@@ -14,9 +14,9 @@ from typing import Any
 import aiohttp
 
 from affluent.bootstrap import build
-from affluent.cli.server import address, bind, running
 from affluent.kit.jsons import dumps, loads
-from affluent.services.scopes import ALL_SCOPES
+from affluent.server.process import address, bind, running
+from affluent.services.identity.scopes import ALL_SCOPES
 from affluent.settings import Settings
 
 

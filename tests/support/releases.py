@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import affluent
-from affluent.store import schema
+from affluent.store.schema import upgrade as schema
 
 SOURCE = Path(affluent.__file__).parent
 _MIGRATION = '''"""{title}."""

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, text
 
-from affluent.store import schema
 from affluent.store.open import open_database
+from affluent.store.schema import upgrade as schema
 from tests.postgres import PostgresServer
 
 Migrate = Callable[[Connection], list[str]]

@@ -17,20 +17,20 @@ from starlette.routing import Mount
 from affluent.api.togai import togai_routes
 from affluent.billing import Billing
 from affluent.billing.payloads import EVENTS
-from affluent.cli.server import address, bind, serving
 from affluent.domain.event import Accepted, EventDraft
 from affluent.engine.dispatch.postgres import PgQueue
 from affluent.engine.fairness import FairClock
 from affluent.engine.intake import Intake
 from affluent.engine.queue import TableQueue
 from affluent.kit.jsons import loads
-from affluent.services.scopes import ALL_SCOPES
-from affluent.services.tokens import Tokens
+from affluent.server.process import address, bind, serving
+from affluent.services.identity.scopes import ALL_SCOPES
+from affluent.services.identity.tokens import Tokens
 from affluent.store import metadata, tables
 from affluent.store.database import Database
 from affluent.store.open import open_database
 from affluent.store.postgres import PostgresDatabase
-from affluent.store.schema import install_queue
+from affluent.store.schema.upgrade import install_queue
 from affluent.store.sqlite import SqliteDatabase
 
 CUSTOMER = {"id": "CUS-1", "name": "Northwind Labs", "primaryEmail": "billing@northwind.example", "address": {}}

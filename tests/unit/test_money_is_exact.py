@@ -97,7 +97,12 @@ def _is_path(node: ast.BinOp) -> bool:
 
 def test_the_modules_that_handle_money_are_found() -> None:
     found = {path.relative_to(PACKAGE).as_posix() for path in modules()}
-    assert {"kit/money.py", "billing/amounts.py", "services/repair_plan.py", "apps/razorpay/facts.py"} <= found
+    assert {
+        "kit/money.py",
+        "billing/amounts.py",
+        "services/reconciliation/repair_plan.py",
+        "apps/razorpay/facts.py",
+    } <= found
     assert len(found) > 25
 
 

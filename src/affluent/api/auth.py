@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from affluent.services.errors import Unauthorised
-from affluent.services.tokens import Tokens, TokenView
+from affluent.services.identity.tokens import Tokens, TokenView
 
 
 async def authorise(request: Request, tokens: Tokens, scope: str) -> TokenView:

@@ -14,7 +14,7 @@ from affluent.billing.views import Account, Slice
 from affluent.domain.event import EventDraft
 from affluent.kit import clock
 from affluent.store import billing as store
-from affluent.store import tables_billing as tables
+from affluent.store.tables import billing as tables
 
 A = tables.accounts
 BASE_CURRENCY = "USD"

@@ -14,7 +14,7 @@ from affluent.billing.schemas import AddAliases, NewAlias, RemoveAliases
 from affluent.billing.views import Account, Alias
 from affluent.kit import clock
 from affluent.store import billing as store
-from affluent.store import tables_billing as tables
+from affluent.store.tables import billing as tables
 
 L = tables.account_aliases
 MOST = 10

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, or_, select
 from affluent.kit.jsons import JSONValue
 from affluent.kit.money import Money
 from affluent.sdk import BookPage, BookRecord, Window
-from affluent.store import tables_billing as tables
+from affluent.store.tables import billing as tables
 
 I, P = tables.invoices, tables.payments  # noqa: E741 - the tables of this module, as in its neighbours
 _PAGE = 1_000

@@ -17,7 +17,7 @@ from affluent.domain.event import EventDraft
 from affluent.kit import clock
 from affluent.kit.money import Money
 from affluent.store import billing as store
-from affluent.store import tables_billing as tables
+from affluent.store.tables import billing as tables
 
 C = tables.granted_credits
 

@@ -12,7 +12,7 @@ from affluent.billing.customers import found_by
 from affluent.billing.ledger import Ledger
 from affluent.billing.views import Account, Customer, Slice
 from affluent.store import billing as store
-from affluent.store import tables_billing as tables
+from affluent.store.tables import billing as tables
 
 C, A = tables.customers, tables.accounts
 SHOWN = 3

@@ -16,7 +16,7 @@ from affluent.kit import clock
 from affluent.kit.jsons import JSONObject
 from affluent.kit.money import Money
 from affluent.store import billing as store
-from affluent.store import tables_billing as tables
+from affluent.store.tables import billing as tables
 
 I = tables.invoices  # noqa: E741 - the table of this module, as in its neighbours
 FIRST_NUMBER = 1001

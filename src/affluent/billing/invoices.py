@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from affluent.billing import amounts, events, invoice_rows, moves
+from affluent.billing import amounts, events, invoice_rows
+from affluent.billing import status_transitions as moves
 from affluent.billing.accounts import open_account
 from affluent.billing.errors import Refused
 from affluent.billing.invoice_rows import I

@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from affluent.billing import amounts, events, invoice_rows, moves, reading
+from affluent.billing import amounts, events, invoice_rows, reading
+from affluent.billing import status_transitions as moves
 from affluent.billing.errors import Missing, Refused
 from affluent.billing.ledger import Changed, Ledger, billing_id
 from affluent.billing.schemas import NewPayment
@@ -17,7 +18,7 @@ from affluent.kit import clock
 from affluent.kit.jsons import canonical
 from affluent.kit.money import Money
 from affluent.store import billing as store
-from affluent.store import tables_billing as tables
+from affluent.store.tables import billing as tables
 
 P = tables.payments
 

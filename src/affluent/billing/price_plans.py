@@ -14,7 +14,7 @@ from affluent.billing.views import PricePlan, Slice
 from affluent.kit import clock
 from affluent.kit.jsons import JSONObject
 from affluent.store import billing as store
-from affluent.store import tables_billing as tables
+from affluent.store.tables import billing as tables
 
 P, V = tables.price_plans, tables.price_plan_versions
 

@@ -16,7 +16,7 @@ from affluent.billing.schemas import EditOfSchedule, NewPurchase
 from affluent.billing.views import Purchase, Slice
 from affluent.kit import clock
 from affluent.store import billing as store
-from affluent.store import tables_billing as tables
+from affluent.store.tables import billing as tables
 
 P = tables.purchases
 FOREVER = date(9999, 1, 1)

@@ -13,7 +13,7 @@ from affluent.billing.errors import Missing
 from affluent.billing.views import Account, Alias, Customer, PricePlan, PricePlanVersion, Schedule, Setting
 from affluent.kit import clock
 from affluent.store import billing as store
-from affluent.store import tables_billing as tables
+from affluent.store.tables import billing as tables
 
 ACCOUNT, CUSTOMER = "ACCOUNT", "CUSTOMER"
 

@@ -17,7 +17,7 @@ from affluent.billing.views import Account, PricePlan, Schedule, ScheduleEdit, S
 from affluent.domain.event import EventDraft
 from affluent.kit import clock
 from affluent.store import billing as store
-from affluent.store import tables_billing as tables
+from affluent.store.tables import billing as tables
 
 S = tables.pricing_schedules
 

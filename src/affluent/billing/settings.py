@@ -13,7 +13,7 @@ from affluent.billing.schemas import InlineSetting, NewSetting, SettingChange
 from affluent.billing.views import Setting, Slice
 from affluent.kit import clock
 from affluent.store import billing as store
-from affluent.store import tables_billing as tables
+from affluent.store.tables import billing as tables
 
 S = tables.settings
 _ENTITIES = {

@@ -22,8 +22,8 @@ from affluent.billing.schedules import Schedules
 from affluent.billing.settings import Settings
 from affluent.billing.views import AccountDetail, CustomerDetail
 from affluent.store import billing as store
-from affluent.store import tables_billing as tables
 from affluent.store.database import Database
+from affluent.store.tables import billing as tables
 
 NEWEST = 20
 """Invoices, payments and credits on an account's page; the lists have the rest."""

@@ -12,7 +12,7 @@ from affluent.bootstrap import Hub
 from affluent.cli.options import AsJson, DatabaseUrl, DataDir
 from affluent.cli.output import console, fail, say_json, table
 from affluent.cli.show import with_hub
-from affluent.services.audit import Verdict, Wanted
+from affluent.services.operations.audit import Verdict, Wanted
 
 audit = typer.Typer(help="The audit log: who changed what.", no_args_is_help=True)
 

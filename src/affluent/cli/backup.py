@@ -13,11 +13,11 @@ from affluent.cli.options import AsJson, DataDir, settings_with
 from affluent.cli.output import MISUSED, console, fail, say_json
 from affluent.cli.progress import progress
 from affluent.cli.run import run
-from affluent.cli.server import hold
 from affluent.kit import clock
-from affluent.services import backup as backups
-from affluent.services.backup import Backup
-from affluent.services.ledger_heads import set_aside
+from affluent.server.process import hold
+from affluent.services.operations import backup as backups
+from affluent.services.operations.backup import Backup
+from affluent.services.provenance.ledger_heads import set_aside
 from affluent.settings import Settings
 from affluent.vault import keys
 from affluent.vault.envelope import Vault

@@ -14,8 +14,8 @@ from affluent.cli.output import MISUSED, console, fail, say_json, table
 from affluent.cli.show import with_hub
 from affluent.kit.jsons import JSONObject, loads
 from affluent.sdk import App
-from affluent.services.connection_views import ConnectionView
-from affluent.services.credentials import secret_fields
+from affluent.services.connections.credentials import secret_fields
+from affluent.services.connections.views import ConnectionView
 
 connections = typer.Typer(help="Connections: credentials for apps, tested and encrypted.", no_args_is_help=True)
 

@@ -14,19 +14,19 @@ import typer
 
 from affluent.bootstrap import Hub, build
 from affluent.catalog import load
-from affluent.cli.books import Books, compare
 from affluent.cli.options import settings_with
 from affluent.cli.output import MISUSED, console, fail, say_json, table
-from affluent.cli.outside import Outside
 from affluent.cli.run import run
-from affluent.cli.server import address, bind, running, serving
-from affluent.cli.signals import asked_to_stop
-from affluent.cli.story import WEBHOOK_SECRET, Story
-from affluent.cli.twins import hush, twins_application
-from affluent.cli.wiring import Wiring
+from affluent.demo.books import Books, compare
+from affluent.demo.connections import Wiring
+from affluent.demo.story import WEBHOOK_SECRET, Story
+from affluent.demo.world import Outside
 from affluent.kit import clock
 from affluent.kit.jsons import JSONObject
 from affluent.kit.money import Money
+from affluent.server.process import address, bind, running, serving
+from affluent.server.signals import asked_to_stop
+from affluent.server.twins import hush, twins_application
 
 _OUTAGE_SECONDS = 5.0
 FLOWS: dict[str, JSONObject] = {

@@ -15,10 +15,11 @@ from affluent.bootstrap import Hub, build
 from affluent.cli.doctor_checks import FINE, NOTE, TROUBLE, Finding
 from affluent.engine.plans import bind
 from affluent.kit import clock
-from affluent.services.progress import patience, stalled
+from affluent.services.operations.progress import patience, stalled
 from affluent.settings import Settings
-from affluent.store import schema, tables
+from affluent.store import tables
 from affluent.store.database import StoreUnavailable
+from affluent.store.schema import upgrade as schema
 
 _MOST_SKEW = timedelta(seconds=2)
 _REACH_SECONDS = 5.0

@@ -10,8 +10,8 @@ import typer
 from affluent.cli.options import AsJson, DatabaseUrl, DataDir
 from affluent.cli.output import FAILED, MISUSED, console, fail, say_json
 from affluent.cli.show import with_hub
-from affluent.services.evidence_pack import BadEvidence
-from affluent.services.evidence_pack import verify as verified
+from affluent.services.provenance.evidence_pack import BadEvidence
+from affluent.services.provenance.evidence_pack import verify as verified
 
 evidence = typer.Typer(help="Evidence packs: signed, readable, verifiable offline.", no_args_is_help=True)
 

@@ -16,7 +16,7 @@ from affluent.cli.output import MISUSED, console, errors, fail, say_json, table
 from affluent.cli.progress import progress
 from affluent.cli.show import with_hub
 from affluent.kit.jsons import InvalidJSON, JSONObject, loads
-from affluent.services.duties import DutyView
+from affluent.services.inbound.background_jobs import BackgroundJobView
 
 flows = typer.Typer(help="Flows, ready-made and your own.", no_args_is_help=True)
 
@@ -107,7 +107,7 @@ def trigger_flow(
     """Trigger now: start a run, or a backfill of everything its trigger lists. A running server does the work."""
     given = _payload(payload)
 
-    async def work(hub: Hub) -> tuple[str, DutyView | None]:
+    async def work(hub: Hub) -> tuple[str, BackgroundJobView | None]:
         accepted = await hub.flow_connections.trigger_now(flow_connection_id, given)
         if not follow:
             return accepted.event_id, None
@@ -122,7 +122,7 @@ def trigger_flow(
         console.print(f"Triggered as {event_id}: affluent runs tail", highlight=False)
 
 
-async def _followed(hub: Hub, flow_connection_id: str) -> DutyView:
+async def _followed(hub: Hub, flow_connection_id: str) -> BackgroundJobView:
     """The backfill when it has read everything; every failure on the way is told, since a vendor may be away for long."""
     walk = await _backfill(hub, flow_connection_id)
     if walk is None:
@@ -141,7 +141,7 @@ async def _followed(hub: Hub, flow_connection_id: str) -> DutyView:
     return walk
 
 
-async def _backfill(hub: Hub, flow_connection_id: str) -> DutyView | None:
+async def _backfill(hub: Hub, flow_connection_id: str) -> BackgroundJobView | None:
     found = await hub.duties.list(flow_connection_id)
     return next((duty for duty in found if duty.kind == "backfill"), None)
 

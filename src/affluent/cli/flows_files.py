@@ -14,12 +14,12 @@ from affluent.catalog import load
 from affluent.cli.options import AsJson, DatabaseUrl, DataDir
 from affluent.cli.output import MISUSED, console, fail, say_json
 from affluent.cli.show import with_hub
-from affluent.services.connection_views import ConnectionTest
+from affluent.services.connections.views import ConnectionTest
 from affluent.services.errors import Invalid
-from affluent.services.flow_files import Applied, FilePlan
-from affluent.services.flow_files_model import FlowFile
-from affluent.services.flow_files_schema import file_schema
-from affluent.services.flow_files_text import read, write
+from affluent.services.flow_files.json_schema import file_schema
+from affluent.services.flow_files.model import FlowFile
+from affluent.services.flow_files.service import Applied, FilePlan
+from affluent.services.flow_files.yaml_text import read, write
 
 Files = Annotated[list[Path], typer.Argument(help="YAML files, or folders of them.")]
 

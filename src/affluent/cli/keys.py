@@ -10,7 +10,7 @@ from affluent.cli.output import console, say_json, table
 from affluent.cli.show import with_hub
 from affluent.kit.jsons import JSONObject
 from affluent.services.errors import Conflict
-from affluent.services.rotation import Rotation
+from affluent.services.operations.key_rotation import Rotation
 from affluent.settings import Settings
 from affluent.vault import keys as files
 

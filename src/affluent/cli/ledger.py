@@ -11,8 +11,8 @@ from affluent.cli.options import AsJson, DatabaseUrl, DataDir
 from affluent.cli.output import FAILED, MISUSED, console, errors, fail, say_json
 from affluent.cli.show import with_hub
 from affluent.services.errors import Invalid
-from affluent.services.ledger import read_heads
-from affluent.services.reconciliation_views import money_text
+from affluent.services.provenance.ledger_verification import read_heads
+from affluent.services.reconciliation.views import money_text
 
 ledger = typer.Typer(help="The ledger: what was accepted and what became of it.", no_args_is_help=True)
 

@@ -19,11 +19,11 @@ from affluent.cli.options import Config, DatabaseUrl, DataDir, settings_with
 from affluent.cli.output import MISUSED, console, fail, say_error
 from affluent.cli.reconcile import reconcile, repair
 from affluent.cli.run import run
-from affluent.cli.server import address, bind, hold, running, serving
-from affluent.cli.signals import asked_to_stop
-from affluent.cli.twins import hush, twins_application
 from affluent.kit import memory
 from affluent.kit.jsons import whole_text
+from affluent.server.process import address, bind, hold, running, serving
+from affluent.server.signals import asked_to_stop
+from affluent.server.twins import hush, twins_application
 from affluent.settings import Settings
 from affluent.worker.loop import Worker
 
@@ -140,7 +140,7 @@ async def _work(settings: Settings, metrics_port: int) -> None:
         await hub.open()
         held.push_async_callback(hub.close)
         if sock is not None:
-            from affluent.cli.scrape import metrics_application  # noqa: PLC0415 - web parts, which no other command needs
+            from affluent.server.scrape import metrics_application  # noqa: PLC0415 - web parts, which no other command needs
 
             await held.enter_async_context(serving(metrics_application(settings, hub.metrics.text), [sock]))
         worker = Worker(hub)

@@ -10,9 +10,9 @@ from affluent.cli.options import AsJson, Config, DatabaseUrl, DataDir, settings_
 from affluent.cli.output import console, say_json
 from affluent.cli.run import run
 from affluent.settings import Settings
-from affluent.store import schema
 from affluent.store.database import Database
 from affluent.store.open import open_database
+from affluent.store.schema import upgrade as schema
 
 
 def migrate(

@@ -12,9 +12,10 @@ from affluent.cli.options import AsJson, DataDir, settings_with
 from affluent.cli.output import MISUSED, console, fail, say_json
 from affluent.cli.progress import progress
 from affluent.cli.run import run
-from affluent.cli.server import CannotStart, hold
+from affluent.server.process import CannotStart, hold
 from affluent.settings import Settings
-from affluent.store import moving, schema
+from affluent.store import moving
+from affluent.store.schema import upgrade as schema
 from affluent.store.sqlite import SqliteDatabase
 
 

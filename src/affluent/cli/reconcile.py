@@ -16,8 +16,8 @@ from affluent.cli.output import MISUSED, console, fail, say_json, table
 from affluent.cli.progress import progress
 from affluent.cli.show import with_hub
 from affluent.kit import clock
-from affluent.services import reconciliation_csv
-from affluent.services.reconciliation_views import StatementView, money_text
+from affluent.services.reconciliation import csv_export as reconciliation_csv
+from affluent.services.reconciliation.views import StatementView, money_text
 
 _UNEXPLAINED = 1
 _TOGETHER_SECONDS = 1.0

@@ -10,13 +10,13 @@ import uvloop
 from sqlalchemy.exc import SQLAlchemyError
 
 from affluent.cli.output import MISUSED, fail
-from affluent.cli.server import CannotStart
 from affluent.kit import logs
+from affluent.server.process import CannotStart
 from affluent.services.errors import Invalid, ServiceError
 from affluent.settings import Settings
 from affluent.store.database import StoreUnavailable
 from affluent.store.open import BadDatabaseUrl
-from affluent.store.schema import SchemaMismatch
+from affluent.store.schema.upgrade import SchemaMismatch
 from affluent.vault.keys import BadMasterKey
 
 T = TypeVar("T")

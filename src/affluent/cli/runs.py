@@ -18,8 +18,8 @@ from affluent.domain.run import RunState
 from affluent.kit import clock
 from affluent.kit.ids import first_id
 from affluent.kit.numbers import whole
-from affluent.services.run_views import RunDetail, RunView
-from affluent.services.runs import BulkAction, Forecast
+from affluent.services.runs.service import BulkAction, Forecast
+from affluent.services.runs.views import RunDetail, RunView
 from affluent.store.runs import RunFilter
 
 runs = typer.Typer(help="Runs: what happened.", no_args_is_help=True)

@@ -14,9 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from affluent.cli.options import AsJson, Config, settings_with
 from affluent.cli.output import errors, say_json, table
-from affluent.services.options import CHANGEABLE
+from affluent.services.operations.server_settings import CHANGEABLE
 from affluent.settings import SecretFiles, Settings, configured
-from affluent.store import options
+from affluent.store import server_settings as options
 from affluent.store.database import StoreUnavailable
 from affluent.store.open import open_database
 

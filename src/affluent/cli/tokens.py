@@ -13,7 +13,7 @@ from affluent.cli.options import AsJson, DatabaseUrl, DataDir
 from affluent.cli.output import console, say_json, table
 from affluent.cli.show import with_hub
 from affluent.kit import clock
-from affluent.services.tokens import NewToken, TokenView
+from affluent.services.identity.tokens import NewToken, TokenView
 
 tokens = typer.Typer(
     help="API tokens: generate, rotate, deactivate. A running server knows within seconds.", no_args_is_help=True

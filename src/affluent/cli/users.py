@@ -12,7 +12,7 @@ from affluent.cli.options import AsJson, DatabaseUrl, DataDir
 from affluent.cli.output import console, say_json, table
 from affluent.cli.show import with_hub
 from affluent.services.errors import NotFound
-from affluent.services.sessions import PersonView
+from affluent.services.identity.sessions import PersonView
 
 users = typer.Typer(help="People: invite, give a role, let in again, deactivate.", no_args_is_help=True)
 Email = Annotated[str, typer.Argument(help="E-mail address of the person.")]

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from affluent.domain.run import SETTLED_AS_DONE, Fate, RunState
-from affluent.engine.keys import Difference, difference
+from affluent.engine.effect_keys import Difference, difference
 from affluent.kit.clock import from_micros, now, to_micros
 from affluent.kit.jsons import JSONValue, dumps, loads, stored
 from affluent.sdk.app import Same

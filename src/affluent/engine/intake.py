@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select, text
 
 from affluent.domain.event import Accepted, EventDraft
 from affluent.domain.run import RunState
-from affluent.engine.draft import storable
+from affluent.engine.event_drafts import storable
 from affluent.engine.fairness import FairClock
 from affluent.engine.queue import Queue
 from affluent.kit import clock

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy import Connection, Row, select
 
 from affluent.domain.flow import FlowDefinition, Step
-from affluent.kit.fresh import Fresh
 from affluent.kit.jsons import JSONObject, loads
+from affluent.kit.timed_cache import TimedCache
 from affluent.sdk import Action, App, Limit
 from affluent.store import tables
 from affluent.store.database import Database
@@ -68,7 +68,7 @@ class Plans:
         self._apps = apps
         self._vault = vault
         self._definitions: dict[tuple[str, int], FlowDefinition] = {}
-        self._plans: Fresh[tuple[str, int], Plan] = Fresh(_FRESH_SECONDS)
+        self._plans: TimedCache[tuple[str, int], Plan] = TimedCache(_FRESH_SECONDS)
 
     def forget(self) -> None:
         """Something changed: read everything anew."""

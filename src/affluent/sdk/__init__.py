@@ -33,12 +33,12 @@ from affluent.sdk.http import Response
 from affluent.sdk.inbound import (
     Incoming,
     Listing,
-    Mirrored,
     Page,
     PollOptions,
     Registered,
     Registration,
     Signed,
+    SyncedRecord,
     WebhookScheme,
 )
 
@@ -61,7 +61,6 @@ __all__ = [
     "InputModel",
     "Limit",
     "Listing",
-    "Mirrored",
     "Misconfigured",
     "Need",
     "NotApplicable",
@@ -77,6 +76,7 @@ __all__ = [
     "Retry",
     "Signed",
     "Subject",
+    "SyncedRecord",
     "Trigger",
     "TriggerKind",
     "Unavailable",

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from affluent.kit.jsons import JSONObject, JSONValue, loads
 from affluent.sdk.books import Books
 from affluent.sdk.http import Faults
-from affluent.sdk.inbound import Incoming, Listing, Mirrored, Poll, Registration, WebhookScheme
+from affluent.sdk.inbound import Incoming, Listing, Poll, Registration, SyncedRecord, WebhookScheme
 
 
 class CredentialsModel(BaseModel):
@@ -198,7 +198,7 @@ class App:
     a URL, and whatever changes the base URL, are known by themselves. A changed address asks for every secret anew."""
     is_local: Callable[[Any], bool] = lambda _credentials: False
     """Whether credentials point at this server's own billing workspace, so that its events are this connection's."""
-    mirror: Callable[[JSONObject], Sequence[Mirrored]] | None = None
+    mirror: Callable[[JSONObject], Sequence[SyncedRecord]] | None = None
     """(payload of an event) → the customers and accounts in it, shown in Customers beside this server's own ones."""
     limit: Limit | None = None
     faults: Faults = field(default_factory=dict)

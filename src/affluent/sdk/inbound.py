@@ -31,7 +31,7 @@ class Incoming:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mirrored:
+class SyncedRecord:
     """A customer or an account as another system keeps it. Empty: not said, what was known before stays."""
 
     kind: Literal["customer", "account"]

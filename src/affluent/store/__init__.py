@@ -9,9 +9,9 @@ from sqlalchemy import MetaData
 
 
 def metadata() -> MetaData:
-    """The metadata with every table of the product: the modules `tables` and `tables_*`."""
-    for module in pkgutil.iter_modules(__path__):
-        if module.name.startswith("tables"):
-            importlib.import_module(f"{__name__}.{module.name}")
-    tables: MetaData = importlib.import_module(f"{__name__}.tables").metadata
+    """The metadata with every table of the product: what the package `tables` and its modules declare."""
+    package = importlib.import_module(f"{__name__}.tables")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+    tables: MetaData = package.metadata
     return tables

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, Row, Table, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from affluent.store import tables_billing as tables
+from affluent.store.tables import billing as tables
 
 Condition = ColumnElement[bool]
 

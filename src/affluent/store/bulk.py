@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Boolean, Connection, Float, Integer, Table, T
 from sqlalchemy.types import TypeEngine
 
 from affluent.kit.jsons import dumps
-from affluent.store.types import Instant, Json
+from affluent.store.schema.types import Instant, Json
 
 Row = Mapping[str, Any]
 ANY = ("*",)

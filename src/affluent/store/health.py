@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from affluent.store.pulse import HOUR_MICROS, range_of
+from affluent.store.activity_statistics import HOUR_MICROS, range_of
 
 _CALLS = text(
     f"SELECT s.connection_id, a.started_at / {HOUR_MICROS} AS hour, "

@@ -10,8 +10,13 @@ from sqlalchemy import BigInteger, Connection, Table, TableClause, Text, column,
 from sqlalchemy.types import TypeEngine
 
 from affluent.kit.jsons import dumps
-from affluent.store import tables, tables_audit, tables_billing, tables_inbound, tables_money, tables_people
-from affluent.store.types import Instant, Json
+from affluent.store import tables
+from affluent.store.schema.types import Instant, Json
+from affluent.store.tables import audit as tables_audit
+from affluent.store.tables import billing as tables_billing
+from affluent.store.tables import inbound as tables_inbound
+from affluent.store.tables import money as tables_money
+from affluent.store.tables import people as tables_people
 
 _AT_ONCE = 500
 _ALL = (tables, tables_audit, tables_billing, tables_inbound, tables_money, tables_people)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, case, delete, func, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from affluent.store import tables_people
+from affluent.store.tables import people as tables_people
 
 P, S, L = tables_people.people, tables_people.sessions, tables_people.one_time_links
 F = tables_people.sign_in_failures

@@ -14,8 +14,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from affluent.kit import crash
+from affluent.store.audit.recording import recorded, recording, watch
 from affluent.store.database import NOTES, Database, I, Processor, R, StoreUnavailable, T, Unit, committed
-from affluent.store.recording import recorded, recording, watch
 
 _LINGER_SECONDS = 0.002
 _LARGEST_GROUP = 512

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 
 from affluent.kit.clock import from_micros, to_micros
 from affluent.kit.jsons import dumps
-from affluent.store.types import readable
+from affluent.store.schema.types import readable
 
 _NOTE = "progress"
 _MOVED = text(

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, not_, or_, select, union_all
 
 from affluent.store import tables
-from affluent.store import tables_billing as billing
+from affluent.store.tables import billing
 
 R, E = tables.runs, tables.events
 STRETCH = 25_000

@@ -10,13 +10,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, or_, select, text, update
 
-from affluent.domain.reconciliation import Kind, Line, Record
+from affluent.domain.reconciliation.statement import Kind, Line, Record
 from affluent.kit import clock
 from affluent.kit.ids import new_id
 from affluent.kit.jsons import JSONObject, canonical, loads
 from affluent.kit.numbers import LARGEST_INTEGER
 from affluent.store import bulk, ledger
-from affluent.store import tables_money as tables
+from affluent.store.tables import money as tables
 
 S, N, R, L = tables.statements, tables.snapshots, tables.snapshot_records, tables.statement_lines
 LEASE = timedelta(minutes=3)

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import OperationalError
 
 from affluent.kit import crash
+from affluent.store.audit.recording import recorded, recording, watch
 from affluent.store.database import (
     NOTES,
     Database,
@@ -30,7 +31,6 @@ from affluent.store.database import (
     committed,
     undone_if_it_fails,
 )
-from affluent.store.recording import recorded, recording, watch
 
 _LINGER_SECONDS = 0.002
 _LARGEST_GROUP = 512

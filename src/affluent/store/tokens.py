@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
-from affluent.store import tables, tables_people
+from affluent.store import tables
+from affluent.store.tables import people as tables_people
 
 T, P = tables.tokens, tables_people.people
 

@@ -2,17 +2,20 @@
 
 How to add a page:
 
-1. `web/routes/<noun>.py` with `def routes(site: Site) -> list[Route]`, e.g. `return [site.get("/apps", index), site.post("/apps", add)]`;
-   it is found by itself. Handlers are `async def index(visit: Visit) -> Response`; `role=Role.DEVELOPER` asks for a role.
+1. `web/<subject>/<noun>.py` with `def routes(site: WebApp) -> list[Route]`,
+   e.g. `return [site.get("/apps", index), site.post("/apps", add)]`;
+   each module of a subject's package that has it is found. Handlers are
+   `async def index(visit: PageRequest) -> Response`; `role=Role.DEVELOPER` asks for a role.
 2. Ask services through `visit.hub`, put the answer into one frozen dataclass, the page's view model, and
    `return await visit.page("apps/index.html", page, section="Apps", crumbs=[("Integrations", ""), ("Apps", "")])`.
-3. `web/templates/<noun>/….html` extends base.html; badges, tiles, fields, tabs, tables, dialogs are macros of parts.html.
+3. `web/<subject>/templates/<noun>/….html` extends base.html of web/templates;
+   badges, tiles, fields, tabs, tables, dialogs are macros of parts.html.
    No inline script, style or `on…=`: the Content-Security-Policy forbids it and a test finds it. Styles: css/<noun>.css.
 4. Forms: `form = await visit.form()`, try the use case, `except ServiceError as error: form.blame(error)`, show the page again
    with status=422; done: `visit.go("/apps", say="Connected.")`. It must work without script; htmx attributes come on top.
 5. Live: `<div id="live" hx-sse:connect="/apps/events" hx-swap="none">`, `site.live_view("/apps/events", events)` and
    `visit.stream(key, probe=…, render=…)` giving `visit.partial`s.
-6. An error is raised, not answered: services' errors, or anything else, become a page in words (web/faults.py).
+6. An error is raised, not answered: services' errors, or anything else, become a page in words (web/error_pages.py).
 """
 
 from __future__ import annotations
@@ -29,17 +32,17 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from affluent.bootstrap import Hub
-from affluent.web import faults
+from affluent.web import error_pages as faults
+from affluent.web.app import WebApp, collected
 from affluent.web.assets import assets
+from affluent.web.request import PageRequest
 from affluent.web.security import Security
 from affluent.web.session import token_of
-from affluent.web.site import Site, collected
-from affluent.web.visit import Visit
 
 
 def web(hub: Hub) -> ASGIApp:
     """The interface of this hub as one ASGI application, for the root of the server."""
-    site = Site(hub)
+    site = WebApp(hub)
     static = Route("/static/{tree}/{name:path}", assets().serve, methods=["GET"])
     return Starlette(
         routes=[static, *collected(site)],
@@ -51,11 +54,11 @@ def web(hub: Hub) -> ASGIApp:
     )
 
 
-def _refused(site: Site) -> Callable[[Request, Exception], Awaitable[Response]]:
+def _refused(site: WebApp) -> Callable[[Request, Exception], Awaitable[Response]]:
     """Addresses that nothing answers to."""
 
     async def answer(request: Request, error: Exception) -> Response:
         person = await site.hub.people.of_session(token_of(request))
-        return await faults.page(Visit(site, request, person), error)
+        return await faults.page(PageRequest(site, request, person), error)
 
     return answer

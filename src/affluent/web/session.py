@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from affluent.services.people import SESSION_LIVES
+from affluent.services.identity.people import SESSION_LIVES
 
 
 def cookie_name(request: Request) -> str:

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from affluent.kit.jsons import dumps
 from affluent.kit.numbers import whole
-from affluent.services.hooks import Answer, Hooks
+from affluent.services.inbound.webhooks import Answer, Hooks
 from affluent.store.database import StoreUnavailable
 
 BODY_SECONDS = 30.0
@@ -25,7 +25,7 @@ class _Size(Enum):
     GONE = auto()
 
 
-class HookDoor:
+class WebhookMiddleware:
     """Answers webhooks before any routing is done, and hands everything else on."""
 
     def __init__(

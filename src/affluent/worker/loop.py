@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 
 from affluent.bootstrap import Hub
 from affluent.kit.logs import logger
-from affluent.services.options import wishes
+from affluent.services.operations.server_settings import wishes
 from affluent.store.database import StoreUnavailable
-from affluent.worker.duties import attend
+from affluent.worker.background_jobs import attend
 from affluent.worker.retention import drop_refused, forget_old
 
 _log = logger("worker")

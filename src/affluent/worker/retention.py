@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from affluent.bootstrap import Hub
 from affluent.kit.logs import logger
-from affluent.services.deliveries import drop_surplus
-from affluent.services.retention import forget
+from affluent.services.inbound.deliveries import drop_surplus
+from affluent.services.operations.retention import forget
 from affluent.store.retention import ATTEMPTS, DELIVERIES, EVENTS, RUNS
 
 _log = logger("retention")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from affluent.catalog import load
-from affluent.cli.twins import twins_application
 from affluent.kit.jsons import loads
+from affluent.server.twins import twins_application
 from affluent.vault.envelope import key_id
 from tests.acceptance.process import Process, calling, command, new_token
 from tests.support.apps import served

@@ -21,7 +21,7 @@ import pytest
 from affluent.bootstrap import Hub
 from affluent.cli import demo
 from affluent.cli.demo import Stage
-from affluent.cli.story import WEBHOOK_SECRET, Story
+from affluent.demo.story import WEBHOOK_SECRET, Story
 from affluent.kit import clock, logs
 from affluent.kit.jsons import loads
 from tests.acceptance.process import command

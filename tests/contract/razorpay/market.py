@@ -26,7 +26,9 @@ from affluent.kit import clock
 from affluent.kit.jsons import JSONObject, JSONValue, dumps, loads, number
 from affluent.sdk.twin import Twin, _Misbehaving
 from affluent.settings import Settings
-from affluent.store import tables, tables_billing, tables_inbound
+from affluent.store import tables
+from affluent.store.tables import billing as tables_billing
+from affluent.store.tables import inbound as tables_inbound
 from affluent.webhooks.receive import hook_routes
 
 SECRET = "market-webhook-secret"

@@ -14,31 +14,31 @@ from starlette.routing import Mount
 
 from affluent.api.v1 import api
 from affluent.billing import books
-from affluent.engine.door import Network
 from affluent.engine.fairness import FairClock
 from affluent.engine.intake import Intake
 from affluent.engine.journal import Journal
 from affluent.engine.limits import Limiter
+from affluent.engine.vendor_http import Network
 from affluent.kit.jsons import loads
-from affluent.services.audit import Audit
-from affluent.services.duties import Duties
-from affluent.services.events import Events
-from affluent.services.evidence import EvidencePacks
-from affluent.services.health import Health
-from affluent.services.identities import Identities
-from affluent.services.identity_map import IdentityMap
-from affluent.services.ledger import Ledgers
-from affluent.services.mirror import Mirror
-from affluent.services.options import Options
-from affluent.services.polls import Polls
-from affluent.services.reconciliation import Reconciliation
-from affluent.services.reconciliation_sources import Sources
-from affluent.services.repair import Repair
-from affluent.services.runs import Runs
-from affluent.services.syncs import Syncs
-from affluent.services.targets import Vendors
-from affluent.services.users import Users
-from affluent.services.why import Why
+from affluent.services.connections.health import Health
+from affluent.services.directory.directory_sync import DirectorySync
+from affluent.services.directory.identities import Identities
+from affluent.services.directory.identity_map import IdentityMap
+from affluent.services.directory.timeline import Syncs
+from affluent.services.identity.users import Users
+from affluent.services.inbound.background_jobs import BackgroundJobs
+from affluent.services.inbound.job_targets import Vendors
+from affluent.services.inbound.polls import Polls
+from affluent.services.operations.audit import Audit
+from affluent.services.operations.server_settings import Options
+from affluent.services.provenance.evidence import EvidencePacks
+from affluent.services.provenance.ledger_verification import Ledgers
+from affluent.services.provenance.why import Why
+from affluent.services.reconciliation.repair import Repair
+from affluent.services.reconciliation.service import Reconciliation
+from affluent.services.reconciliation.sources import Sources
+from affluent.services.runs.events import Events
+from affluent.services.runs.service import Runs
 from affluent.settings import Settings
 from tests.integration.services.desk import Desk, desk
 
@@ -137,14 +137,14 @@ async def client(database_url: str) -> AsyncIterator[Client]:
             reconciliation=Reconciliation(database=it.database, sources=_sources(it)),
             why=why,
             identity_map=IdentityMap(it.database, it.catalog),
-            duties=Duties(database=it.database, vendors=_vendors(it), works=()),
+            duties=BackgroundJobs(database=it.database, vendors=_vendors(it), works=()),
             polls=Polls(database=it.database, vendors=_vendors(it)),
             audit=Audit(it.database),
             users=Users(database=it.database, server_url="http://127.0.0.1"),
             options=Options(database=it.database, vault=it.vault, settings=Settings(max_body_bytes=LARGEST)),
             ledgers=Ledgers(database=it.database, vault=it.vault),
             health=Health(it.database),
-            mirror=Mirror(it.database),
+            mirror=DirectorySync(it.database),
             syncs=Syncs(it.database),
             evidence=EvidencePacks(why=why, vault=it.vault),
             settings=Settings(max_body_bytes=LARGEST),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from affluent.sdk import Mirrored
-from affluent.store import mirror
+from affluent.sdk import SyncedRecord
+from affluent.store import directory_sync as mirror
 from tests.integration.api.client import client
 from tests.integration.api.test_api import PAID, is_problem
 from tests.integration.services.desk import outbound
@@ -99,7 +99,7 @@ async def test_customers_of_another_system_are_listed_searched_and_shown(databas
         made = {"app": "togai", "name": "Cloud", "fields": {"secret": "x-secret"}}
         cloud = (await call("POST", "/connections", made)).json["id"]
         account = {"kind": "account", "id": "ACC-1", "customer_id": "CUS-1", "name": "Northwind"}
-        seen = [Mirrored(kind="customer", id="CUS-1", name="Northwind Labs"), Mirrored(**account)]
+        seen = [SyncedRecord(kind="customer", id="CUS-1", name="Northwind Labs"), SyncedRecord(**account)]
         await call.desk.database.write(lambda connection: mirror.reflect(connection, cloud, seen))
         listed = (await call("GET", "/mirror/customers?search=north")).json["items"]
         assert [(one["id"], one["source"], one["accounts"][0]["id"]) for one in listed] == [("CUS-1", "Cloud", "ACC-1")]

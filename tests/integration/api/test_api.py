@@ -12,18 +12,16 @@ from affluent.api.v1 import application, examples
 from affluent.domain import event
 from affluent.kit import clock
 from affluent.kit.actor import Actor, acting
-from affluent.services import (
-    connection_views,
-    duties,
-    events,
-    flow_connection_views,
-    flow_problems,
-    flow_views,
-    identities,
-    run_views,
-    runs,
-    tokens,
-)
+from affluent.services.connections import views as connection_views
+from affluent.services.directory import identities
+from affluent.services.flows import flow_connection_views
+from affluent.services.flows import problems as flow_problems
+from affluent.services.flows import views as flow_views
+from affluent.services.identity import tokens
+from affluent.services.inbound import background_jobs as duties
+from affluent.services.runs import events
+from affluent.services.runs import service as runs
+from affluent.services.runs import views as run_views
 from affluent.store.database import StoreUnavailable
 from tests.integration.api.client import LARGEST, Client, client
 from tests.integration.services.desk import outbound

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from affluent.services import credentials
+from affluent.services.connections import credentials
 from tests.integration.api.client import Client, client
 from tests.integration.services.desk import outbound
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from affluent.services import credentials
+from affluent.services.connections import credentials
 from tests.integration.api.client import client
 from tests.integration.api.test_bad_input import resolved
 

@@ -8,7 +8,7 @@ import pytest
 
 from affluent.kit import clock
 from affluent.kit.jsons import loads
-from affluent.store import tables_billing as tables
+from affluent.store.tables import billing as tables
 from tests.support.workspace import ACCOUNT, CUSTOMER, PERIOD, payment
 
 

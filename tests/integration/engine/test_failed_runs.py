@@ -10,8 +10,8 @@ from sqlalchemy import update
 
 from affluent.kit.jsons import loads
 from affluent.sdk import OutcomeUnknown, Rejected
-from affluent.services.run_failures import APP, EVENT, RunFailures
-from affluent.services.runs import RunFilter
+from affluent.services.runs.failures import APP, EVENT, RunFailures
+from affluent.services.runs.service import RunFilter
 from affluent.store import tables
 from tests.support.engine import Engine, Vendor, engine
 

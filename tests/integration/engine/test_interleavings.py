@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from sqlalchemy import select
 
 from affluent.domain.run import FINISHED, MOVES, RESUMABLE, UNFINISHED, RunState
-from affluent.engine import claims
+from affluent.engine import leases as claims
 from affluent.kit import clock
 from affluent.sdk import OutcomeUnknown, Rejected, Unavailable
 from affluent.services.errors import Conflict

@@ -6,10 +6,11 @@ import asyncio
 from datetime import timedelta
 
 from affluent.domain.run import Fate
-from affluent.engine import claims, effects
+from affluent.engine import effects
+from affluent.engine import leases as claims
 from affluent.kit import clock
 from affluent.sdk import OutcomeUnknown, Rejected, Retry
-from affluent.services.runs import BulkAction, RunFilter
+from affluent.services.runs.service import BulkAction, RunFilter
 from affluent.store import tables
 from tests.support.engine import Vendor, engine
 

@@ -6,7 +6,7 @@ import asyncio
 
 from affluent.domain.event import Priority
 from affluent.sdk import AlreadyApplied, AuthFailed, NotApplicable, OutcomeUnknown, Rejected, Unavailable
-from affluent.services.runs import BulkAction, RunFilter
+from affluent.services.runs.service import BulkAction, RunFilter
 from affluent.store import tables
 from tests.support.engine import Vendor, engine
 

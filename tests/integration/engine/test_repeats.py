@@ -8,7 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from affluent.engine import claims, effects
+from affluent.engine import effects
+from affluent.engine import leases as claims
 from affluent.kit import clock
 from affluent.sdk import Rejected
 from affluent.store import connections, tables

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, select, text
 
 from affluent.domain.event import EventDraft, Priority
-from affluent.engine import claims
+from affluent.engine import leases as claims
 from affluent.kit import clock
 from affluent.kit.money import Money
-from affluent.services.events import Events
-from affluent.services.runs import BulkAction
+from affluent.services.runs.events import Events
+from affluent.services.runs.service import BulkAction
 from affluent.store import bulk, tables
 from affluent.store.runs import RunFilter
 from tests.support.engine import Engine, draft, engine

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from affluent.apps.webhook.signature import plain
 from affluent.kit.jsons import loads
-from affluent.services.roles import Role
+from affluent.services.identity.roles import Role
 from tests.integration.security.callers import callers
 
 DEFINITION = {

@@ -19,13 +19,13 @@ from affluent.apps.schedule.schemas import Timetable
 from affluent.catalog import Catalog
 from affluent.domain.flow import FlowDefinition
 from affluent.engine.dispatch.postgres import PgQueue
-from affluent.engine.door import Network
 from affluent.engine.fairness import FairClock
 from affluent.engine.intake import Intake
 from affluent.engine.journal import Journal
 from affluent.engine.limits import Limiter
 from affluent.engine.plans import Plans
 from affluent.engine.queue import TableQueue
+from affluent.engine.vendor_http import Network
 from affluent.kit import clock
 from affluent.kit.ids import new_id
 from affluent.kit.jsons import JSONObject, JSONValue, dumps, loads
@@ -47,17 +47,18 @@ from affluent.sdk import (
     TriggerKind,
     WebhookScheme,
 )
-from affluent.services.duties import Duties, Duty
-from affluent.services.flow_connections import FlowConnections
-from affluent.services.gaps import Gaps
-from affluent.services.hooks import Hooks
-from affluent.services.polls import BACKFILL, POLL, Polls, Walks
-from affluent.services.schedules import Schedules
-from affluent.services.targets import Vendors
-from affluent.services.webhook_registration import WebhookRegistration
-from affluent.store import tables, tables_inbound
+from affluent.services.flows.flow_connections import FlowConnections
+from affluent.services.inbound.background_jobs import BackgroundJob, BackgroundJobs
+from affluent.services.inbound.job_targets import Vendors
+from affluent.services.inbound.missed_webhooks import MissedWebhooks
+from affluent.services.inbound.polls import BACKFILL, POLL, Polls, Walks
+from affluent.services.inbound.schedules import Schedules
+from affluent.services.inbound.webhook_registration import WebhookRegistration
+from affluent.services.inbound.webhooks import Hooks
+from affluent.store import tables
 from affluent.store.database import Database
 from affluent.store.open import open_database
+from affluent.store.tables import inbound as tables_inbound
 from affluent.vault.envelope import Vault
 from affluent.webhooks.receive import hook_routes
 from tests.support.engine import create_tables
@@ -233,7 +234,7 @@ class Stand:
     vendor: Vendor
     intake: Intake
     vendors: Vendors
-    duties: Duties
+    duties: BackgroundJobs
     polls: Polls
     hooks: Hooks
     flow_connections: FlowConnections
@@ -304,7 +305,7 @@ class Stand:
         links = tables.flow_connections
         await self.execute(update(links).where(links.c.id == link_id).values(enabled=enabled))
 
-    async def attend(self, *, later: timedelta = timedelta(), by: Duties | None = None) -> int:
+    async def attend(self, *, later: timedelta = timedelta(), by: BackgroundJobs | None = None) -> int:
         """Find duties and do what is due, now or so much later, until nothing is; returns how many slices were done."""
         duties, done = by or self.duties, 0
         if later:
@@ -358,7 +359,7 @@ class Stand:
         """All deliveries."""
         return await self.rows(select(tables.deliveries).order_by(tables.deliveries.c.id))
 
-    async def take(self) -> Duty:
+    async def take(self) -> BackgroundJob:
         """Find duties and take the one that is due."""
         await self.duties.find()
         (duty,) = await self.duties.take(8)
@@ -415,7 +416,7 @@ async def stand(url: str, vendor: Vendor | None = None, *, fresh: bool = True) -
     works = [
         *walks,
         Schedules(database=database, intake=intake),
-        Gaps(database=database, vendors=vendors, intake=intake),
+        MissedWebhooks(database=database, vendors=vendors, intake=intake),
         WebhookRegistration(database=database, vendors=vendors, vault=VAULT, server_url="https://hub.example"),
     ]
     try:
@@ -425,7 +426,7 @@ async def stand(url: str, vendor: Vendor | None = None, *, fresh: bool = True) -
             vendor=vendor,
             intake=intake,
             vendors=vendors,
-            duties=Duties(database=database, vendors=vendors, works=works),
+            duties=BackgroundJobs(database=database, vendors=vendors, works=works),
             polls=Polls(database=database, vendors=vendors),
             hooks=Hooks(database=database, catalog=catalog, vault=VAULT, intake=intake, max_body_bytes=100_000),
             flow_connections=FlowConnections(

@@ -13,8 +13,8 @@ from affluent.kit import clock
 from affluent.kit.ids import new_id
 from affluent.kit.jsons import dumps, loads
 from affluent.sdk import Incoming
-from affluent.services import deliveries
-from affluent.services.deliveries import LARGEST_REFUSED, Quota, drop_surplus
+from affluent.services.inbound import deliveries
+from affluent.services.inbound.deliveries import LARGEST_REFUSED, Quota, drop_surplus
 from affluent.store import tables
 from tests.integration.inbound.stand import SECRET, stand
 

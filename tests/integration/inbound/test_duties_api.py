@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from affluent.api.v1 import api
-from affluent.services.tokens import Tokens
+from affluent.services.identity.tokens import Tokens
 from affluent.settings import Settings
 from tests.integration.api.client import Client
 from tests.integration.inbound.stand import Stand, stand

@@ -11,7 +11,7 @@ from affluent.kit import clock
 from affluent.kit.jsons import dumps
 from affluent.sdk import AuthFailed, Listing
 from affluent.store import tables
-from affluent.store.tables_inbound import duties
+from affluent.store.tables.inbound import duties
 from tests.integration.inbound.stand import EPOCH, stand
 from tests.integration.operations.test_alerts import Channel, alerting
 

@@ -15,11 +15,12 @@ from sqlalchemy import func, select, update
 from affluent.bootstrap import Hub, build
 from affluent.domain.event import WORKSPACE
 from affluent.kit.jsons import dumps
-from affluent.sdk import Mirrored
+from affluent.sdk import SyncedRecord
 from affluent.settings import Settings
-from affluent.store import mirror, tables_inbound
+from affluent.store import directory_sync as mirror
+from affluent.store.tables import inbound as tables_inbound
 from affluent.web import web
-from affluent.web.customer_list import entries
+from affluent.web.customers.customer_list import entries
 from tests.integration.web.browser import SERVER, Browser
 from tests.support.workspace import ACCOUNT, CUSTOMER, Workspace, served, workspace
 
@@ -193,7 +194,7 @@ async def test_two_systems_with_the_same_ids_stay_apart_and_go_with_their_connec
     async with desk(database_url, tmp_path) as it:
         one, two = await it.connection("East"), await it.connection("West")
         for source, name in ((one, "Eastern"), (two, "Western")):
-            said = [Mirrored(kind="account", id="ACC-1", customer_id="CUS-1", name=name)]
+            said = [SyncedRecord(kind="account", id="ACC-1", customer_id="CUS-1", name=name)]
             await it.hub.database.write(lambda c, source=source, said=said: mirror.reflect(c, source, said))
         assert "Eastern" in await it.words(f"/accounts/ACC-1?source={one}")
         assert "Western" in await it.words(f"/accounts/ACC-1?source={two}")
@@ -210,7 +211,7 @@ async def test_own_and_mirrored_customers_are_paged_together_newest_first(databa
         for number in range(9):
             own = {"name": f"Own {number}", "email": "a@own.example", "id": f"OWN-{number}", "currency": "USD"}
             await it.browser.post("/customers", own)
-            said = [Mirrored(kind="account", id=f"M-{number}", customer_id=f"MC-{number}", name=f"There {number}")]
+            said = [SyncedRecord(kind="account", id=f"M-{number}", customer_id=f"MC-{number}", name=f"There {number}")]
             await it.hub.database.write(lambda c, said=said: mirror.reflect(c, connection, said))
         found, after = [], ""
         while True:
@@ -226,7 +227,9 @@ async def test_a_hundred_thousand_mirrored_accounts_are_listed_and_found_at_once
         connection = await it.connection()
         for start in range(0, 100_000, 5_000):
             said = [
-                Mirrored(kind="account", id=f"ACC-{n}", customer_id=f"CUS-{n}", name=f"Customer {n}", currency="USD")
+                SyncedRecord(
+                    kind="account", id=f"ACC-{n}", customer_id=f"CUS-{n}", name=f"Customer {n}", currency="USD"
+                )
                 for n in range(start, start + 5_000)
             ]
             await it.hub.database.write(lambda c, said=said: mirror.reflect(c, connection, said))

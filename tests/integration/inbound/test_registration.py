@@ -8,7 +8,7 @@ from sqlalchemy import delete
 
 from affluent.sdk import AuthFailed, Rejected, Unavailable
 from affluent.store import tables
-from affluent.store.tables_inbound import duties
+from affluent.store.tables.inbound import duties
 from tests.integration.inbound.stand import stand
 
 LATER = timedelta(minutes=16)

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from affluent.kit import clock
 from affluent.kit.jsons import loads
 from affluent.store import tables
-from affluent.store.tables_inbound import duties
+from affluent.store.tables.inbound import duties
 from tests.integration.inbound.stand import stand
 
 EVERY_MINUTE = {"cron": "* * * * *", "timezone": "Europe/Berlin"}

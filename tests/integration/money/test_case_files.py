@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from affluent.domain.reconciliation import Class, Leg
+from affluent.domain.reconciliation.statement import Class, Leg
 from affluent.services.errors import NotFound
 from tests.contract.razorpay.market import Market, market
 from tests.integration.money.test_reconciling import paid, reconciled

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from affluent.cli.main import app
 from affluent.kit.jsons import loads
 from affluent.services.errors import NotFound
-from affluent.services.evidence_pack import BadEvidence, fingerprint, pack, signer, verify
+from affluent.services.provenance.evidence_pack import BadEvidence, fingerprint, pack, signer, verify
 from tests.contract.razorpay.market import Market, market
 from tests.integration.money.test_reconciling import paid, reconciled
 

@@ -12,10 +12,11 @@ from sqlalchemy import delete, insert, text, update
 
 from affluent.kit.jsons import dumps, loads
 from affluent.sdk import Rejected, Unavailable
-from affluent.services.ledger import LEDGER, Ledgers, Verification
-from affluent.services.ledger_heads import LedgerHeads, path_of, set_aside
-from affluent.store import tables, tables_money
+from affluent.services.provenance.ledger_heads import LedgerHeads, path_of, set_aside
+from affluent.services.provenance.ledger_verification import LEDGER, Ledgers, Verification
+from affluent.store import tables
 from affluent.store.ledger import Sealer
+from affluent.store.tables import money as tables_money
 from tests.support.engine import VAULT, Engine, Vendor, engine
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from affluent.domain.reconciliation import Class, Leg
+from affluent.domain.reconciliation.statement import Class, Leg
 from affluent.kit import clock
 from affluent.services.errors import Conflict, Invalid
-from affluent.services.reconciliation_views import StatementView
-from affluent.store import tables_money
+from affluent.services.reconciliation.views import StatementView
+from affluent.store.tables import money as tables_money
 from tests.contract.razorpay.market import Market, market
 
 

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from affluent.cli.main import app
 from affluent.kit import clock
 from affluent.kit.jsons import loads
-from affluent.services import reconciliation_nightly as nightly
-from affluent.services.reconciliation_csv import safe
+from affluent.services.reconciliation import nightly
+from affluent.services.reconciliation.csv_export import safe
 from affluent.store import tables
 from tests.contract.razorpay.market import market
 from tests.integration.money.test_reconciling import paid

@@ -15,10 +15,11 @@ from aiohttp import web
 from sqlalchemy import insert, update
 
 from affluent.apps.smtp.tests.mail_server import PASSWORD, USER, mail_server, self_signed
-from affluent.engine.door import Network
+from affluent.engine.vendor_http import Network
 from affluent.kit import clock
-from affluent.services.alerts import Alerts, Wishes
-from affluent.store import tables, tables_inbound
+from affluent.services.operations.alerts import Alerts, Wishes
+from affluent.store import tables
+from affluent.store.tables import inbound as tables_inbound
 from tests.integration.services.desk import Desk, desk
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import aiohttp
 from pydantic import SecretStr
 
-from affluent.cli.scrape import metrics_application
-from affluent.cli.server import address, bind, serving
-from affluent.services.throttle import UNKNOWN_PER_MINUTE
+from affluent.server.process import address, bind, serving
+from affluent.server.scrape import metrics_application
+from affluent.services.identity.throttle import UNKNOWN_PER_MINUTE
 from affluent.settings import Settings
 from tests.support.product import product
 

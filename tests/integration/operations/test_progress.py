@@ -17,7 +17,7 @@ from affluent.cli.main import app
 from affluent.engine.limits import Limiter
 from affluent.kit import clock
 from affluent.sdk import Limit
-from affluent.services.progress import Progress, patience, stalled
+from affluent.services.operations.progress import Progress, patience, stalled
 from affluent.store import progress as store
 from affluent.store import tables
 from tests.integration.operations.test_alerts import Channel, alerting

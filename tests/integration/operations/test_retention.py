@@ -15,19 +15,20 @@ from affluent.kit import clock
 from affluent.kit.ids import first_id
 from affluent.kit.jsons import loads
 from affluent.kit.money import Money
-from affluent.services import retention as service
 from affluent.services.errors import Conflict
-from affluent.services.ledger import LEDGER, Ledgers
-from affluent.services.retention import forget
-from affluent.services.runs import BulkAction
-from affluent.services.why import Why
-from affluent.store import retention, schema, tables
-from affluent.store import tables_money as money
+from affluent.services.operations import retention as service
+from affluent.services.operations.retention import forget
+from affluent.services.provenance.ledger_verification import LEDGER, Ledgers
+from affluent.services.provenance.why import Why
+from affluent.services.runs.service import BulkAction
+from affluent.store import retention, tables
 from affluent.store.database import Database
 from affluent.store.ledger import Sealer
 from affluent.store.open import open_database
 from affluent.store.retention import ATTEMPTS, DELIVERIES, EVENTS, RUNS, Kind
 from affluent.store.runs import RunFilter
+from affluent.store.schema import upgrade as schema
+from affluent.store.tables import money
 from tests.support.engine import VAULT, Engine, draft, engine, shop
 
 STATES = ("succeeded", "skipped", "cancelled", "failed", "unknown", "paused", "waiting", "queued", "running")

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from affluent.bootstrap import Hub, build
-from affluent.cli.routes import application
-from affluent.services.roles import Role
+from affluent.server.application import application
+from affluent.services.identity.roles import Role
 from affluent.settings import Settings
 from tests.integration.web.browser import PASSWORD, SERVER, Answer, Browser
 

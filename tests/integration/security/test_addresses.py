@@ -13,8 +13,8 @@ from affluent.cli.main import app as command
 from affluent.kit.actor import Actor, acting
 from affluent.kit.jsons import dumps, loads
 from affluent.services.errors import Forbidden, Invalid
-from affluent.services.flow_files_model import FileConnection, FlowFile
-from affluent.services.roles import Role
+from affluent.services.flow_files.model import FileConnection, FlowFile
+from affluent.services.identity.roles import Role
 from tests.integration.security.callers import Callers, callers
 
 KEY = "fp-key-of-the-owner"

@@ -12,10 +12,10 @@ from pydantic import TypeAdapter, ValidationError
 from affluent.apps.smtp.schemas import Credentials, NewEmail
 from affluent.billing.schemas import NewContact, NewCustomer
 from affluent.kit.jsons import dumps
-from affluent.services import options
 from affluent.services.errors import Invalid
-from affluent.services.people import checked_email
-from affluent.services.roles import Role
+from affluent.services.identity.people import checked_email
+from affluent.services.identity.roles import Role
+from affluent.services.operations import server_settings as options
 from tests.integration.security.callers import Callers, callers
 
 HIDDEN = ["ada\u200b@example.com", "ada\u202e@example.com", "ada@exa\x00mple.com", "ada@example.com\nBcc: eve@example.com",

@@ -16,12 +16,14 @@ from sqlalchemy.exc import DBAPIError
 from affluent.kit import clock
 from affluent.kit.actor import Actor, acting
 from affluent.kit.redact import HIDDEN
-from affluent.services.audit import Audit, Wanted
-from affluent.store import audit, metadata, schema, tables
-from affluent.store.audited import AUDITED, NOT_AUDITED
+from affluent.services.operations.audit import Audit, Wanted
+from affluent.store import metadata, tables
+from affluent.store.audit import log as audit
+from affluent.store.audit.recording import Unaudited, note
+from affluent.store.audit.watched_tables import AUDITED, NOT_AUDITED
 from affluent.store.database import Database
 from affluent.store.open import open_database
-from affluent.store.recording import Unaudited, note
+from affluent.store.schema import upgrade as schema
 
 MIRA = Actor(kind="person", id="per_1", name="Mira Kapoor", address="192.0.2.7")
 

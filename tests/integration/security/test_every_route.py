@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from affluent.api.togai import directory, money, plans
-from affluent.cli.routes import server_routes
 from affluent.kit.jsons import loads
-from affluent.services.roles import ADMIN_RESOURCES, RIGHTS, Role, may
-from affluent.services.scopes import RESOURCES
+from affluent.server.application import server_routes
+from affluent.services.identity.roles import ADMIN_RESOURCES, RIGHTS, Role, may
+from affluent.services.identity.scopes import RESOURCES
 from tests.integration.security.callers import Callers, callers, filled
 from tests.integration.security.routes import ADMIN, API, ONLY_READS, OWN, PUBLIC, SERVER, WEB, found
 

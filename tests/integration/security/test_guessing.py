@@ -14,11 +14,21 @@ import pyotp
 import pytest
 
 from affluent.kit import clock
-from affluent.services import account, people, totp
-from affluent.services.roles import Role
-from affluent.services.throttle import FREE, FREE_AT_ADDRESS, UNKNOWN_PER_MINUTE, Attempt, Key, MustWait, Throttle
-from affluent.store import schema
+from affluent.services.identity import own_account as account
+from affluent.services.identity import people
+from affluent.services.identity import second_factor as totp
+from affluent.services.identity.roles import Role
+from affluent.services.identity.throttle import (
+    FREE,
+    FREE_AT_ADDRESS,
+    UNKNOWN_PER_MINUTE,
+    Attempt,
+    Key,
+    MustWait,
+    Throttle,
+)
 from affluent.store.open import open_database
+from affluent.store.schema import upgrade as schema
 from tests.integration.security.callers import Callers, callers
 from tests.integration.web.browser import PASSWORD, Browser
 

@@ -13,12 +13,12 @@ from sqlalchemy import insert, select
 from affluent.bootstrap import Hub, build
 from affluent.kit import clock
 from affluent.kit.ids import first_id
-from affluent.services.audit import Wanted
 from affluent.services.errors import Conflict, NotFound
-from affluent.services.options import CHANGEABLE, wishes
-from affluent.services.roles import Role
+from affluent.services.identity.roles import Role
+from affluent.services.operations.audit import Wanted
+from affluent.services.operations.server_settings import CHANGEABLE, wishes
 from affluent.settings import Settings
-from affluent.store import options as store
+from affluent.store import server_settings as store
 from affluent.store import tables
 from affluent.worker.loop import alert
 from affluent.worker.retention import forget_old
@@ -140,7 +140,7 @@ async def other(at: Callers) -> AsyncIterator[Hub]:
 async def test_another_process_takes_it_over_within_seconds(
     at: Callers, other: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from affluent.services import options
+    from affluent.services.operations import server_settings as options
 
     assert (await other.options.current()).deliveries_days == 30
     await save(at, "deliveries_days", "7")

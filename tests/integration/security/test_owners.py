@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from affluent.kit.actor import Actor, acting
-from affluent.services.audit import Wanted
 from affluent.services.errors import Conflict, Invalid, ServiceError
-from affluent.services.roles import Role
-from affluent.services.run_search import RunFilter
-from affluent.services.runs import BulkAction
+from affluent.services.identity.roles import Role
+from affluent.services.operations.audit import Wanted
+from affluent.services.runs.search import RunFilter
+from affluent.services.runs.service import BulkAction
 from tests.integration.security.callers import Callers, callers
 
 WORKER = Actor(kind="system", name="Affluent")

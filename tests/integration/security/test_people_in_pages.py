@@ -12,7 +12,7 @@ import pyotp
 import pytest
 
 from affluent.kit import clock
-from affluent.services.roles import Role
+from affluent.services.identity.roles import Role
 from tests.integration.security.callers import Callers, callers
 from tests.integration.web.browser import PASSWORD, Browser
 

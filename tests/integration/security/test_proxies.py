@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from affluent.cli.server import bind
+from affluent.server.process import bind
 from tests.integration.security.callers import callers
 from tests.integration.web.browser import PASSWORD
 from tests.support.product import Outside, product

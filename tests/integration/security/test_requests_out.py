@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from affluent.engine.door import Network
+from affluent.engine.vendor_http import Network
 from affluent.kit.net import ForbiddenAddress, PublicResolver, check_url, is_public
 
 PUBLIC = "93.184.215.14"

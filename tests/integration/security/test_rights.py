@@ -11,7 +11,7 @@ import pytest
 from affluent.kit.actor import Actor, acting
 from affluent.kit.jsons import dumps, loads
 from affluent.services.errors import Forbidden, NotFound, Unauthorised
-from affluent.services.roles import RIGHTS, Role
+from affluent.services.identity.roles import RIGHTS, Role
 from tests.integration.security.callers import Callers, callers
 
 RUNS = "GET /api/v1/runs"

@@ -9,10 +9,13 @@ import pytest
 from sqlalchemy import LargeBinary, insert, select, update
 
 from affluent.kit import clock
-from affluent.services.rotation import Rotation
-from affluent.store import audit, metadata, schema, tables, tables_people
+from affluent.services.operations.key_rotation import Rotation
+from affluent.store import metadata, tables
+from affluent.store.audit import log as audit
 from affluent.store.database import Database
 from affluent.store.open import open_database
+from affluent.store.schema import upgrade as schema
+from affluent.store.tables import people as tables_people
 from affluent.vault import keys
 from affluent.vault.envelope import CannotOpen, key_id
 from affluent.vault.keys import BadMasterKey

@@ -16,8 +16,8 @@ from aiohttp import web
 from joserfc.jwk import RSAKey
 
 from affluent.kit import clock
-from affluent.services.audit import Wanted
-from affluent.services.roles import Role
+from affluent.services.identity.roles import Role
+from affluent.services.operations.audit import Wanted
 from tests.integration.security.callers import Callers, callers
 from tests.integration.web.browser import PASSWORD, Answer, Browser
 from tests.support.provider import CLIENT_ID, CLIENT_SECRET, Provider, provider
@@ -385,7 +385,7 @@ async def test_the_claim_takes_a_role_away_at_the_next_sign_in_but_not_from_the_
 
 async def test_before_there_is_an_owner_nobody_comes_in(tmp_path: Path, there: Provider) -> None:
     from affluent.bootstrap import build
-    from affluent.cli.routes import application
+    from affluent.server.application import application
     from affluent.settings import Settings
     from tests.integration.web.browser import SERVER
 

@@ -13,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from affluent.cli.protocol import MOST_HEAD_BYTES, Patient
-from affluent.cli.server import address, bind, serving
-from affluent.services.hooks import Answer
+from affluent.server.process import address, bind, serving
+from affluent.server.protocol import MOST_HEAD_BYTES, Patient
+from affluent.services.inbound.webhooks import Answer
 from affluent.web.live import MOST_PER_ADDRESS, MOST_PER_SESSION, Live
-from affluent.webhooks.receive import HookDoor
+from affluent.webhooks.receive import WebhookMiddleware
 
 HEAD = b"POST /form HTTP/1.1\r\nHost: hub\r\nContent-Length: 10\r\n\r\n"
 
@@ -127,7 +127,7 @@ async def test_a_webhook_that_does_not_come_to_its_end_is_refused_and_kept() -> 
             kept.append(beginning)
             return Answer(status=408, body={"message": "Too slow."})
 
-    door = HookDoor(Hooks(), echo, max_body_bytes=1000, body_seconds=0.2)
+    door = WebhookMiddleware(Hooks(), echo, max_body_bytes=1000, body_seconds=0.2)
     async with served(door) as port:
         head = HEAD.replace(b"/form", b"/hooks/fco_1/token")
         assert (await said(port, head, b"012")).startswith(b"HTTP/1.1 408")

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from affluent.cli.entrance import RateLimit
 from affluent.kit import clock
 from affluent.kit.actor import Actor, acting
+from affluent.server.middleware import RateLimit
 from affluent.services.errors import Forbidden, Invalid, Unauthorised
-from affluent.services.tokens import Tokens
-from affluent.store import schema
+from affluent.services.identity.tokens import Tokens
 from affluent.store.open import open_database
+from affluent.store.schema import upgrade as schema
 from tests.integration.security.callers import callers
 
 

@@ -13,13 +13,13 @@ from pydantic import Field, SecretStr
 from sqlalchemy import Connection, insert, select
 
 from affluent.catalog import BrokenApp, Catalog
-from affluent.engine.door import Network
 from affluent.engine.fairness import FairClock
 from affluent.engine.intake import Intake
 from affluent.engine.journal import Journal
 from affluent.engine.limits import Limiter
 from affluent.engine.plans import Plans
 from affluent.engine.queue import TableQueue
+from affluent.engine.vendor_http import Network
 from affluent.kit import clock
 from affluent.kit.ids import new_id
 from affluent.kit.jsons import JSONObject
@@ -37,11 +37,11 @@ from affluent.sdk import (
     TriggerKind,
     WebhookScheme,
 )
-from affluent.services.connections import Connections
-from affluent.services.flow_connections import FlowConnections
-from affluent.services.flows import Flows
-from affluent.services.preview import Preview
-from affluent.services.tokens import Tokens
+from affluent.services.connections.service import Connections
+from affluent.services.flows.flow_connections import FlowConnections
+from affluent.services.flows.preview import Preview
+from affluent.services.flows.service import Flows
+from affluent.services.identity.tokens import Tokens
 from affluent.store import tables
 from affluent.store.bulk import Row
 from affluent.store.database import Database

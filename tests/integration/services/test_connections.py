@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from affluent.domain.event import WORKSPACE
-from affluent.services import credentials
+from affluent.services.connections import credentials
 from affluent.services.errors import Conflict, Invalid, NotFound
 from affluent.store import tables
 from tests.integration.services.desk import desk

@@ -10,9 +10,9 @@ import pytest
 from affluent.domain.flow import FlowDefinition
 from affluent.kit.jsons import JSONObject
 from affluent.services.errors import Conflict, Invalid, NotFound
-from affluent.services.flow_files import FlowFiles
-from affluent.services.flow_files_model import FileConnection, FileFlowConnection, FlowFile
-from affluent.services.flow_files_text import read, write
+from affluent.services.flow_files.model import FileConnection, FileFlowConnection, FlowFile
+from affluent.services.flow_files.service import FlowFiles
+from affluent.services.flow_files.yaml_text import read, write
 from affluent.store import tables
 from tests.integration.services.desk import Desk, desk, outbound
 

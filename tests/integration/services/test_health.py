@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert
 
 from affluent.kit import clock
 from affluent.kit.ids import new_id
-from affluent.services.health import HOURS, Health
+from affluent.services.connections.health import HOURS, Health
 from affluent.store import tables
 from affluent.store.database import Database
 from tests.integration.services.desk import desk
@@ -75,7 +75,7 @@ async def test_failures_colour_the_hour(database_url: str) -> None:
 
 
 async def test_hours_that_were_just_counted_are_remembered(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("affluent.services.hourly._NEW_HOUR_FRESH_SECONDS", 60.0)
+    monkeypatch.setattr("affluent.services.connections.hourly_counts._NEW_HOUR_FRESH_SECONDS", 60.0)
     async with desk(database_url) as it:
         health = Health(it.database)
         await calls(it.database, 1)
@@ -94,7 +94,7 @@ async def test_hours_long_past_are_counted_anew_beside_the_answer(
         while not (await health.last_day())["con_1"].is_complete:
             await asyncio.sleep(0)
         await calls(it.database, 1)
-        monkeypatch.setattr("affluent.services.hourly._OLD_HOUR_FRESH_SECONDS", 0.0)
+        monkeypatch.setattr("affluent.services.connections.hourly_counts._OLD_HOUR_FRESH_SECONDS", 0.0)
         assert (await health.last_day())["con_1"].calls == 0
         while not (await health.last_day())["con_1"].calls:
             await asyncio.sleep(0)
@@ -104,7 +104,7 @@ async def test_an_answer_does_not_wait_for_hours_that_take_long_to_count(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with desk(database_url) as it:
-        monkeypatch.setattr("affluent.services.hourly._PATIENCE_SECONDS", 0.0)
+        monkeypatch.setattr("affluent.services.connections.hourly_counts._PATIENCE_SECONDS", 0.0)
         await calls(it.database, 1)
         counted = Health(it.database)
         first = (await counted.last_day())["con_1"]
@@ -118,7 +118,7 @@ async def test_an_answer_does_not_wait_for_hours_that_take_long_to_count(
 async def test_what_is_being_counted_is_given_up_when_the_store_is_closed(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("affluent.services.hourly._PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("affluent.services.connections.hourly_counts._PATIENCE_SECONDS", 0.0)
     async with desk(database_url) as it:
         counted = Health(it.database)
         await counted.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from affluent.services.errors import Invalid, NotFound
-from affluent.services.preview import Scene
+from affluent.services.flows.preview import Scene
 from affluent.store import tables
 from tests.integration.services.desk import desk, outbound
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, text
 
 from affluent.kit import clock
-from affluent.services.run_search import RunSearch
+from affluent.services.runs.search import RunSearch
 from affluent.store import runs, tables
 from affluent.store.runs import RunFilter
 from tests.integration.services.desk import Desk, desk

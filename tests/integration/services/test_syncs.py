@@ -8,7 +8,7 @@ from affluent.domain.event import EventDraft
 from affluent.engine.fairness import FairClock
 from affluent.engine.intake import Intake
 from affluent.kit import clock
-from affluent.services.syncs import Sync, Syncs
+from affluent.services.directory.timeline import Sync, Syncs
 from affluent.store import tables
 from tests.integration.services.desk import Desk, desk
 

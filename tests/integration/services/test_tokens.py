@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from affluent.kit import clock
-from affluent.services import tokens as module
 from affluent.services.errors import Forbidden, Invalid, NotFound, Unauthorised
+from affluent.services.identity import tokens as module
 from affluent.store import tables
 from tests.integration.services.desk import desk
 

@@ -18,9 +18,11 @@ from alembic.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, MetaData, inspect, select
 
-from affluent.store import metadata, migrating, schema, tables
+from affluent.store import metadata, tables
 from affluent.store.database import Database
 from affluent.store.open import open_database
+from affluent.store.schema import alembic_runner as migrating
+from affluent.store.schema import upgrade as schema
 from affluent.store.sqlite import SqliteDatabase
 from tests.support.filling import columns, contents, fill
 

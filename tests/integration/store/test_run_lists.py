@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import Connection, event, insert, update
 
 from affluent.kit import clock
-from affluent.store import run_texts, tables, tables_billing
+from affluent.store import run_texts, tables
 from affluent.store import runs as store
 from affluent.store.database import Database
 from affluent.store.runs import RunFilter
+from affluent.store.tables import billing as tables_billing
 from tests.integration.many_runs import add, fill, run
 from tests.integration.services.desk import desk
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from alembic.script import ScriptDirectory
 
-from affluent.store import schema
-from affluent.store.migrating import config
 from affluent.store.open import open_database
+from affluent.store.schema import upgrade as schema
+from affluent.store.schema.alembic_runner import config
 
 pytestmark = pytest.mark.empty_database
 

@@ -16,21 +16,21 @@ from affluent.billing import Billing
 from affluent.engine.fairness import FairClock
 from affluent.engine.intake import Intake
 from affluent.engine.journal import Journal
-from affluent.services.account import OwnAccount
-from affluent.services.audit import Audit
-from affluent.services.events import Events
-from affluent.services.health import Health
-from affluent.services.identities import Identities
-from affluent.services.identity_map import IdentityMap
-from affluent.services.mirror import Mirror
-from affluent.services.people import People
-from affluent.services.pulse import Pulse
-from affluent.services.reconciliation import Reconciliation
-from affluent.services.run_search import RunSearch
-from affluent.services.runs import Runs
-from affluent.services.syncs import Syncs
-from affluent.services.users import Users
-from affluent.services.why import Why
+from affluent.services.connections.health import Health
+from affluent.services.directory.directory_sync import DirectorySync
+from affluent.services.directory.identities import Identities
+from affluent.services.directory.identity_map import IdentityMap
+from affluent.services.directory.timeline import Syncs
+from affluent.services.identity.own_account import OwnAccount
+from affluent.services.identity.people import People
+from affluent.services.identity.users import Users
+from affluent.services.operations.audit import Audit
+from affluent.services.provenance.why import Why
+from affluent.services.reconciliation.service import Reconciliation
+from affluent.services.runs.activity_statistics import ActivityStatistics
+from affluent.services.runs.events import Events
+from affluent.services.runs.search import RunSearch
+from affluent.services.runs.service import Runs
 from affluent.settings import Settings
 from affluent.web import web
 from tests.integration.services.desk import Desk, desk
@@ -158,10 +158,10 @@ async def browser(database_url: str) -> AsyncIterator[Browser]:
             users=Users(database=it.database, server_url=SERVER),
             account=OwnAccount(database=it.database, vault=it.vault),
             audit=Audit(it.database),
-            pulse=Pulse(it.database),
+            pulse=ActivityStatistics(it.database),
             health=Health(it.database),
             syncs=Syncs(it.database),
-            mirror=Mirror(it.database),
+            mirror=DirectorySync(it.database),
             run_search=RunSearch(it.database),
             events=Events(it.database),
             identities=Identities(it.database, it.catalog),

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from affluent.services.retention import forget
+from affluent.services.operations.retention import forget
 from affluent.store import run_texts
 from affluent.store.retention import EVENTS, RUNS
 from affluent.store.runs import RunFilter
-from affluent.web import times
-from affluent.web.activity_filter import from_query
+from affluent.web.activity.filters import from_query
+from affluent.web.formatting import times
 from tests.integration.many_runs import add, fill, run
 from tests.integration.web.browser import Browser
 

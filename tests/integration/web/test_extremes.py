@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import quote
 
-from affluent.services.roles import Role
+from affluent.services.identity.roles import Role
 from tests.integration.security.callers import callers, filled
 from tests.integration.security.routes import WEB
 

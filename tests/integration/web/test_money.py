@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from affluent.services.roles import Role, may
+from affluent.services.identity.roles import Role, may
 from affluent.web.rights import needed
 from tests.integration.web.browser import Browser
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from affluent.kit import clock
-from affluent.services.people import SESSION_IDLE, SESSION_LIVES
+from affluent.services.identity.people import SESSION_IDLE, SESSION_LIVES
 from affluent.web import live
 from tests.integration.web.browser import Browser
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert
 
 from affluent.kit import clock
 from affluent.kit.ids import first_id, new_id
-from affluent.services.pulse import HOURS, Hour, Pulse
+from affluent.services.runs.activity_statistics import HOURS, ActivityStatistics, Hour
 from affluent.store import tables
 from tests.integration.services.desk import desk
 
@@ -36,7 +36,7 @@ def effect(hours_ago: int, fate: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def counted(pulse: Pulse) -> tuple[Hour, ...]:
+async def counted(pulse: ActivityStatistics) -> tuple[Hour, ...]:
     """The day when all of its hours are counted."""
     while not all(hour.is_counted for hour in await pulse.last_day()):
         await asyncio.sleep(0)
@@ -47,9 +47,9 @@ async def test_an_answer_does_not_wait_for_hours_that_take_long_to_count(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with desk(database_url) as it:
-        monkeypatch.setattr("affluent.services.hourly._PATIENCE_SECONDS", 0.0)
+        monkeypatch.setattr("affluent.services.connections.hourly_counts._PATIENCE_SECONDS", 0.0)
         await it.database.write(lambda c: c.execute(insert(tables.events), [event(0), event(5)]))
-        pulse = Pulse(it.database)
+        pulse = ActivityStatistics(it.database)
         first = await pulse.last_day()
         assert [hour.events for hour in first if hour.is_counted] == [0, 1]
         assert sum(hour.events for hour in await counted(pulse)) == 2
@@ -64,7 +64,7 @@ async def test_the_last_day_is_counted_by_the_hour(database_url: str) -> None:
             connection.execute(insert(tables.effects), [effect(ago, fate) for ago, fate in fates])
 
         await it.database.write(fill)
-        day = await counted(Pulse(it.database))
+        day = await counted(ActivityStatistics(it.database))
     assert len(day) == HOURS
     assert [(hour.events, hour.applied, hour.refused) for hour in (day[-1], day[-2], day[-3])] == [
         (1, 1, 0),
@@ -76,8 +76,8 @@ async def test_the_last_day_is_counted_by_the_hour(database_url: str) -> None:
 
 async def test_an_hour_that_has_ended_is_not_counted_again_at_once(database_url: str) -> None:
     async with desk(database_url) as it:
-        pulse = Pulse(it.database)
+        pulse = ActivityStatistics(it.database)
         await counted(pulse)
         await it.database.write(lambda c: c.execute(insert(tables.events), [event(2)]))
         assert sum(hour.events for hour in await pulse.last_day()) == 0
-        assert sum(hour.events for hour in await counted(Pulse(it.database))) == 1
+        assert sum(hour.events for hour in await counted(ActivityStatistics(it.database))) == 1

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import func, select
 
 from affluent.kit import clock
-from affluent.services.people import LINK_LIVES, SESSION_IDLE, SESSION_LIVES
-from affluent.store import tables_people
+from affluent.services.identity.people import LINK_LIVES, SESSION_IDLE, SESSION_LIVES
+from affluent.store.tables import people as tables_people
 from tests.integration.web.browser import PASSWORD, Browser, browser
 
 SIGN_IN = {"email": "Mira@Example.com ", "password": PASSWORD}

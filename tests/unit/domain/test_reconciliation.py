@@ -8,9 +8,9 @@ from functools import cache
 
 import pytest
 
-from affluent.domain.reconciliation import Class, Kind, Leg, Line, Totals
-from affluent.domain.reconciliation_cases import REPAIR
-from affluent.domain.reconciliation_legs import lines, lines_of
+from affluent.domain.reconciliation.cases import REPAIR
+from affluent.domain.reconciliation.legs import lines, lines_of
+from affluent.domain.reconciliation.statement import Class, Kind, Leg, Line, Totals
 from tests.support.money import CURRENCIES, KINDS, PERIOD, Books, books, clean, rules
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from affluent.engine.breaker import Breaker
+from affluent.engine.circuit_breaker import CircuitBreaker
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 def opened():
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for _ in range(5):
         breaker.failed("con_1", NOW)
     return breaker
 
 
 def test_a_few_failures_do_not_open_it():
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for _ in range(4):
         breaker.failed("con_1", NOW)
     assert breaker.blocked_until("con_1", NOW) is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from affluent.engine import keys
+from affluent.engine import effect_keys as keys
 
 USUAL = "evt_06FDMM/fco_06FDMM/sale"
 

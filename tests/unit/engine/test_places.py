@@ -6,14 +6,14 @@ import asyncio
 
 import pytest
 
-from affluent.engine.dispatch.places import Places
+from affluent.engine.dispatch.concurrency_slots import ConcurrencySlots
 
 
 class Crowd:
     """People who want a place and stay until they are told to go."""
 
     def __init__(self, count: int) -> None:
-        self.places = Places(count)
+        self.places = ConcurrencySlots(count)
         self.inside: list[str] = []
         self.gates: dict[str, asyncio.Event] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}

@@ -25,17 +25,20 @@ from affluent.apps.razorpay import facts as razorpay_facts
 from affluent.apps.razorpay import webhook as razorpay_webhook
 from affluent.apps.schedule.schemas import Timetable
 from affluent.apps.togai import client as togai_client
+from affluent.apps.togai import enrichment as togai_wholes
 from affluent.apps.togai import polls as togai_polls
-from affluent.apps.togai import wholes as togai_wholes
 from affluent.billing import amounts, fields
 from affluent.cli import runs as cli_runs
 from affluent.domain.expression import Unbounded, compile_expression
 from affluent.domain.flow import FlowInput
-from affluent.engine import draft as engine_draft
+from affluent.engine import event_drafts as engine_draft
 from affluent.kit import cron, jsons, money, numbers
 from affluent.sdk.http import Response
-from affluent.services import flow_files_text, flow_inputs
-from affluent.web import billing_forms, moneys, switch_on
+from affluent.services.flow_files import yaml_text as flow_files_text
+from affluent.services.flows import inputs as flow_inputs
+from affluent.web.customers import billing_forms
+from affluent.web.flows import switch_on
+from affluent.web.formatting import money as moneys
 from affluent.web.forms import Form
 
 MOST_SECONDS = 0.05

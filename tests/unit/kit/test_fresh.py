@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from affluent.kit.fresh import Fresh
+from affluent.kit.timed_cache import TimedCache
 
 
 class Source:
@@ -31,7 +31,7 @@ async def begin() -> None:
 
 
 async def test_all_who_ask_at_the_same_time_share_one_reading() -> None:
-    fresh, source = Fresh[str, str | None](60), Source()
+    fresh, source = TimedCache[str, str | None](60), Source()
     waiting = [asyncio.create_task(fresh.get("key", source.read)) for _ in range(20)]
     await begin()
     source.open.set()
@@ -40,7 +40,7 @@ async def test_all_who_ask_at_the_same_time_share_one_reading() -> None:
 
 
 async def test_a_value_is_read_again_when_its_time_is_over() -> None:
-    fresh, source = Fresh[str, str | None](-1), Source()
+    fresh, source = TimedCache[str, str | None](-1), Source()
     source.open.set()
     await fresh.get("key", source.read)
     source.value = "b"
@@ -48,7 +48,7 @@ async def test_a_value_is_read_again_when_its_time_is_over() -> None:
 
 
 async def test_a_value_is_not_read_again_before_its_time_is_over() -> None:
-    fresh, source = Fresh[str, str | None](60), Source()
+    fresh, source = TimedCache[str, str | None](60), Source()
     source.open.set()
     await fresh.get("key", source.read)
     source.value = "b"
@@ -56,7 +56,7 @@ async def test_a_value_is_not_read_again_before_its_time_is_over() -> None:
 
 
 async def test_what_was_being_read_when_it_was_forgotten_is_not_kept() -> None:
-    fresh, source = Fresh[str, str | None](60), Source()
+    fresh, source = TimedCache[str, str | None](60), Source()
     early = asyncio.create_task(fresh.get("key", source.read))
     await begin()
     fresh.forget()
@@ -69,7 +69,7 @@ async def test_what_was_being_read_when_it_was_forgotten_is_not_kept() -> None:
 
 
 async def test_one_who_stops_waiting_does_not_stop_the_others() -> None:
-    fresh, source = Fresh[str, str | None](60), Source()
+    fresh, source = TimedCache[str, str | None](60), Source()
     first, second = (asyncio.create_task(fresh.get("key", source.read)) for _ in range(2))
     await begin()
     first.cancel()
@@ -79,7 +79,7 @@ async def test_one_who_stops_waiting_does_not_stop_the_others() -> None:
 
 
 async def test_a_failure_reaches_all_who_wait_and_is_not_kept() -> None:
-    fresh, source = Fresh[str, str | None](60), Source()
+    fresh, source = TimedCache[str, str | None](60), Source()
     source.open.set()
 
     async def fail() -> str | None:
@@ -91,7 +91,7 @@ async def test_a_failure_reaches_all_who_wait_and_is_not_kept() -> None:
 
 
 async def test_nothing_is_kept_of_what_does_not_exist() -> None:
-    fresh, source = Fresh[str, str | None](60), Source(None)
+    fresh, source = TimedCache[str, str | None](60), Source(None)
     source.open.set()
     assert await fresh.get("key", source.read) is None
     source.value = "b"
@@ -99,7 +99,7 @@ async def test_nothing_is_kept_of_what_does_not_exist() -> None:
 
 
 async def test_nobody_is_left_with_an_unseen_failure(caplog: pytest.LogCaptureFixture) -> None:
-    fresh = Fresh[str, str | None](60)
+    fresh = TimedCache[str, str | None](60)
     source = Source()
 
     async def fail() -> str | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from affluent.services.easy_passwords import is_easy
 from affluent.services.errors import Invalid
-from affluent.services.passwords import checked_password
+from affluent.services.identity.easy_passwords import is_easy
+from affluent.services.identity.passwords import checked_password
 
 OWN = ("Mira Kapoor", "mira.k@example.com")
 

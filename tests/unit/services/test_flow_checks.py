@@ -7,7 +7,7 @@ import time
 import pytest
 
 from affluent.catalog import Catalog
-from affluent.services.flow_checks import check_draft
+from affluent.services.flows.checks import check_draft
 from tests.integration.services.desk import bell, outbound, shop, togai
 
 LONGEST_PAUSE = 0.2  # the loop may stand still for 0.1 s; machines that run tests are slow

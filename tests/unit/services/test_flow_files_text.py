@@ -11,9 +11,9 @@ from jsonschema import Draft202012Validator
 from affluent.catalog import load
 from affluent.domain.flow import FlowDefinition
 from affluent.services.errors import Invalid
-from affluent.services.flow_files_model import FileConnection, FileFlowConnection, FileLimit, FlowFile
-from affluent.services.flow_files_schema import file_schema
-from affluent.services.flow_files_text import read, write
+from affluent.services.flow_files.json_schema import file_schema
+from affluent.services.flow_files.model import FileConnection, FileFlowConnection, FileLimit, FlowFile
+from affluent.services.flow_files.yaml_text import read, write
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=40)
 AWKWARD = st.sampled_from(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel, Field
 
-from affluent.services.flow_references import missing_part
+from affluent.services.flows.references import missing_part
 
 
 class Invoice(BaseModel):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from affluent import catalog
-from affluent.domain.reconciliation import Class, Kind, Leg, Line, Said, Totals
-from affluent.domain.reconciliation_legs import lines_of
-from affluent.services.repair_plan import BY_HAND, REPLAY, RESUME, Call, Planner
+from affluent.domain.reconciliation.legs import lines_of
+from affluent.domain.reconciliation.statement import Class, Kind, Leg, Line, Said, Totals
+from affluent.services.reconciliation.repair_plan import BY_HAND, REPLAY, RESUME, Call, Planner
 from tests.support.money import CURRENCIES, Books, books, rules
 
 APPS = catalog.load().apps

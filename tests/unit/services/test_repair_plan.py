@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from affluent.catalog import load
-from affluent.domain.reconciliation import Kind, Line
-from affluent.domain.reconciliation_legs import lines_of
-from affluent.services.repair_plan import ADD, BY_HAND, REPLAY, RESUME, Call, Planner
+from affluent.domain.reconciliation.legs import lines_of
+from affluent.domain.reconciliation.statement import Kind, Line
+from affluent.services.reconciliation.repair_plan import ADD, BY_HAND, REPLAY, RESUME, Call, Planner
 from tests.support.money import Books, books, rules
 
 PLANNER = Planner(load().apps, [("con_fp", "firstpromoter"), ("con_rzp", "razorpay")])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from affluent.services.scopes import ALL_SCOPES, SCOPES, checked, grants
+from affluent.services.identity.scopes import ALL_SCOPES, SCOPES, checked, grants
 
 
 @pytest.mark.parametrize(

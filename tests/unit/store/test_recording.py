@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Connection, create_engine
 
-from affluent.store.recording import recorded
+from affluent.store.audit.recording import recorded
 
 
 def _broken(connection: Connection) -> None:

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from affluent.web.app import HERE, TEMPLATES
 from affluent.web.assets import FOLDER, Assets, assets
-from affluent.web.site import TEMPLATES
 
 ROOT = Path(__file__).parents[3]
 LOCK = json.loads((ROOT / "scripts/vendor_assets.lock.json").read_text())
 PINS = json.loads((ROOT / "scripts/vendor_assets.json").read_text())
 FILES = [(path, digest) for package in LOCK.values() for path, digest in package["sha256"].items()]
-SOURCES = sorted(TEMPLATES.rglob("*.html"))
+SOURCES = sorted(path for folder in TEMPLATES for path in folder.rglob("*.html"))
 FORBIDDEN = re.compile(
     r"""\sstyle\s*=|\son[a-z]+\s*=|hx-on|js:|javascript:|<script(?![^>]*\bsrc=)|<style|\|\s*safe\b"""
 )
@@ -59,7 +59,7 @@ def test_an_asset_that_does_not_exist_is_noticed() -> None:
         assets().url("css/nothing.css")
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(TEMPLATES).as_posix())
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(HERE).as_posix())
 def test_a_template_holds_no_inline_code_and_switches_no_escaping_off(path: Path) -> None:
     assert FORBIDDEN.findall(path.read_text()) == []
 
@@ -71,7 +71,7 @@ def test_inline_code_is_found(bad: str) -> None:
     assert FORBIDDEN.search(bad)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(TEMPLATES).as_posix())
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(HERE).as_posix())
 def test_a_template_names_only_icons_that_exist(path: Path) -> None:
     known = set(PINS["lucide-static"]["icons"])
     assert set(re.findall(r"""\bi\("([\w-]+)\"""", path.read_text())) <= known

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from affluent.web.browsers import called
+from affluent.web.formatting.browsers import called
 
 MOZILLA = "Mozilla/5.0"
 

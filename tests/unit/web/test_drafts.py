@@ -6,10 +6,10 @@ import pytest
 
 from affluent import catalog
 from affluent.kit.jsons import JSONObject
-from affluent.services.flow_problems import FlowProblem
-from affluent.web import phrases
-from affluent.web.editor import draft, questions
-from affluent.web.editor.fields import fix_of
+from affluent.services.flows.problems import FlowProblem
+from affluent.web.flows.editor import draft, questions
+from affluent.web.flows.editor.fields import fix_of
+from affluent.web.formatting import phrases
 from affluent.web.forms import Form
 
 CATALOG = catalog.load()

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from affluent.sdk import PollOptions
-from affluent.services.duties import DutyView
-from affluent.services.polls import Offer
-from affluent.web.flow_duties import DutyLine, Standing, _line, every
+from affluent.services.inbound.background_jobs import BackgroundJobView
+from affluent.services.inbound.polls import Offer
+from affluent.web.flows.background_job_lines import BackgroundJobLine, Standing, _line, every
 
 AT = datetime(2026, 11, 25, tzinfo=UTC)
 
 
-def line(kind: str, *, poll: PollOptions | None = None, **values: Any) -> DutyLine:
+def line(kind: str, *, poll: PollOptions | None = None, **values: Any) -> BackgroundJobLine:
     """A duty's line."""
     blank = {
         "phase": "live",
@@ -26,7 +26,7 @@ def line(kind: str, *, poll: PollOptions | None = None, **values: Any) -> DutyLi
         "sentence": "",
         "settings": {},
     }
-    return _line(DutyView(kind=kind, **{**blank, **values}), Offer(poll=poll))
+    return _line(BackgroundJobView(kind=kind, **{**blank, **values}), Offer(poll=poll))
 
 
 @pytest.mark.parametrize(

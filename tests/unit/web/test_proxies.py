@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from starlette.types import Scope
 
-from affluent.cli.proxies import Caller, TrustedProxies
+from affluent.server.proxies import Caller, TrustedProxies
 from affluent.settings import Settings
 
 

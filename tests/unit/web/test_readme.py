@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from affluent.catalog import load
-from affluent.web.readme import html
+from affluent.web.apps.readme import html
 
 
 def test_blocks_become_elements_and_the_first_heading_is_left_out() -> None:

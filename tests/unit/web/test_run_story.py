@@ -12,9 +12,9 @@ from affluent.domain.run import Outcome, RunState
 from affluent.kit import clock
 from affluent.kit.money import Money
 from affluent.sdk import App, Category
-from affluent.services.run_views import EffectView, RunDetail, RunView, StepView
-from affluent.web.run_page import lineage
-from affluent.web.run_story import Planned, Story, planned, told
+from affluent.services.runs.views import EffectView, RunDetail, RunView, StepView
+from affluent.web.activity.run_page import lineage
+from affluent.web.activity.run_story import Planned, Story, planned, told
 
 NOW = clock.now()
 PLAN = (

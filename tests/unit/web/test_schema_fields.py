@@ -8,8 +8,8 @@ import pytest
 from pydantic import BaseModel, Field, SecretStr
 
 from affluent.catalog import load
+from affluent.web.apps.schema_fields import fields_of, typed
 from affluent.web.forms import Form
-from affluent.web.schema_fields import fields_of, typed
 
 
 class Part(BaseModel):

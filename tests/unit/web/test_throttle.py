@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from affluent.services.errors import NotFound, TooManyTries
-from affluent.services.throttle import FREE, FREE_AT_ADDRESS, Key, Unknown, address_key, wait_after
+from affluent.services.identity.throttle import FREE, FREE_AT_ADDRESS, Key, Unknown, address_key, wait_after
 
 
 def test_a_few_failures_are_free() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from affluent.services.why import Link
-from affluent.web.routes.why import shown
+from affluent.services.provenance.why import Link
+from affluent.web.reconciliation.why import shown
 
 
 def invoice(currency: str, net: str, tax: str) -> Link:

@@ -9,10 +9,11 @@ import pytest
 
 from affluent.kit.money import Money
 from affluent.services.errors import Conflict, Invalid
-from affluent.web import moneys, times
-from affluent.web.charts import Bar, ceiling, spark, stacked
+from affluent.web.formatting import money as moneys
+from affluent.web.formatting import times
+from affluent.web.formatting.charts import Bar, ceiling, spark, stacked
+from affluent.web.formatting.json_text import pretty
 from affluent.web.forms import Form
-from affluent.web.jsonview import pretty
 
 NOW = datetime(2026, 11, 24, 14, 2, 11, tzinfo=UTC)
 

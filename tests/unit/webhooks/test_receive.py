@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from affluent.kit.jsons import loads
-from affluent.services.hooks import Answer
+from affluent.services.inbound.webhooks import Answer
 from affluent.store.database import StoreUnavailable
-from affluent.webhooks.receive import HookDoor
+from affluent.webhooks.receive import WebhookMiddleware
 
 
 class _Hooks:
@@ -46,7 +46,7 @@ async def _post(
     async def otherwise(_scope: Any, _receive: Any, _send: Any) -> None:
         sent.append({"type": "otherwise"})
 
-    door = HookDoor(hooks, otherwise, max_body_bytes=largest)  # type: ignore[arg-type]  # stands in for Hooks
+    door = WebhookMiddleware(hooks, otherwise, max_body_bytes=largest)  # type: ignore[arg-type]  # stands in for Hooks
     scope = {"type": "http", "method": method, "path": path, "headers": [(b"x-signature", b"abc")]}
     await door(scope, receive, send)
     return sent

@@ -20,7 +20,7 @@ from affluent.kit.jsons import InvalidJSON, JSONObject, JSONValue, dumps, loads
 from affluent.kit.logs import logger
 from affluent.kit.numbers import exact
 from affluent.services.errors import ServiceError, Unauthorised
-from affluent.services.tokens import TokenView
+from affluent.services.identity.tokens import TokenView
 from affluent.services.validation import problems_of
 from affluent.store.database import StoreUnavailable
 

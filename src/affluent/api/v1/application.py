@@ -18,7 +18,6 @@ from affluent.api.v1 import (
     audit,
     connections,
     customers,
-    duties,
     events,
     evidence,
     flow_connections,
@@ -30,6 +29,7 @@ from affluent.api.v1 import (
     tokens,
     users,
 )
+from affluent.api.v1 import background_jobs as duties
 from affluent.api.v1.examples import EXAMPLES
 from affluent.api.v1.hub import Services
 from affluent.api.v1.page import page_routes

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from affluent.api.routing import needs, router
 from affluent.api.v1.hub import Hub, Search
-from affluent.services.apps import AppDetail, AppView, app_detail, apps, broken_apps
-from affluent.services.pages import Page
+from affluent.services.connections.apps import AppDetail, AppView, app_detail, apps, broken_apps
+from affluent.services.paging import Page
 
 routes = router("Apps")
 

@@ -9,8 +9,8 @@ from fastapi import Query
 from affluent.api.routing import needs, router
 from affluent.api.v1 import schemas
 from affluent.api.v1.hub import Hub, Limit
-from affluent.services.audit import EntryView, Verdict, Wanted
-from affluent.services.pages import Page
+from affluent.services.operations.audit import EntryView, Verdict, Wanted
+from affluent.services.paging import Page
 
 routes = router("Audit log")
 Text = Annotated[str, Query(max_length=200)]

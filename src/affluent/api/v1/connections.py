@@ -9,9 +9,9 @@ from fastapi import Query, Response
 from affluent.api.routing import needs, router
 from affluent.api.v1.hub import After, Hub, Limit, Search
 from affluent.api.v1.schemas import ConnectionChange, NewConnection
-from affluent.services.connection_views import ConnectionTest, ConnectionView
-from affluent.services.health import ConnectionHealth
-from affluent.services.pages import Page
+from affluent.services.connections.health import ConnectionHealth
+from affluent.services.connections.views import ConnectionTest, ConnectionView
+from affluent.services.paging import Page
 
 routes = router("Connections")
 Status = Annotated[Literal["", "active", "needs_attention", "disabled"], Query(description="Empty matches all.")]

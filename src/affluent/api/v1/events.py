@@ -8,8 +8,8 @@ from fastapi import Query
 
 from affluent.api.routing import needs, router
 from affluent.api.v1.hub import After, Hub, Limit
-from affluent.services.events import DeliveryView, EventDetail, EventView
-from affluent.services.pages import Page, page_of
+from affluent.services.paging import Page, page_of
+from affluent.services.runs.events import DeliveryView, EventDetail, EventView
 
 routes = router("Events")
 Exactly = Annotated[str, Query(max_length=300, description="Empty matches all.")]

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from affluent.api.routing import needs, router
 from affluent.api.v1.hub import Hub
-from affluent.services.why import Chain
+from affluent.services.provenance.why import Chain
 
 routes = router("Evidence")
 AskedFor = Annotated[

@@ -160,7 +160,7 @@ EXAMPLES: dict[str, list[JSONObject]] = {
     "ConnectionView": [CONNECTION],
     "FlowView": [FLOW],
     "FlowConnectionView": [FLOW_CONNECTION],
-    "DutyView": [DUTY],
+    "BackgroundJobView": [DUTY],
     "Accepted": [{"event_id": _EVT, "is_new": True, "run_ids": [_RUN]}],
     "EventView": [EVENT],
     "RunView": [RUN],

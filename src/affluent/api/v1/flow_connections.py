@@ -12,10 +12,10 @@ from affluent.api.routing import needs, router
 from affluent.api.v1.hub import After, Hub, Limit
 from affluent.api.v1.schemas import FlowConnectionChange, NewFlowConnection, Rotation, TriggerNow
 from affluent.domain.event import Accepted
-from affluent.services.flow_connection_views import FlowConnectionView, NewHookSecret
-from affluent.services.pages import Page
-from affluent.services.scopes import grants
-from affluent.services.tokens import TokenView
+from affluent.services.flows.flow_connection_views import FlowConnectionView, NewHookSecret
+from affluent.services.identity.scopes import grants
+from affluent.services.identity.tokens import TokenView
+from affluent.services.paging import Page
 
 routes = router("Flow connections")
 _ONE = "/flow-connections/{flow_connection_id}"

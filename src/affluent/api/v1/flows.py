@@ -19,10 +19,10 @@ from affluent.api.v1.schemas import (
     SceneRequest,
 )
 from affluent.domain.flow import FlowDefinition
-from affluent.services.flow_problems import FlowProblem
-from affluent.services.flow_views import FlowDetail, FlowView, Published, VersionView
-from affluent.services.pages import Page
-from affluent.services.preview import PreviewResult, Scene
+from affluent.services.flows.preview import PreviewResult, Scene
+from affluent.services.flows.problems import FlowProblem
+from affluent.services.flows.views import FlowDetail, FlowView, Published, VersionView
+from affluent.services.paging import Page
 
 routes = router("Flows")
 Visible = Annotated[Literal["", "public", "private"], Query(description="Empty matches both.")]

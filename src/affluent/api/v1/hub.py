@@ -7,28 +7,28 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Query, Request
 
 from affluent.catalog import Catalog
-from affluent.services.audit import Audit
-from affluent.services.connections import Connections
-from affluent.services.duties import Duties
-from affluent.services.events import Events
-from affluent.services.evidence import EvidencePacks
-from affluent.services.flow_connections import FlowConnections
-from affluent.services.flows import Flows
-from affluent.services.health import Health
-from affluent.services.identities import Identities
-from affluent.services.identity_map import IdentityMap
-from affluent.services.ledger import Ledgers
-from affluent.services.mirror import Mirror
-from affluent.services.options import Options
-from affluent.services.polls import Polls
-from affluent.services.preview import Preview
-from affluent.services.reconciliation import Reconciliation
-from affluent.services.repair import Repair
-from affluent.services.runs import Runs
-from affluent.services.syncs import Syncs
-from affluent.services.tokens import Tokens
-from affluent.services.users import Users
-from affluent.services.why import Why
+from affluent.services.connections.health import Health
+from affluent.services.connections.service import Connections
+from affluent.services.directory.directory_sync import DirectorySync
+from affluent.services.directory.identities import Identities
+from affluent.services.directory.identity_map import IdentityMap
+from affluent.services.directory.timeline import Syncs
+from affluent.services.flows.flow_connections import FlowConnections
+from affluent.services.flows.preview import Preview
+from affluent.services.flows.service import Flows
+from affluent.services.identity.tokens import Tokens
+from affluent.services.identity.users import Users
+from affluent.services.inbound.background_jobs import BackgroundJobs
+from affluent.services.inbound.polls import Polls
+from affluent.services.operations.audit import Audit
+from affluent.services.operations.server_settings import Options
+from affluent.services.provenance.evidence import EvidencePacks
+from affluent.services.provenance.ledger_verification import Ledgers
+from affluent.services.provenance.why import Why
+from affluent.services.reconciliation.repair import Repair
+from affluent.services.reconciliation.service import Reconciliation
+from affluent.services.runs.events import Events
+from affluent.services.runs.service import Runs
 from affluent.settings import Settings
 
 
@@ -50,9 +50,9 @@ class Services(Protocol):
     runs: Runs
     events: Events
     identities: Identities
-    mirror: Mirror
+    mirror: DirectorySync
     syncs: Syncs
-    duties: Duties
+    duties: BackgroundJobs
     polls: Polls
     reconciliation: Reconciliation
     why: Why

@@ -12,10 +12,10 @@ from affluent.api.auth import Caller
 from affluent.api.routing import needs, router
 from affluent.api.v1.hub import Hub, Limit
 from affluent.api.v1.schemas import Done, Sent
+from affluent.services.directory.identities import IdentityView
+from affluent.services.directory.identity_map import IdentityConflict
 from affluent.services.errors import Invalid
-from affluent.services.identities import IdentityView
-from affluent.services.identity_map import IdentityConflict
-from affluent.services.pages import Page
+from affluent.services.paging import Page
 
 routes = router("Identities")
 Exactly = Annotated[str, Query(max_length=300, description="Empty matches all.")]

@@ -15,10 +15,10 @@ from affluent.api.routing import needs, router
 from affluent.api.v1.hub import After, Hub, Limit
 from affluent.api.v1.schemas import Sent
 from affluent.kit.jsons import dumps
-from affluent.services import reconciliation_csv
-from affluent.services.pages import Page
-from affluent.services.reconciliation_views import LineView, StatementView
-from affluent.services.repair import Repaired, RepairPlan
+from affluent.services.paging import Page
+from affluent.services.reconciliation import csv_export as reconciliation_csv
+from affluent.services.reconciliation.repair import Repaired, RepairPlan
+from affluent.services.reconciliation.views import LineView, StatementView
 
 routes = router("Reconciliation")
 _READ, _WRITE = "reconciliation:read", "reconciliation:write"

@@ -11,9 +11,9 @@ from affluent.api.v1.hub import After, Hub, Limit
 from affluent.api.v1.schemas import BulkRequest, Done, ReplayRequest, RunSelection
 from affluent.domain.run import RunState
 from affluent.services.errors import Invalid
-from affluent.services.pages import Page
-from affluent.services.run_views import Cause, RunDetail, RunView
-from affluent.services.runs import BulkAction, Forecast, RunPage
+from affluent.services.paging import Page
+from affluent.services.runs.service import BulkAction, Forecast, RunPage
+from affluent.services.runs.views import Cause, RunDetail, RunView
 from affluent.store.runs import RunFilter
 
 routes = router("Runs")

@@ -10,9 +10,9 @@ from pydantic import ConfigDict, Field
 from affluent.api.routing import needs, router
 from affluent.api.v1.hub import Hub
 from affluent.api.v1.schemas import Sent
-from affluent.services.ledger import Verification, read_heads
-from affluent.services.options import Option
-from affluent.services.pages import Page
+from affluent.services.operations.server_settings import Option
+from affluent.services.paging import Page
+from affluent.services.provenance.ledger_verification import Verification, read_heads
 
 routes = router("Server")
 Heads = Annotated[

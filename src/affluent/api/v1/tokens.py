@@ -11,9 +11,9 @@ from affluent.api.routing import needs, router
 from affluent.api.v1.hub import After, Hub, Limit
 from affluent.api.v1.schemas import NewTokenRequest, TokenRotation
 from affluent.services.errors import Forbidden
-from affluent.services.pages import Page
-from affluent.services.scopes import grants
-from affluent.services.tokens import NewToken, TokenView, within_all
+from affluent.services.identity.scopes import grants
+from affluent.services.identity.tokens import NewToken, TokenView, within_all
+from affluent.services.paging import Page
 
 routes = router("Tokens")
 

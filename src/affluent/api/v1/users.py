@@ -10,9 +10,9 @@ from pydantic import ConfigDict, Field
 from affluent.api.routing import needs, router
 from affluent.api.v1.hub import Hub
 from affluent.api.v1.schemas import Sent
-from affluent.services.pages import Page
-from affluent.services.roles import Role
-from affluent.services.sessions import PersonView
+from affluent.services.identity.roles import Role
+from affluent.services.identity.sessions import PersonView
+from affluent.services.paging import Page
 
 routes = router("Users")
 

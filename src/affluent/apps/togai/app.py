@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from affluent.apps.togai import books, directory, ledger, mirror, plans, raw, webhook
+from affluent.apps.togai import books, directory, ledger, plans, webhook
+from affluent.apps.togai import call_api as raw
+from affluent.apps.togai import directory_sync as mirror
 from affluent.apps.togai.client import FAULTS, misplaced
 from affluent.apps.togai.schemas import Credentials
 from affluent.apps.togai.triggers import TRIGGERS

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from affluent.apps.togai.client import Ctx, at, read
-from affluent.apps.togai.wholes import invoice
+from affluent.apps.togai.enrichment import invoice
 from affluent.kit import clock
 from affluent.kit.jsons import JSONObject, JSONValue, text_of
 from affluent.kit.money import Money

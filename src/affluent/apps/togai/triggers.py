@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from affluent.apps.togai import events, polls, webhook, wholes
+from affluent.apps.togai import enrichment as wholes
+from affluent.apps.togai import events, polls, webhook
 from affluent.sdk import Incoming, Subject, Trigger, TriggerKind
 from affluent.sdk.inbound import Poll
 

@@ -9,7 +9,7 @@ from affluent.kit.money import exponent
 
 Exact = Fraction | int
 """An amount before it is rounded."""
-Places = Callable[[str], int]
+ConcurrencySlots = Callable[[str], int]
 """Currency → the decimal places in which a vendor counts it. `iso` is ISO 4217's own; an app brings its vendor's."""
 
 
@@ -23,12 +23,12 @@ def nearest(amount: Exact) -> int:
     return round(amount)
 
 
-def in_units(minor_units: Exact, currency: str, places: Places) -> int:
+def in_units(minor_units: Exact, currency: str, places: ConcurrencySlots) -> int:
     """An amount in minor units as whole units of a vendor: KWD 741.255 is 74126 where two places are counted."""
     return nearest(_shifted(minor_units, places(currency) - exponent(currency)))
 
 
-def from_units(units: int, currency: str, places: Places) -> int:
+def from_units(units: int, currency: str, places: ConcurrencySlots) -> int:
     """Whole units of a vendor as minor units: 74126 of KWD in two places are 741260."""
     return nearest(_shifted(units, exponent(currency) - places(currency)))
 

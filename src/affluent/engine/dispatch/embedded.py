@@ -11,10 +11,10 @@ from time import monotonic
 from sqlalchemy import Connection
 
 from affluent.domain.event import Priority
-from affluent.engine import claims
-from affluent.engine.claims import Claimed, Unreadable
-from affluent.engine.executor import Executor
+from affluent.engine import leases as claims
 from affluent.engine.fairness import FairClock
+from affluent.engine.leases import LeasedRun, Unreadable
+from affluent.engine.run import Executor
 from affluent.kit import clock
 from affluent.kit.logs import logger
 from affluent.store.database import Database, StoreUnavailable
@@ -123,7 +123,7 @@ class EmbeddedDispatcher:
             return 0
         return None if next_due is None else max(next_due / 1_000_000 - clock.now().timestamp(), 0.0)
 
-    def _start(self, run: Claimed | Unreadable) -> None:
+    def _start(self, run: LeasedRun | Unreadable) -> None:
         if isinstance(run, Unreadable):
             task = asyncio.create_task(self._executor.set_aside(run), name=run.id)
             self._running[task] = Priority.LIVE
@@ -148,7 +148,7 @@ class EmbeddedDispatcher:
         self.wake()
 
 
-def take_due(connection: Connection, wishes: Sequence[_Wish]) -> list[tuple[list[Claimed | Unreadable], int | None]]:
+def take_due(connection: Connection, wishes: Sequence[_Wish]) -> list[tuple[list[LeasedRun | Unreadable], int | None]]:
     """Take due runs; a processor of the grouped writer."""
     following = claims.wake_waiting(connection)
     return [

@@ -15,10 +15,10 @@ from pgqueuer.models import Job
 from sqlalchemy import Connection, text
 
 from affluent.domain.event import Priority
-from affluent.engine import claims
-from affluent.engine.claims import Claimed, Unreadable
-from affluent.engine.dispatch.places import Places
-from affluent.engine.executor import Executor
+from affluent.engine import leases as claims
+from affluent.engine.dispatch.concurrency_slots import ConcurrencySlots
+from affluent.engine.leases import LeasedRun, Unreadable
+from affluent.engine.run import Executor
 from affluent.kit import clock
 from affluent.kit.jsons import dumps
 from affluent.kit.logs import logger
@@ -76,8 +76,8 @@ class PostgresDispatcher:
         self._database = database
         self._executor = executor
         self._concurrency = max(concurrency, 4)
-        self._places = Places(self._concurrency)
-        self._backfill_places = Places(self._concurrency // 2)
+        self._places = ConcurrencySlots(self._concurrency)
+        self._backfill_places = ConcurrencySlots(self._concurrency // 2)
         self._lease = timedelta(seconds=lease_seconds)
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.Task[None] | None = None
@@ -189,7 +189,7 @@ class PostgresDispatcher:
             elif claimed is not None:
                 await self._executor.execute(claimed)
 
-    async def _claim(self, run_id: str, job_id: int) -> Claimed | Unreadable | None:
+    async def _claim(self, run_id: str, job_id: int) -> LeasedRun | Unreadable | None:
         while True:
             try:
                 return await self._database.group(claims.by_job, (run_id, job_id))

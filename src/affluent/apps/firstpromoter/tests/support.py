@@ -17,8 +17,8 @@ from starlette.types import ASGIApp
 from affluent.apps.firstpromoter.app import app
 from affluent.apps.firstpromoter.schemas import Credentials
 from affluent.apps.firstpromoter.twin import FirstPromoterTwin
-from affluent.engine.door import Network, VendorDoor
 from affluent.engine.limits import Limiter
+from affluent.engine.vendor_http import HttpVendorClient, Network
 from affluent.kit import clock
 from affluent.kit.jsons import JSONObject
 from affluent.sdk import Context
@@ -43,7 +43,7 @@ class Bench:
         """What the engine hands to an action."""
         given = credentials or self.credentials
         found = app.actions.get(action)
-        door = VendorDoor(
+        door = HttpVendorClient(
             network=self.network,
             limiter=Limiter(),
             vendor=app.title,

@@ -13,7 +13,7 @@ from affluent.catalog import load
 from affluent.domain.flow import FlowDefinition
 from affluent.domain.mapping import render
 from affluent.sdk import AuthFailed, Misconfigured, RateLimited, Unavailable
-from affluent.services.flow_checks import check_draft
+from affluent.services.flows.checks import check_draft
 
 FLOWS = {file.stem: yaml.safe_load(file.read_text()) for file in sorted((app.folder / "flows").glob("*.yaml"))}
 

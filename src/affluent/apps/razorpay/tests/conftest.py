@@ -19,8 +19,8 @@ from starlette.routing import Mount
 from affluent.apps.razorpay.app import app
 from affluent.apps.razorpay.schemas import Credentials
 from affluent.apps.razorpay.twin import RazorpayTwin
-from affluent.engine.door import Network, VendorDoor
 from affluent.engine.limits import Limiter
+from affluent.engine.vendor_http import HttpVendorClient, Network
 from affluent.kit import clock
 from affluent.kit.jsons import JSONObject
 from affluent.sdk import Context, Effect
@@ -64,7 +64,7 @@ class Desk:
     ) -> Context[Credentials]:
         """What an action is handed."""
         given = Credentials(**{**KEY, "base_url": self.url, **credentials})
-        door = VendorDoor(
+        door = HttpVendorClient(
             network=self.network, limiter=Limiter(), vendor=app.title, connection_id="con_1", base_url=app.base_url(given, ""),
             headers=app.headers(given), limit=None, priority=0, effect=effect, app_faults=app.faults,
             faults=app.actions[action].faults if action else {}, exchanges=self.exchanges,

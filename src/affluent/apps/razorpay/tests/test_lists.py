@@ -11,7 +11,7 @@ from affluent.apps.razorpay.app import app
 from affluent.apps.razorpay.tests.conftest import Desk, Listener
 from affluent.apps.razorpay.twin_sales import Paying, pay
 from affluent.apps.razorpay.webhook import parse
-from affluent.engine.draft import draft_from
+from affluent.engine.event_drafts import draft_from
 from affluent.kit import clock
 from affluent.kit.jsons import JSONObject, loads
 from affluent.sdk import Incoming, Trigger

@@ -12,7 +12,7 @@ from affluent.apps.smtp.schemas import Credentials, NewEmail
 from affluent.apps.smtp.tests.mail_server import PASSWORD, USER, MailServer, mail_server, self_signed
 from affluent.domain.flow import Step
 from affluent.sdk import AppError, AuthFailed, Misconfigured, OutcomeUnknown, Rejected, Unavailable
-from affluent.services.rehearsal import rehearse
+from affluent.services.flows.rehearsal import rehearse
 from tests.support.apps import bench
 
 EMAIL = {"to": "ada@northwind.example", "subject": "Invoice INV-1", "text": "Dear Ada,\n.\nit is due.\n"}

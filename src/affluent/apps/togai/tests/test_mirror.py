@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from affluent.apps.togai.app import app
-from affluent.apps.togai.mirror import records
-from affluent.sdk import Mirrored
+from affluent.apps.togai.directory_sync import records
+from affluent.sdk import SyncedRecord
 
-ACCOUNT = Mirrored(
+ACCOUNT = SyncedRecord(
     kind="account", id="ACC-1", customer_id="CUS-1", name="Northwind", email="b@n.example", currency="USD"
 )
 

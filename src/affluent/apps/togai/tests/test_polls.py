@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from affluent.apps.togai import wholes
+from affluent.apps.togai import enrichment as wholes
 from affluent.apps.togai.app import app
 from affluent.apps.togai.tests.small_togai import SmallTogai
 from affluent.kit import clock

@@ -1,0 +1,1 @@
+"""The demo's story, its vendors and the comparison of their records with ours."""

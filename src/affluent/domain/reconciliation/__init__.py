@@ -1,0 +1,1 @@
+"""The pure comparison of records of one period."""

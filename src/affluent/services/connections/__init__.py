@@ -1,0 +1,1 @@
+"""Connections to vendors and the apps they belong to."""

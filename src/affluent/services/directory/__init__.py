@@ -1,0 +1,1 @@
+"""Which ids stand for one account in every system."""

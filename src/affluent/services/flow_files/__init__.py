@@ -1,0 +1,1 @@
+"""Flows and connections as YAML files: export, plan, apply."""

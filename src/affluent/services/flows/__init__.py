@@ -1,0 +1,1 @@
+"""Flows: drafts, versions, flow connections, preview."""

@@ -1,0 +1,1 @@
+"""How events come in: webhooks, polls, schedules, and what watches them."""

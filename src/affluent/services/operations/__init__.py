@@ -1,0 +1,1 @@
+"""What operators need: alerts, backup, retention, metrics, server settings."""

@@ -1,0 +1,158 @@
+"""The engine's parts, counting what they do; and what the database knows, read when somebody asks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from time import monotonic, perf_counter
+
+from prometheus_client import generate_latest
+from sqlalchemy import Connection, text
+
+from affluent.domain.event import Accepted, EventDraft
+from affluent.domain.run import RunState
+from affluent.engine.intake import Intake
+from affluent.engine.journal import Entry, Journal, Verdict
+from affluent.engine.leases import LeasedRun
+from affluent.engine.limits import Limiter
+from affluent.engine.plans import PlannedStep
+from affluent.engine.run import Executor
+from affluent.engine.step import StepRunner, Try
+from affluent.kit import clock, metrics
+from affluent.kit.jsons import JSONValue
+from affluent.sdk import Limit
+from affluent.services.operations.progress import PATIENCE, stalled
+from affluent.store import connections as connection_store
+from affluent.store.database import Database, on_commit
+
+_FRESH_SECONDS = 5.0
+_STANDING = text("SELECT state, count(*) AS number FROM runs WHERE finished_at IS NULL GROUP BY state")
+_OLDEST = text(
+    "SELECT min(due_at) FROM runs WHERE finished_at IS NULL AND"
+    " ((state = 'queued' AND ready) OR (state = 'waiting' AND due_at <= :now))"
+)
+_OPEN = text("SELECT fate, count(*) AS number FROM effects WHERE fate IN ('intended', 'unknown') GROUP BY fate")
+
+
+class CountingIntake(Intake):
+    """Counts what is accepted."""
+
+    def accept(self, connection: Connection, drafts: Sequence[EventDraft]) -> list[Accepted]:
+        """As Intake."""
+        answers = super().accept(connection, drafts)
+
+        def count() -> None:
+            for draft, answer in zip(drafts, answers, strict=True):
+                metrics.event(draft.app, str(answer.is_new).lower()).inc()
+                metrics.runs_queued.inc(len(answer.run_ids))
+
+        on_commit(connection, count)
+        return answers
+
+
+class CountingJournal(Journal):
+    """Counts where runs stand when they are left."""
+
+    def record(self, connection: Connection, entries: Sequence[Entry]) -> list[Verdict]:
+        """As Journal."""
+        verdicts = super().record(connection, entries)
+        left = Counter(
+            entry.state.value
+            for entry, verdict in zip(entries, verdicts, strict=True)
+            if verdict.is_mine and entry.state is not RunState.RUNNING
+        )
+
+        def count() -> None:
+            for state, number in left.items():
+                metrics.run_ended(state).inc(number)
+
+        on_commit(connection, count)
+        return verdicts
+
+    def set_aside(self, connection: Connection, run_id: str, lease: int, reason: str) -> bool:
+        """As Journal."""
+        was_ours = super().set_aside(connection, run_id, lease, reason)
+        if was_ours:
+            on_commit(connection, lambda: metrics.run_ended(RunState.FAILED.value).inc())
+        return was_ours
+
+
+class CountingSteps(StepRunner):
+    """Counts tries, what vendors answered and how long they took."""
+
+    async def attempt(
+        self, claimed: LeasedRun, planned: PlannedStep, position: int, data: Mapping[str, JSONValue]
+    ) -> Try:
+        """As StepRunner."""
+        this = await super().attempt(claimed, planned, position, data)
+        app = planned.app.key
+        metrics.tried(app, planned.action.key, this.outcome.value).inc()
+        if this.effect is not None:
+            metrics.effect(app, str(this.effect["fate"])).inc()
+        if this.code:
+            metrics.vendor_error(app, this.code).inc()
+        for exchange in this.exchanges:
+            metrics.vendor_called(app, str(exchange.get("status", "none"))).inc()
+            metrics.call_lasted(app).observe(exchange.get("milliseconds", 0) / 1000)
+        return this
+
+
+class TimedExecutor(Executor):
+    """Measures how long runs take."""
+
+    async def execute(self, claimed: LeasedRun) -> None:
+        """As Executor."""
+        started = perf_counter()
+        with metrics.executing.track_inprogress():
+            await super().execute(claimed)
+        metrics.run_seconds.observe(perf_counter() - started)
+
+
+class CountingLimiter(Limiter):
+    """Counts who waits for a vendor's limit."""
+
+    async def acquire(
+        self, connection_id: str, limit: Limit | None, priority: int, *, may_come_back: bool = False
+    ) -> None:
+        """As Limiter."""
+        if limit is None or not connection_id:
+            await super().acquire(connection_id, limit, priority, may_come_back=may_come_back)
+            return
+        with metrics.limit_waiting.labels(connection_id).track_inprogress():
+            await super().acquire(connection_id, limit, priority, may_come_back=may_come_back)
+        metrics.limit_slots.labels(connection_id).inc()
+
+
+class Metrics:
+    """Everything as Prometheus reads it. The database is asked at most every few seconds, over its partial indexes."""
+
+    def __init__(self, database: Database, *, patience: timedelta = PATIENCE) -> None:
+        self._database = database
+        self._patience = patience
+        self._read_at = -_FRESH_SECONDS
+
+    async def text(self) -> bytes:
+        """The exposition format. Raises StoreUnavailable."""
+        if monotonic() - self._read_at >= _FRESH_SECONDS:
+            await self._database.read(lambda connection: _look(connection, self._patience))
+            self._read_at = monotonic()
+        return generate_latest(metrics.registry)
+
+
+def _look(connection: Connection, patience: timedelta) -> None:
+    standing = {row.state: row.number for row in connection.execute(_STANDING)}
+    for state in (RunState.QUEUED, RunState.RUNNING, RunState.WAITING, RunState.PAUSED):
+        metrics.runs_unfinished.labels(state.value).set(standing.get(state.value, 0))
+    now = clock.to_micros(clock.now())
+    oldest = connection.execute(_OLDEST, {"now": now}).scalar()
+    metrics.queue_age.set(max(0, now - oldest) / 1_000_000 if oldest else 0)
+    stall = stalled(connection, patience=patience)
+    metrics.stalled.set(stall.age.total_seconds() if stall else 0)
+    unknown = {row.fate: row.number for row in connection.execute(_OPEN)}
+    for fate in ("intended", "unknown"):
+        metrics.effects_open.labels(fate).set(unknown.get(fate, 0))
+    metrics.connections.clear()
+    for app, statuses in connection_store.counts(connection).items():
+        for status, number in statuses.items():
+            metrics.connections.labels(app, status).set(number)

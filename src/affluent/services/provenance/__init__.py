@@ -1,0 +1,1 @@
+"""Why an amount is what it is, and proof that the records are unaltered."""

@@ -1,0 +1,1 @@
+"""Reconciliation of billing, tracker and gateway, and repair."""

@@ -1,0 +1,1 @@
+"""Runs and events as they are listed, shown, resumed and replayed."""

@@ -1,0 +1,117 @@
+"""What a bulk action would do, before it is done: how many runs would send, how many are applied already, how much money."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, text
+
+from affluent.domain.run import Outcome
+from affluent.kit.jsons import dumps
+from affluent.kit.money import Money
+from affluent.services.runs.views import money
+from affluent.store import bulk, tables
+from affluent.store import runs as store
+from affluent.store.runs import RunFilter
+
+LARGEST = 100_000
+_DONE = tuple(outcome.value for outcome in (Outcome.APPLIED, Outcome.ALREADY_APPLIED, Outcome.READ))
+_SAME_AGAIN = (Outcome.CONDITION_FALSE.value,)
+
+Lane = tuple[str, str]
+"""An event in a flow connection: its effects are applied once, whatever the number of its runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """What a bulk action would do."""
+
+    action: str
+    runs: int
+    would_send: int
+    already_applied: int
+    not_possible: int
+    money: dict[str, str] = field(default_factory=dict)
+    """Total net amount of the runs that would send, per currency, in major units."""
+
+
+def forecast(
+    connection: Connection, wanted: RunFilter, *, action: str, possible: Sequence[str], sends: bool, replays: bool
+) -> Forecast:
+    """The forecast of an action that is possible in some states. `replays`: on the flow's current version, from the top."""
+    runs = tables.runs
+    query = store.narrow(connection, select(runs), wanted).order_by(runs.c.id).limit(LARGEST)
+    rows = connection.execute(query).all()
+    gone = _forgotten(connection, rows) if sends else set()
+    able = [
+        row
+        for row in rows
+        if row.state in possible and row.event_id not in gone and (not sends or replays or row.forgotten_at is None)
+    ]
+    sending = _sending(connection, able, replays=replays) if sends else []
+    return Forecast(
+        action=action,
+        runs=len(able),
+        would_send=len(sending),
+        already_applied=len(able) - len(sending) if sends else 0,
+        not_possible=len(rows) - len(able),
+        money=_totals(sending),
+    )
+
+
+def _forgotten(connection: Connection, rows: Sequence[Row[Any]]) -> set[str]:
+    """The events of these runs whose payload retention took."""
+    sql = text(f"SELECT id FROM events WHERE forgotten_at IS NOT NULL AND id IN {bulk.each(connection.dialect.name)}")
+    return set(connection.execute(sql, {"keys": dumps([row.event_id for row in rows])}).scalars())
+
+
+def _sending(connection: Connection, rows: Sequence[Row[Any]], *, replays: bool) -> list[Row[Any]]:
+    """The runs with a step that is not applied yet. Of several runs of one event in one flow connection only one sends."""
+    steps = _steps_of_versions(connection, replays=replays)
+    done = _done(connection, rows)
+    sending: dict[Lane, Row[Any]] = {}
+    for row in rows:
+        lane = (row.event_id, row.flow_connection_id)
+        outcomes = done.get(lane, {})
+        number, planned = steps[(row.flow_id, 0 if replays else row.flow_version)]
+        settled = _DONE + _SAME_AGAIN if number == row.flow_version else _DONE
+        if any(outcomes.get(step_id) not in settled for step_id in planned[0 if replays else row.position :]):
+            sending.setdefault(lane, row)
+    return list(sending.values())
+
+
+def _steps_of_versions(connection: Connection, *, replays: bool) -> dict[tuple[str, int], tuple[int, list[str]]]:
+    """(flow, version) → version, step ids; the current version stands under 0 when it is replayed."""
+    flows, versions = tables.flows, tables.flow_versions
+    query = select(versions.c.flow_id, versions.c.number, versions.c.definition)
+    if replays:
+        query = query.join(flows, (flows.c.id == versions.c.flow_id) & (flows.c.version == versions.c.number))
+    return {
+        (row.flow_id, 0 if replays else row.number): (row.number, [step["id"] for step in row.definition["steps"]])
+        for row in connection.execute(query)
+    }
+
+
+def _done(connection: Connection, rows: Sequence[Row[Any]]) -> dict[Lane, dict[str, str]]:
+    """Lane → step id → how the step stands, over all runs of the lane; what was done once stays done."""
+    sql = text(
+        "SELECT r.event_id, r.flow_connection_id, s.step_id, s.outcome FROM runs r JOIN step_runs s ON s.run_id = r.id"
+        f" WHERE r.event_id IN {bulk.each(connection.dialect.name)} ORDER BY r.id"
+    )
+    found: dict[Lane, dict[str, str]] = {}
+    for event_id, link_id, step_id, outcome in connection.execute(sql, {"keys": dumps([row.event_id for row in rows])}):
+        outcomes = found.setdefault((event_id, link_id), {})
+        if outcomes.get(step_id) not in _DONE:
+            outcomes[step_id] = outcome
+    return found
+
+
+def _totals(rows: Iterable[Row[Any]]) -> dict[str, str]:
+    totals: dict[str, Money] = {}
+    for row in rows:
+        amount = money(row)
+        if amount is not None:
+            totals[row.currency] = totals[row.currency] + amount if row.currency in totals else amount
+    return {currency: str(total.major) for currency, total in sorted(totals.items())}

@@ -1,0 +1,1 @@
+"""The audit log: written with each change, chained, append-only."""

@@ -1,0 +1,1 @@
+"""Migrations, and whether a database fits this release."""

@@ -1,0 +1,1 @@
+"""Activity: runs and deliveries."""

@@ -1,0 +1,285 @@
+"""The view model of a run: a timeline with a waterfall, the open step with its attempts, and where the money went."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from markupsafe import Markup
+
+from affluent.catalog import Catalog
+from affluent.kit import clock
+from affluent.kit.jsons import JSONObject, JSONValue, dumps
+from affluent.kit.money import Money
+from affluent.services.runs.views import AttemptView, EffectView, RunDetail, StepView
+from affluent.web.activity.run_story import Planned
+from affluent.web.formatting import times
+
+TABS = {"attempts": "Attempts", "input": "Input", "output": "Output", "condition": "Condition"}
+_WIDTH, _HEIGHT = 200, 14
+_COLOURS = {"applied": "ok", "read": "ok", "already_applied": "ok", "not_applicable": "ok", "unknown": "violet"}
+_HIDDEN = "•"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of the timeline; the trigger is number 0."""
+
+    number: int
+    app: str
+    app_title: str
+    title: str
+    text: str
+    state: str
+    took: str
+    waterfall: Markup
+    next_at: datetime | None = None
+    view: StepView | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineage:
+    """One station of the money."""
+
+    app: str
+    title: str
+    text: str
+    money: Money | None
+    amount: str = ""
+    """Shown instead of money whose currency the vendor does not tell."""
+
+
+@dataclass(slots=True)
+class _Scale:
+    """Time to width."""
+
+    begins: datetime
+    ends: datetime
+    parts: list[Markup] = field(default_factory=list)
+
+    def x(self, at: datetime) -> float:
+        span = max((self.ends - self.begins).total_seconds(), 0.001)
+        return min(max((at - self.begins).total_seconds() / span, 0), 1) * _WIDTH
+
+
+def rows(detail: RunDetail, plan: Sequence[Planned], catalog: Catalog) -> tuple[Row, ...]:
+    """The timeline."""
+    run = detail.run
+    steps = {step.position: step for step in detail.steps}
+    scale = _Scale(begins=min(detail.received_at, run.created_at), ends=_end(detail))
+    app = catalog.apps.get(run.event_app)
+    trigger = next((one for one in app.triggers.values() if one.event == run.event_type), None) if app else None
+    first = Row(
+        number=0,
+        app=run.event_app,
+        app_title=app.title if app else run.event_app,
+        title=trigger.title if trigger else run.event_type,
+        text="Replayed" if run.replay_of else f"{app.title if app else run.event_app} told us",
+        state="trigger",
+        took="",
+        waterfall=_svg([_bar("violet", 0, 4)], "when the event came in"),
+    )
+    return (first, *(_row(one, steps.get(one.position), detail, scale) for one in plan))
+
+
+def _row(one: Planned, step: StepView | None, detail: RunDetail, scale: _Scale) -> Row:
+    run = detail.run
+    is_current = one.position == run.position
+    state = step.state if step else _not_reached(run.state, is_current=is_current)
+    bars, took = _bars(step, scale) if step else ([], 0)
+    return Row(
+        number=one.number,
+        app=one.app,
+        app_title=one.app_title,
+        title=one.title,
+        text=_said(one, step, detail, is_current=is_current),
+        state=state,
+        took=times.lasted(took) if step and step.attempts else "",
+        waterfall=_svg(bars, _in_words(step)),
+        next_at=run.due_at if is_current and run.state == "waiting" else None,
+        view=step,
+    )
+
+
+def _not_reached(state: str, *, is_current: bool) -> str:
+    if is_current and state in ("queued", "running", "paused", "waiting"):
+        return state
+    return "later"
+
+
+def _said(one: Planned, step: StepView | None, detail: RunDetail, *, is_current: bool) -> str:
+    run = detail.run
+    if step is None:
+        if run.state == "skipped":
+            return "Not needed"
+        return (
+            run.sentence or "Next"
+            if is_current
+            else f"Waits for step {run.position + 1}"
+            if run.finished_at is None or run.state in ("failed", "unknown")
+            else "Not reached"
+        )
+    if step.sentence:
+        return step.sentence.rstrip(" :")
+    words = {
+        "applied": "Applied",
+        "read": "Read",
+        "already_applied": "Was there already; not sent again",
+        "not_applicable": "Nothing to do",
+        "condition_false": "Its condition was not met",
+    }
+    text = words.get(step.outcome, step.outcome.replace("_", " ").capitalize())
+    found = _object(step.output)
+    number = next(
+        (f" · {name.removesuffix('_id').replace('_', ' ')} {found[name]}" for name in _telling(one) if found.get(name)),
+        "",
+    )
+    return f"{text}{number}" if step.outcome in ("applied", "already_applied") else text
+
+
+def _telling(one: Planned) -> tuple[str, ...]:
+    """The output fields that name the record at the vendor."""
+    identified = tuple(one.action.identifies.values()) if one.action else ()
+    return ("sale_id", "refund_id", "commission_id", "payment_id", "invoice_id", *identified)
+
+
+def _end(detail: RunDetail) -> datetime:
+    ends = [
+        attempt.started_at + timedelta(milliseconds=attempt.milliseconds)
+        for step in detail.steps
+        for attempt in step.attempts
+    ]
+    ends.append(detail.run.finished_at or clock.now())
+    return max(ends) + timedelta(milliseconds=1)
+
+
+def _bars(step: StepView, scale: _Scale) -> tuple[list[Markup], float]:
+    bars: list[Markup] = []
+    before: datetime | None = None
+    for attempt in step.attempts:
+        ends = attempt.started_at + timedelta(milliseconds=attempt.milliseconds)
+        if before is not None and attempt.started_at > before:
+            bars.append(_bar("wait", scale.x(before), scale.x(attempt.started_at) - scale.x(before)))
+        bars.append(
+            _bar(
+                _COLOURS.get(attempt.outcome, "bad"),
+                scale.x(attempt.started_at),
+                scale.x(ends) - scale.x(attempt.started_at),
+            )
+        )
+        before = ends
+    if before is not None and step.state == "waiting":
+        bars.append(_bar("wait", scale.x(before), scale.x(scale.ends) - scale.x(before)))
+    first = step.attempts[0].started_at if step.attempts else step.started_at
+    return bars, ((before or first) - first).total_seconds() * 1000
+
+
+def _bar(kind: str, x: float, width: float) -> Markup:
+    wide = max(width, 3)
+    return Markup('<rect class="{}" x="{:.1f}" y="3" width="{:.1f}" height="8" rx="2"/>').format(
+        kind, min(x, _WIDTH - wide), wide
+    )
+
+
+def _svg(bars: Sequence[Markup], text: str) -> Markup:
+    ground = Markup('<rect class="bg" x="0" y="6.5" width="{}" height="1"/>').format(_WIDTH)
+    return Markup(
+        '<svg class="wf" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}{}</svg>'
+    ).format(_WIDTH, _HEIGHT, text, ground, Markup("").join(bars))
+
+
+def _in_words(step: StepView | None) -> str:
+    if step is None or not step.attempts:
+        return "no attempt"
+    bad = sum(attempt.outcome not in _COLOURS for attempt in step.attempts)
+    return f"{len(step.attempts)} attempt{'s' if len(step.attempts) > 1 else ''}, {bad} without success"
+
+
+def lineage(detail: RunDetail, plan: Sequence[Planned]) -> tuple[Lineage, ...]:
+    """Invoice → sale → commission, from the event and what its effects answered; empty without money."""
+    run = detail.run
+    found = [_effect(one, plan, run.id) for one in detail.effects if one.money or _commission(one)]
+    stations = [station for some in found for station in some]
+    if run.money is None and not stations:
+        return ()
+    first = Lineage(
+        app=run.event_app, title=run.title or run.event_type, text="net, as the event says", money=run.money
+    )
+    return (first, *stations)
+
+
+def _effect(effect: EffectView, plan: Sequence[Planned], run_id: str) -> list[Lineage]:
+    of = next((one for one in plan if one.app == effect.app and one.action and one.action.key == effect.action), None)
+    title = of.title if of else effect.action.replace("_", " ").capitalize()
+    fate = {"applied": "applied", "already_applied": "was there already", "unknown": "outcome unknown"}.get(
+        effect.fate, effect.fate.replace("_", " ")
+    )
+    output = _object(effect.output)
+    number = next((str(output[name]) for name in ("sale_id", "refund_id", "payment_id") if output.get(name)), "")
+    text = f"{fate}{f' · {number}' if number else ''}{'' if effect.run_id == run_id else ' · by another run'}"
+    stations = [Lineage(app=effect.app, title=title, text=text, money=effect.money)] if effect.money else []
+    if _commission(effect):
+        who = output.get("promoter_name") or output.get("promoter_email") or ""
+        stations.append(
+            Lineage(
+                app=effect.app,
+                title=f"Commission · {who}" if who else "Commission",
+                text=f"{output.get('commission_status') or 'created'} · minor units of the account's currency",
+                money=None,
+                amount=f"{output['commission_amount']:,}",
+            )
+        )
+    return stations
+
+
+def _commission(effect: EffectView) -> bool:
+    return isinstance(_object(effect.output).get("commission_amount"), int)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request and its answer, without secrets."""
+
+    line: str
+    sent: JSONValue
+    answered: JSONValue
+    status: int | None
+    milliseconds: int
+    curl: str
+
+
+def calls(attempt: AttemptView) -> tuple[Call, ...]:
+    """What an attempt sent and got."""
+    exchanges = attempt.exchanges if isinstance(attempt.exchanges, list) else []
+    return tuple(_call(one) for one in exchanges if isinstance(one, dict))
+
+
+def _call(exchange: JSONObject) -> Call:
+    request = _object(exchange.get("request"))
+    answer = exchange.get("response")
+    return Call(
+        line=f"{exchange.get('method', '')} {exchange.get('url', '')}",
+        sent=request.get("body"),
+        answered=answer.get("body") if isinstance(answer, dict) else answer,
+        status=exchange.get("status"),
+        milliseconds=int(exchange.get("milliseconds") or 0),
+        curl=curl(exchange),
+    )
+
+
+def curl(exchange: JSONObject) -> str:
+    """The request as a command for a shell; secrets have to be filled in."""
+    request = _object(exchange.get("request"))
+    parts = ["curl", "-X", str(exchange.get("method", "GET")), str(exchange.get("url", ""))]
+    for name, value in _object(request.get("headers")).items():
+        parts += ["-H", f"{name}: {'FILL_IN' if _HIDDEN in str(value) else value}"]
+    body = request.get("body")
+    if body is not None:
+        parts += ["--data", body if isinstance(body, str) else dumps(body)]
+    return shlex.join(parts)
+
+
+def _object(value: JSONValue) -> JSONObject:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,98 @@
+"""Admin Center, Audit log: who did what, filtered, page by page, exported."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from urllib.parse import urlencode
+
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from affluent.kit import clock
+from affluent.kit.jsons import JSONValue, dumps
+from affluent.services.identity.people import Role
+from affluent.services.operations.audit import NOUNS, EntryView, Wanted
+from affluent.web.app import WebApp
+from affluent.web.request import Crumb, PageRequest
+
+_CRUMBS: tuple[Crumb, ...] = (("Admin Center", "/admin/tokens"), ("Audit log", ""))
+_PAGE = 50
+_FILTERS = ("q", "noun", "actor", "subject", "since", "until")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditPage:
+    """One page of the log and what it is filtered by."""
+
+    entries: tuple[EntryView, ...]
+    filters: dict[str, str]
+    newer: str
+    older: str
+    export: str
+    nouns: tuple[str, ...] = NOUNS
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether anything is left out."""
+        return any(self.filters.values())
+
+    def shown(self, value: JSONValue) -> str:
+        """A value before or after, short."""
+        text = "" if value is None else value if isinstance(value, str) else dumps(value)
+        return text if len(text) <= 200 else text[:199] + "…"
+
+
+def routes(site: WebApp) -> list[Route]:
+    """All of it is the administrator's."""
+    role = Role.ADMINISTRATOR
+    return [
+        site.get("/admin/audit", index, role=role),
+        site.get("/admin/audit/export", export, role=role),
+    ]
+
+
+async def index(visit: PageRequest) -> Response:
+    """The list, newest first."""
+    filters = {name: visit.query(name)[:200] for name in _FILTERS}
+    after = visit.query("after")
+    found = await visit.hub.audit.find(_wanted(filters), limit=_PAGE, after=after)
+    kept = {name: value for name, value in filters.items() if value}
+    page = AuditPage(
+        entries=found.items,
+        filters=filters,
+        older=f"/admin/audit?{urlencode({**kept, 'after': found.next})}" if found.next else "",
+        newer=f"/admin/audit?{urlencode(kept)}" if after else "",
+        export=f"/admin/audit/export?{urlencode(kept)}",
+    )
+    return await visit.page("audit/index.html", page, section="Admin Center", crumbs=_CRUMBS)
+
+
+async def export(visit: PageRequest) -> Response:
+    """All that match as a file: CSV, or JSON lines with `?form=json`."""
+    filters = {name: visit.query(name)[:200] for name in _FILTERS}
+    as_json = visit.query("form") == "json"
+    lines: AsyncIterator[str] = visit.hub.audit.export(_wanted(filters), as_json=as_json)
+    name = f"audit-log-{clock.now():%Y-%m-%d}.{'jsonl' if as_json else 'csv'}"
+    kind = "application/jsonl" if as_json else "text/csv; charset=utf-8"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return StreamingResponse(lines, media_type=kind, headers=headers)
+
+
+def _wanted(filters: dict[str, str]) -> Wanted:
+    until = _day(filters["until"])
+    return Wanted(
+        actor=filters["actor"],
+        noun=filters["noun"],
+        subject=filters["subject"],
+        since=_day(filters["since"]),
+        until=until + timedelta(days=1) if until else None,
+        search=filters["q"],
+    )
+
+
+def _day(text: str) -> datetime | None:
+    """Midnight UTC of a date; None when it is none."""
+    found = clock.day(text)
+    return datetime.combine(found, time(), UTC) if found else None

@@ -1,0 +1,88 @@
+"""Admin Center, Settings: what this server runs with and why, and what of it can be changed here. No secrets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from affluent.services.errors import Invalid
+from affluent.services.identity.people import Role
+from affluent.services.operations.server_settings import CHANGEABLE, Option, variable
+from affluent.web.app import WebApp
+from affluent.web.forms import Form
+from affluent.web.request import Crumb, PageRequest
+
+_CRUMBS: tuple[Crumb, ...] = (("Admin Center", "/admin/tokens"), ("Settings", ""))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One setting."""
+
+    option: Option
+    form: Form
+    """What was typed and refused, or nothing."""
+
+    @property
+    def variable(self) -> str:
+        """Its variable."""
+        return variable(self.option.name)
+
+    @property
+    def shown(self) -> str:
+        """Its value; of a secret, whether there is one."""
+        if self.option.is_secret:
+            return "set" if self.option.is_set else "not set"
+        return {"True": "yes", "False": "no"}.get(self.option.value, self.option.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsPage:
+    """All settings in the order in which they are declared."""
+
+    here: tuple[Line, ...]
+    """Those that can be changed here, unless the environment sets them."""
+    at_start: tuple[Line, ...]
+
+
+def routes(site: WebApp) -> list[Route]:
+    """The administrator's."""
+    return [
+        site.get("/admin/settings", index, role=Role.ADMINISTRATOR),
+        site.post("/admin/settings/{setting}", change, role=Role.ADMINISTRATOR),
+        site.post("/admin/settings/{setting}/reset", reset, role=Role.ADMINISTRATOR),
+    ]
+
+
+async def index(visit: PageRequest) -> Response:
+    """The page."""
+    return await _page(visit, "", Form())
+
+
+async def change(visit: PageRequest) -> Response:
+    """Keep another value."""
+    name, form = visit.path("setting"), await visit.form()
+    try:
+        done = await visit.hub.options.change(name, form.text(name))
+    except Invalid as error:
+        form.blame(error, name)
+        return await _page(visit, name, form, status=422)
+    return visit.go("/admin/settings", say=f"{variable(done.name)} is changed. It holds everywhere within a minute.")
+
+
+async def reset(visit: PageRequest) -> Response:
+    """Back to the default."""
+    done = await visit.hub.options.reset(visit.path("setting"))
+    return visit.go("/admin/settings", say=f"{variable(done.name)} has its default again.")
+
+
+async def _page(visit: PageRequest, name: str, form: Form, status: int = 200) -> Response:
+    options = await visit.hub.options.list()
+    lines = [Line(option=option, form=form if option.name == name else Form()) for option in options]
+    page = SettingsPage(
+        here=tuple(line for line in lines if line.option.name in CHANGEABLE),
+        at_start=tuple(line for line in lines if line.option.name not in CHANGEABLE),
+    )
+    return await visit.page("options/index.html", page, section="Admin Center", crumbs=_CRUMBS, status=status)

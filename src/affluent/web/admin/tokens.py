@@ -1,0 +1,143 @@
+"""Admin Center, API tokens: generate with scopes, shown once, deactivate, delete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from affluent.kit import clock
+from affluent.services.errors import Invalid, ServiceError
+from affluent.services.identity.people import Role
+from affluent.services.identity.scopes import BILLING_RESOURCES, HUB_RESOURCES
+from affluent.services.identity.tokens import NewToken, TokenView
+from affluent.web.app import WebApp
+from affluent.web.forms import Form
+from affluent.web.request import Crumb, PageRequest
+
+_PAGE = 50
+_CRUMBS: tuple[Crumb, ...] = (("Admin Center", "/admin/tokens"), ("API tokens", ""))
+_LIVES = {"": "Does not expire", "30": "In 30 days", "90": "In 90 days", "365": "In one year"}
+GROUPS = (("Billing workspace", BILLING_RESOURCES), ("Hub", HUB_RESOURCES))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokensPage:
+    """One page of the list, and the dialog that is open."""
+
+    tokens: tuple[TokenView, ...]
+    older: str
+    newer: str
+    form: Form
+    dialog: str = ""
+    """new, or delete-<id>."""
+    groups: tuple[tuple[str, tuple[str, ...]], ...] = GROUPS
+    lives: tuple[tuple[str, str], ...] = tuple(_LIVES.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretPage:
+    """A token that was just generated."""
+
+    token: TokenView
+    secret: str
+    example: str
+
+
+def routes(site: WebApp) -> list[Route]:
+    """All of it is the administrator's."""
+    role = Role.ADMINISTRATOR
+    return [
+        site.get("/admin", to_tokens, role=role),
+        site.get("/admin/tokens", index, role=role),
+        site.post("/admin/tokens", generate, role=role),
+        site.post("/admin/tokens/{token}/rotate", rotate, role=role),
+        site.post("/admin/tokens/{token}/deactivate", deactivate, role=role),
+        site.post("/admin/tokens/{token}/delete", delete, role=role),
+    ]
+
+
+async def to_tokens(visit: PageRequest) -> Response:
+    """The first page of the Admin Center."""
+    return visit.go("/admin/tokens")
+
+
+async def index(visit: PageRequest) -> Response:
+    """The list; `?dialog=` opens one of its dialogs for browsers without script."""
+    return await _list(visit, Form({"scope": []}), dialog=visit.query("dialog"))
+
+
+async def generate(visit: PageRequest) -> Response:
+    """Generate a token. Its secret is in this answer and nowhere else: not stored, not cached, not in an address."""
+    form = await visit.form()
+    try:
+        new = await visit.hub.tokens.generate(
+            name=form.text("name"),
+            scopes=_scopes(form),
+            expires_at=_expiry(form.text("lives")),
+            networks=form.text("networks").replace(",", " ").split(),
+            created_by=visit.person.name,
+        )
+    except ServiceError as error:
+        form.blame(error, "name", "scopes", "lives", "networks")
+        return await _list(visit, form, dialog="new", status=422)
+    return await _secret_page(visit, new)
+
+
+async def rotate(visit: PageRequest) -> Response:
+    """Another secret, shown once; the one before is good for a day more."""
+    return await _secret_page(visit, await visit.hub.tokens.rotate(visit.path("token")))
+
+
+async def _secret_page(visit: PageRequest, new: NewToken) -> Response:
+    page = SecretPage(token=new.token, secret=new.secret, example=f"{visit.hub.server_url}/api/v1/runs")
+    return await visit.page(
+        "tokens/secret.html",
+        page,
+        section="Admin Center",
+        crumbs=_CRUMBS,
+        headers={"Content-Encoding": "identity"},  # never compressed: the length of the answer would tell of the secret
+    )
+
+
+async def deactivate(visit: PageRequest) -> Response:
+    """Refuse the token from now on."""
+    token = await visit.hub.tokens.deactivate(visit.path("token"))
+    return visit.go("/admin/tokens", say=f"{token.name} is deactivated. Requests with it are refused from now on.")
+
+
+async def delete(visit: PageRequest) -> Response:
+    """Remove the token, when its name was typed."""
+    token, form = await visit.hub.tokens.get(visit.path("token")), await visit.form()
+    if form.text("confirm").strip() != token.name:
+        form.wrong("confirm", f"Type {token.name} to delete it.")
+        return await _list(visit, form, dialog=f"delete-{token.id}", status=422)
+    await visit.hub.tokens.delete(token.id)
+    return visit.go("/admin/tokens", say=f"{token.name} is deleted.")
+
+
+async def _list(visit: PageRequest, form: Form, *, dialog: str, status: int = 200) -> Response:
+    after = visit.query("after")
+    found = await visit.hub.tokens.list(limit=_PAGE, after=after)
+    page = TokensPage(
+        tokens=found.items,
+        older=f"/admin/tokens?after={found.next}" if found.next else "",
+        newer="/admin/tokens" if after else "",
+        form=form,
+        dialog=dialog,
+    )
+    return await visit.page("tokens/index.html", page, section="Admin Center", crumbs=_CRUMBS, status=status)
+
+
+def _scopes(form: Form) -> list[str]:
+    """What is ticked; write already includes read."""
+    ticked = form.many("scope")
+    return [scope for scope in ticked if not (scope.endswith(":read") and scope.replace(":read", ":write") in ticked)]
+
+
+def _expiry(lives: str) -> datetime | None:
+    if lives not in _LIVES:
+        raise Invalid("Choose how long the token is good.", field="lives")
+    return clock.now() + timedelta(days=int(lives)) if lives else None

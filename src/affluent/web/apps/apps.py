@@ -1,0 +1,303 @@
+"""Integrations, Apps: the catalogue with all connections, and the page of one app."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from markupsafe import Markup
+from starlette.responses import Response
+from starlette.routing import Route
+
+from affluent.sdk import App, Category
+from affluent.services.connections.apps import AppDetail, AppView, apps, broken_apps
+from affluent.services.connections.health import ConnectionHealth
+from affluent.services.connections.views import ConnectionView
+from affluent.services.errors import NotFound
+from affluent.services.identity.people import PersonView
+from affluent.services.identity.roles import may
+from affluent.web.app import WebApp
+from affluent.web.apps import readme
+from affluent.web.apps.operations import KINDS, Operation, drawn, operations_of
+from affluent.web.apps.schema_fields import SchemaField, fields_of
+from affluent.web.formatting.charts import spark
+from affluent.web.forms import Form
+from affluent.web.request import PageRequest
+
+_PAGE = 50
+_FLOWS = 200
+SHOWS = {"": "All", "connected": "Connected", "attention": "Needs attention"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """An app of the catalogue."""
+
+    app: AppView
+    flows: int
+    connected: int
+    """Connections that are active or disabled."""
+    ailing: int
+    """Connections that need attention."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A connection of a list."""
+
+    connection: ConnectionView
+    place: str
+    """Which of the vendor's systems it is: an address, an id; empty when nothing tells."""
+    health: ConnectionHealth
+    waiting: int
+    """Runs that wait for it."""
+
+    @property
+    def strip(self) -> Markup:
+        """24 hours at a glance."""
+        return spark(self.health.kinds, label=self.health.words)
+
+    @property
+    def flows(self) -> int:
+        """How many flows use it."""
+        return len({use.flow_id for use in self.connection.used_by})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppsPage:
+    """The catalogue."""
+
+    cards: tuple[Card, ...]
+    broken: tuple[AppView, ...]
+    """Installed apps that cannot be used."""
+    lines: tuple[Line, ...]
+    ailing: tuple[Line, ...]
+    q: str
+    show: str
+    counts: Mapping[str, int]
+    connectable: tuple[AppView, ...]
+    older: str
+    newer: str
+    dialog: str
+    may_edit: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppPage:
+    """One app."""
+
+    detail: AppDetail
+    tab: str
+    triggers: int
+    actions: int
+    operations: Markup
+    """The list of what the tab is about."""
+    lines: tuple[Line, ...]
+    older: str
+    fields: tuple[SchemaField, ...]
+    """Of a connection."""
+    has_readme: bool
+    limit: str
+    flows: int
+    form: Form
+    dialog: str
+    may_edit: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationPage:
+    """One trigger or action with all its parts."""
+
+    app: AppView
+    kind: str
+    operation: Operation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadmePage:
+    """What an app says of itself."""
+
+    app: AppView
+    readme: Markup
+
+
+def routes(site: WebApp) -> list[Route]:
+    """Everybody may look."""
+    return [
+        site.get("/apps", index),
+        site.get("/apps/{app}", show),
+        site.get("/apps/{app}/readme", readme_page),
+        site.get("/apps/{app}/{kind}/{operation}", operation),
+    ]
+
+
+async def index(visit: PageRequest) -> Response:
+    """The catalogue; `?q=` and `?show=` narrow it, `?after=` goes on in the connections."""
+    q, after = visit.query("q")[:100], visit.query("after")
+    wanted = visit.query("show")
+    shown = wanted if wanted in SHOWS else ""
+    hub = visit.hub
+    flows, counts, found, ailing = await asyncio.gather(
+        _flows(visit),
+        hub.connections.counts(),
+        hub.connections.list(limit=_PAGE, after=after),
+        hub.connections.list(status="needs_attention", limit=_PAGE),
+    )
+    all_cards = sorted((_card(app, flows, counts.get(app.key, {})) for app in apps(hub.catalog)), key=_order)
+    cards = [card for card in all_cards if _matches(hub.catalog.apps[card.app.key], q)]
+    page = AppsPage(
+        cards=tuple(card for card in cards if _is_shown(card, shown)),
+        broken=broken_apps(hub.catalog, q),
+        lines=await lines(visit, found.items),
+        ailing=await lines(visit, ailing.items),
+        q=q,
+        show=SHOWS[shown],
+        counts={key: sum(_is_shown(card, key) for card in cards) for key in SHOWS},
+        connectable=tuple(card.app for card in all_cards if hub.catalog.apps[card.app.key].credentials is not None),
+        older=f"/apps?after={found.next}" if found.next else "",
+        newer="/apps" if after else "",
+        dialog=visit.query("dialog"),
+        may_edit=may_edit(visit.person),
+    )
+    return await visit.page("apps/index.html", page, section="Apps", crumbs=[("Integrations", ""), ("Apps", "")])
+
+
+async def show(visit: PageRequest) -> Response:
+    """One app; `?tab=actions` shows what its steps do, `?dialog=add` the form of a new connection."""
+    return await app_page(visit, visit.path("app"), Form(), dialog=visit.query("dialog"))
+
+
+async def operation(visit: PageRequest) -> Response:
+    """A trigger or an action; the list of them takes the parts out of it that are unfolded."""
+    kind = visit.path("kind")
+    found = operations_of(visit.site, visit.path("app"))
+    one = next((one for one in found.by_kind.get(kind, ()) if one.key == visit.path("operation")), None)
+    if one is None:
+        raise NotFound(f"{found.detail.app.title} has no {KINDS.get(kind, 'page')} {visit.path('operation')!r}.")
+    page = OperationPage(app=found.detail.app, kind=kind, operation=one)
+    address = f"/apps/{page.app.key}" + ("?tab=actions" if kind == "actions" else "")
+    crumbs = [("Integrations", ""), ("Apps", "/apps"), (page.app.title, address), (one.title, "")]
+    return await visit.page("apps/operation.html", page, section="Apps", crumbs=crumbs)
+
+
+async def readme_page(visit: PageRequest) -> Response:
+    """How an app works."""
+    detail = operations_of(visit.site, visit.path("app")).detail
+    if detail.app.error:
+        raise NotFound(f"The app {detail.app.key!r} cannot be used: {detail.app.error}")
+    page = ReadmePage(app=detail.app, readme=_readme(visit.hub.catalog.apps[detail.app.key].folder))
+    app = (page.app.title, f"/apps/{page.app.key}")
+    crumbs = [("Integrations", ""), ("Apps", "/apps"), app, ("How it works", "")]
+    return await visit.page("apps/readme.html", page, section="Apps", crumbs=crumbs)
+
+
+async def app_page(visit: PageRequest, key: str, form: Form, *, dialog: str, status: int = 200) -> Response:
+    """The page of an app with a form in its dialog; raises NotFound."""
+    operations = operations_of(visit.site, key)
+    detail = operations.detail
+    app = visit.hub.catalog.apps.get(key)
+    found, flows = await asyncio.gather(
+        visit.hub.connections.list(app=key, limit=_PAGE, after=visit.query("after")), _flows(visit)
+    )
+    tab = "actions" if visit.query("tab") == "actions" or not detail.triggers else "triggers"
+    page = AppPage(
+        detail=detail,
+        tab=tab,
+        triggers=len(detail.triggers),
+        actions=len(detail.actions),
+        operations=drawn(visit.site, key, tab),
+        lines=await lines(visit, found.items),
+        older=f"/apps/{key}?after={found.next}" if found.next else "",
+        fields=operations.credentials,
+        has_readme=app is not None and bool(_readme(app.folder)),
+        limit=limit_of(app) if app is not None else "",
+        flows=flows.get(key, 0),
+        form=form,
+        dialog=dialog,
+        may_edit=may_edit(visit.person),
+    )
+    crumbs = [("Integrations", ""), ("Apps", "/apps"), (detail.app.title, "")]
+    return await visit.page("apps/show.html", page, section="Apps", crumbs=crumbs, status=status)
+
+
+async def lines(visit: PageRequest, connections: tuple[ConnectionView, ...]) -> tuple[Line, ...]:
+    """Connections with how they fare and what waits for them."""
+    health, causes = await asyncio.gather(visit.hub.health.last_day(), visit.hub.runs.causes())
+    waiting: dict[str, int] = {}
+    for cause in causes:
+        if cause.state == "paused" and cause.connection_id:
+            waiting[cause.connection_id] = waiting.get(cause.connection_id, 0) + cause.count
+    return tuple(
+        Line(
+            connection=one,
+            place=_place(visit.hub.catalog.apps.get(one.app), one),
+            health=health[one.id],
+            waiting=waiting.get(one.id, 0),
+        )
+        for one in connections
+    )
+
+
+def may_edit(person: PersonView) -> bool:
+    """Whether a person may change connections."""
+    return may(person.role, "connections:write")
+
+
+def limit_of(app: App) -> str:
+    """The vendor's request limit in words."""
+    if app.limit is None:
+        return "none known"
+    seconds = app.limit.per_seconds
+    units = {1: "second", 60: "minute", 3600: "hour"}
+    return f"{app.limit.requests:,} requests per {units.get(int(seconds), f'{seconds:g} seconds')}"
+
+
+async def _flows(visit: PageRequest) -> dict[str, int]:
+    """How many flows each app takes part in."""
+    counts: dict[str, int] = {}
+    for flow in await visit.hub.flows.list(limit=_FLOWS):
+        for key in set(flow.apps):
+            counts[key] = counts.get(key, 0) + 1
+    return counts
+
+
+def _card(app: AppView, flows: Mapping[str, int], counts: Mapping[str, int]) -> Card:
+    ailing = counts.get("needs_attention", 0)
+    return Card(app=app, flows=flows.get(app.key, 0), connected=sum(counts.values()) - ailing, ailing=ailing)
+
+
+def _order(card: Card) -> tuple[bool, bool, int]:
+    """What is connected first, what is built in last, in between by category; by title within these."""
+    categories = [category.value for category in Category]
+    is_connected = card.connected + card.ailing > 0
+    return (not is_connected, not card.app.needs_connection, categories.index(card.app.category))
+
+
+def _is_shown(card: Card, show: str) -> bool:
+    return not show or (card.ailing > 0 if show == "attention" else card.connected + card.ailing > 0)
+
+
+def _matches(app: App, q: str) -> bool:
+    titles = [one.title for one in app.triggers.values()] + [one.title for one in app.actions.values()]
+    text = " ".join([app.title, app.key, app.description, app.category.value, *titles]).lower()
+    return all(word in text for word in q.lower().split())
+
+
+def _place(app: App | None, connection: ConnectionView) -> str:
+    """What tells one connection of an app from another: the named choice, else the first plain field."""
+    for field in fields_of(app.credentials.model_json_schema()) if app and app.credentials else ():
+        value = str(connection.fields.get(field.name) or "")
+        if field.choices:
+            return dict(field.choices).get(value, value)
+        if value and not field.is_secret:
+            return value
+    return ""
+
+
+@cache
+def _readme(folder: Path) -> Markup:
+    file = folder / "README.md"
+    return readme.html(file.read_text()) if file.exists() else Markup("")

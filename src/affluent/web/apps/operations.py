@@ -1,0 +1,133 @@
+"""What an app starts and does, as its page lists it: made once per process, since the catalogue does not change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from markupsafe import Markup
+
+from affluent.kit.jsons import JSONObject, JSONValue
+from affluent.services.connections.apps import ActionView, AppDetail, TriggerView, app_detail
+from affluent.web.apps.schema_fields import SchemaField, fields_of
+
+if TYPE_CHECKING:
+    from affluent.web.app import WebApp
+
+KINDS = {"triggers": "trigger", "actions": "action"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Something to unfold: fields, a sample or answers. The list names it, a page of its own has it."""
+
+    key: str
+    title: str
+    label: str
+    number: int = 0
+    fields: tuple[SchemaField, ...] = ()
+    sample: JSONValue = None
+    answers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """A trigger or an action."""
+
+    key: str
+    title: str
+    text: str
+    address: str
+    badge: str
+    """How a trigger is started, or what an action's effect is."""
+    event: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class Operations:
+    """Of one app."""
+
+    detail: AppDetail
+    by_kind: Mapping[str, tuple[Operation, ...]]
+    credentials: tuple[SchemaField, ...]
+    drawn: dict[str, Markup] = field(default_factory=dict)
+    """The lists as they are shown, by kind."""
+
+
+_KNOWN: WeakKeyDictionary[WebApp, dict[str, Operations]] = WeakKeyDictionary()
+
+
+def operations_of(site: WebApp, key: str) -> Operations:
+    """All that an app can do; raises NotFound."""
+    known = _KNOWN.setdefault(site, {})
+    if key not in known:
+        known[key] = _read(app_detail(site.hub.catalog, key))
+    return known[key]
+
+
+def drawn(site: WebApp, key: str, kind: str) -> Markup:
+    """The list of an app's triggers or actions."""
+    found = operations_of(site, key)
+    if kind not in found.drawn:
+        text = site.templates.get_template("apps/operations.html").render(operations=found.by_kind[kind], kind=kind)
+        found.drawn[kind] = Markup(text)  # noqa: S704 - rendered with autoescape
+    return found.drawn[kind]
+
+
+def _read(detail: AppDetail) -> Operations:
+    address = f"/apps/{detail.app.key}"
+    return Operations(
+        detail=detail,
+        by_kind={
+            "triggers": tuple(_trigger(one, f"{address}/triggers/{one.key}") for one in detail.triggers),
+            "actions": tuple(_action(one, f"{address}/actions/{one.key}", detail) for one in detail.actions),
+        },
+        credentials=fields_of(detail.credentials),
+    )
+
+
+def _trigger(one: TriggerView, address: str) -> Operation:
+    parts = (
+        *_fields("options", "Options", one.title, one.options),
+        *_fields("fields", "Fields", one.title, one.output),
+        *_sample("Trigger payload", one.title, one.sample),
+    )
+    return Operation(
+        key=one.key,
+        title=one.title,
+        text=one.description,
+        address=address,
+        badge=one.kind,
+        event=one.event,
+        parts=parts,
+    )
+
+
+def _action(one: ActionView, address: str, detail: AppDetail) -> Operation:
+    answers = Part(
+        key="answers",
+        title="Answers",
+        label=f"Answers of {detail.app.title} to {one.title}",
+        number=len(one.answers),
+        answers=one.answers,
+    )
+    parts = (
+        *_fields("fields", "Fields", one.title, one.input),
+        *_fields("output", "Output", one.title, one.output),
+        *_sample("Action payload", one.title, one.sample),
+        *((answers,) if one.answers else ()),
+    )
+    text = one.description.split("\n\n")[0].replace("\n", " ")
+    return Operation(key=one.key, title=one.title, text=text, address=address, badge=one.effect, event="", parts=parts)
+
+
+def _fields(key: str, title: str, of: str, schema: JSONObject | None) -> tuple[Part, ...]:
+    fields = fields_of(schema)
+    return (Part(key=key, title=title, label=f"{title} of {of}", number=len(fields), fields=fields),) if fields else ()
+
+
+def _sample(title: str, of: str, sample: JSONValue) -> tuple[Part, ...]:
+    return () if sample is None else (Part(key="payload", title=title, label=f"Sample of {of}", sample=sample),)

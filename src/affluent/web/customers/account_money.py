@@ -1,0 +1,263 @@
+"""An account's price plans and invoices: attach and detach, a new invoice, payments, and the moves of its status."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from urllib.parse import quote
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from affluent.billing import status_transitions as moves
+from affluent.billing.errors import Missing
+from affluent.billing.reading import today
+from affluent.billing.schemas import EditOfSchedule, InvoiceChange, NewInvoice, NewPayment
+from affluent.billing.views import Invoice, PricePlan
+from affluent.kit.jsons import JSONObject
+from affluent.web.app import WebApp
+from affluent.web.customers.accounts import Frame, frame_of
+from affluent.web.customers.billing_forms import amount, blaming, day
+from affluent.web.forms import Form
+from affluent.web.request import PageRequest
+
+_PAGE, _PLANS = 25, 200
+_FOR_GOOD = date(9999, 1, 1)
+LINES = (0, 1, 2)
+SOURCES = (
+    ("BANK_TRANSFER", "Bank transfer"),
+    ("CARD", "Card"),
+    ("GATEWAY", "Payment gateway"),
+    ("CHEQUE", "Cheque"),
+    ("CASH", "Cash"),
+)
+STATUSES = (("DUE", "Due: issue it now"), ("PAID", "Paid: issue it as paid"), ("DRAFT", "Draft: tell nobody yet"))
+MOVES: Mapping[str, tuple[str, str, str]] = {
+    "DUE": ("Issue it", "send", "is issued"),
+    "PAID": ("Mark as paid", "circle-check", "is paid"),
+    "UN_COLLECTIBLE": ("Mark uncollectible", "circle-slash", "is marked uncollectible"),
+    "VOID": ("Void it", "ban", "is void"),
+    "REFUND_INITIATED": ("Start the refund", "undo-2", "is being refunded"),
+    "REFUND_COMPLETED": ("Complete the refund", "undo-2", "is refunded"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlansPage:
+    """Which plan holds when."""
+
+    frame: Frame
+    plans: tuple[PricePlan, ...]
+    """Those that may be attached."""
+    today: date
+    form: Form
+    dialog: str
+    for_good: date = _FOR_GOOD
+
+    @property
+    def options(self) -> list[tuple[str, str]]:
+        """Id and name of the plans that may be attached."""
+        return [(plan.id, plan.name) for plan in self.plans]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoicesPage:
+    """One page of the invoices."""
+
+    frame: Frame
+    invoices: tuple[Invoice, ...]
+    older: str
+    newer: str
+    begins: date
+    ends: date
+    form: Form
+    dialog: str
+    """new, or pay-<invoice>."""
+    sources: tuple[tuple[str, str], ...] = SOURCES
+    statuses: tuple[tuple[str, str], ...] = STATUSES
+    lines: tuple[int, ...] = LINES
+
+    def moves_of(self, invoice: Invoice) -> list[tuple[str, str, str]]:
+        """(status, what it is called, icon) of what may be done next."""
+        return [(status, *MOVES[status][:2]) for status in moves.BY_PERSON.get(invoice.status, ())]
+
+    def is_payable(self, invoice: Invoice) -> bool:
+        """Whether a payment is taken."""
+        return invoice.status in moves.PAYABLE and invoice.due.minor_units > 0
+
+
+def routes(site: WebApp) -> list[Route]:
+    """Who may do what is in web/rights.py, by these addresses."""
+    return [
+        site.get("/accounts/{account}/plans", plans),
+        site.post("/accounts/{account}/plans", attach),
+        site.post("/accounts/{account}/plans/detach", detach),
+        site.get("/accounts/{account}/invoices", invoices),
+        site.post("/accounts/{account}/invoices", create),
+        site.post("/accounts/{account}/invoices/{invoice}/payments", pay),
+        site.post("/accounts/{account}/invoices/{invoice}/status", move),
+    ]
+
+
+async def plans(visit: PageRequest) -> Response:
+    """The schedule."""
+    return await _plans(visit, Form(), dialog=visit.query("dialog"))
+
+
+async def attach(visit: PageRequest) -> Response:
+    """A plan for a time."""
+    return await _edit(visit, "ASSOCIATE", dialog="attach")
+
+
+async def detach(visit: PageRequest) -> Response:
+    """No plan for a time."""
+    return await _edit(visit, "DISASSOCIATE", dialog="detach")
+
+
+async def invoices(visit: PageRequest) -> Response:
+    """The list; `?after=` goes on."""
+    return await _invoices(visit, Form(), dialog=visit.query("dialog"))
+
+
+async def create(visit: PageRequest) -> Response:
+    """A custom invoice."""
+    form, account = await visit.form(), await visit.hub.billing.accounts.get(visit.path("account"))
+    body: JSONObject = {
+        "accountId": account.id,
+        "status": form.text("status"),
+        "startDate": form.text("start"),
+        "endDate": form.text("end"),
+        "lineItems": _lines(form, account.currency),
+    }
+    names = {"startDate": "start", "endDate": "end", "status": "status", "lineItems": "description.0"}
+    for place, number in enumerate(_filled(form)):
+        names |= {
+            f"lineItems.{place}.description": f"description.{number}",
+            f"lineItems.{place}.taxAmount": f"tax.{number}",
+            f"lineItems.{place}": f"net.{number}",
+        }
+    if not form.errors:
+        with blaming(form, names):
+            made = await visit.hub.billing.invoices.create(NewInvoice.model_validate(body))
+            return _to_invoices(visit, f"Invoice {made.number or 'draft'} is created.")
+    return await _invoices(visit, form, dialog="new", status=422)
+
+
+async def pay(visit: PageRequest) -> Response:
+    """Record money received for an invoice."""
+    form, invoice = await visit.form(), await _invoice(visit)
+    body: JSONObject = {
+        "accountId": invoice.account_id,
+        "currency": invoice.currency,
+        "totalAmount": amount(form, "amount", invoice.currency),
+        "externalPaymentReference": {
+            "sourceName": form.text("source").strip(),
+            "sourceType": form.text("type"),
+            "transactionNumber": form.text("number").strip(),
+        },
+        "lineItemRecords": [{"type": "INVOICE", "togaiId": invoice.id, "order": 0}],
+    }
+    reference = "externalPaymentReference."
+    names = {"totalAmount": "amount", "lineItemRecords": "amount", f"{reference}sourceName": "source"}
+    names |= {f"{reference}sourceType": "type", f"{reference}transactionNumber": "number"}
+    if not form.errors:
+        with blaming(form, names):
+            await visit.hub.billing.payments.record(NewPayment.model_validate(body), author=visit.person.email)
+            return _to_invoices(visit, f"The payment for {invoice.number} is recorded.")
+    return await _invoices(visit, form, dialog=f"pay-{invoice.id}", status=422)
+
+
+async def move(visit: PageRequest) -> Response:
+    """Another status: issue, pay, void, refund."""
+    form, invoice = await visit.form(), await _invoice(visit)
+    wanted = form.text("to")
+    with blaming(form, {}):
+        after = await visit.hub.billing.invoices.change(invoice.id, InvoiceChange.model_validate({"status": wanted}))
+        return _to_invoices(visit, f"Invoice {after.number} {MOVES[wanted][2]}.")
+    return await _invoices(visit, form, dialog="", status=422)
+
+
+async def _edit(visit: PageRequest, mode: str, *, dialog: str) -> Response:
+    form, account_id = await visit.form(), visit.path("account")
+    start, end = ("from", "until") if mode == "ASSOCIATE" else ("detach_from", "detach_until")
+    body: JSONObject = {
+        "mode": mode,
+        "effectiveFrom": (day(form, start, today()) or today()).isoformat(),
+        "effectiveUntil": (day(form, end, _FOR_GOOD) or _FOR_GOOD).isoformat(),
+    }
+    if mode == "ASSOCIATE":
+        body["pricePlanId"] = form.text("plan")
+    names = {"pricePlanId": "plan", "effectiveFrom": start, "effectiveUntil": end}
+    if not form.errors:
+        with blaming(form, names):
+            await visit.hub.billing.schedules.edit(account_id, [EditOfSchedule.model_validate(body)])
+            say = "The price plan is attached." if mode == "ASSOCIATE" else "These days have no price plan any more."
+            return visit.go(f"/accounts/{quote(account_id)}/plans", say=say)
+    return await _plans(visit, form, dialog=dialog, status=422)
+
+
+async def _plans(visit: PageRequest, form: Form, *, dialog: str, status: int = 200) -> Response:
+    frame, found = await asyncio.gather(
+        _own(visit, "Price plans"),
+        visit.hub.billing.price_plans.find(plan_type="BILLING", status="ACTIVE", limit=_PLANS),
+    )
+    currency = frame.detail.account.currency if frame.detail else ""
+    usable = tuple(plan for plan in found if currency in plan.active_currencies)
+    page = PlansPage(frame=frame, plans=usable, today=today(), form=form, dialog=dialog)
+    return await visit.page("accounts/plans.html", page, section="Customers", crumbs=frame.crumbs, status=status)
+
+
+async def _invoices(visit: PageRequest, form: Form, *, dialog: str, status: int = 200) -> Response:
+    after = visit.query("after")
+    frame, found = await asyncio.gather(
+        _own(visit, "Invoices"),
+        visit.hub.billing.invoices.find(account_id=visit.path("account"), limit=_PAGE, after=after),
+    )
+    address = f"{frame.address}/invoices"
+    page = InvoicesPage(
+        frame=frame,
+        invoices=found.items,
+        older=f"{address}?after={found.next}" if found.next else "",
+        newer=address if after else "",
+        begins=today().replace(day=1),
+        ends=(today().replace(day=1) + timedelta(days=32)).replace(day=1) - timedelta(days=1),
+        form=form,
+        dialog=dialog,
+    )
+    return await visit.page("accounts/invoices.html", page, section="Customers", crumbs=frame.crumbs, status=status)
+
+
+async def _own(visit: PageRequest, tab: str) -> Frame:
+    """The account, which must be in the workspace; raises Missing."""
+    await visit.hub.billing.accounts.get(visit.path("account"))
+    return await frame_of(visit, tab)
+
+
+async def _invoice(visit: PageRequest) -> Invoice:
+    invoice = await visit.hub.billing.invoices.get(visit.path("invoice"))
+    if invoice.account_id != visit.path("account"):
+        raise Missing(f"There is no invoice {invoice.id!r} of this account.")
+    return invoice
+
+
+def _filled(form: Form) -> list[int]:
+    """The lines with anything in them; the first one always."""
+    fields = ("description", "net", "tax")
+    return [number for number in LINES if number == 0 or any(form.text(f"{f}.{number}").strip() for f in fields)]
+
+
+def _lines(form: Form, currency: str) -> list[JSONObject]:
+    lines: list[JSONObject] = []
+    for number in _filled(form):
+        net, tax = amount(form, f"net.{number}", currency), amount(form, f"tax.{number}", currency)
+        if net is None:
+            form.wrong(f"net.{number}", "Say how much.")
+        line: JSONObject = {"description": form.text(f"description.{number}").strip(), "value": net}
+        lines.append(line | ({"taxAmount": tax} if tax is not None else {}))
+    return lines
+
+
+def _to_invoices(visit: PageRequest, say: str) -> Response:
+    return visit.go(f"/accounts/{quote(visit.path('account'))}/invoices", say=say)

@@ -1,0 +1,124 @@
+"""The fields of a step with the value each would have: built over the sample, judged by the services."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from affluent.domain.expression import Allowance, Unbounded
+from affluent.domain.mapping import MappingError, render
+from affluent.kit.jsons import JSONObject, JSONValue, dumps
+from affluent.kit.money import Money
+from affluent.sdk import Action
+from affluent.services.flows.problems import FlowProblem
+from affluent.web.apps.schema_fields import SchemaField, fields_of
+from affluent.web.flows.editor.draft import shown_value
+from affluent.web.formatting import money as moneys
+
+_ONE_EXPRESSION = re.compile(r"^\{\{\s*((?:(?!\}\}).)+?)\s*\}\}$", re.DOTALL)
+_LONGEST_SHOWN = 300
+_WRONG_UNIT = "Must be a whole number of minor units"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One field."""
+
+    field: SchemaField
+    value: str
+    is_json: bool
+    """Edited as JSON in several lines: lists and objects."""
+    shown: str
+    """The value with the sample, as JSON; empty when it is not sent."""
+    money: str
+    """The same as an amount."""
+    problem: str
+    is_error: bool
+    fix: str
+    """What to put there instead."""
+
+
+def rows(
+    action: Action, step: Mapping[str, Any], data: JSONObject, problems: Iterable[FlowProblem], played: JSONObject
+) -> tuple[Row, ...]:
+    """The fields that are shown: required ones, and those that hold something or were asked for.
+
+    `played` is the input of the step as the preview built it.
+    """
+    allowance = Allowance()
+    inputs: JSONObject = step.get("inputs") or {}
+    fields = [one for one in fields_of(action.input.model_json_schema()) if one.is_required or one.name in inputs]
+    values = {one.name: _value(one.name, inputs, data, played, allowance) for one in fields}
+    told = list(problems)
+    return tuple(_row(one, inputs, values, action, told) for one in fields)
+
+
+def spare(action: Action, step: Mapping[str, Any]) -> tuple[SchemaField, ...]:
+    """Optional fields that are not shown yet."""
+    inputs: JSONObject = step.get("inputs") or {}
+    schema = action.input.model_json_schema()
+    return tuple(one for one in fields_of(schema) if not one.is_required and one.name not in inputs)
+
+
+def fix_of(value: JSONValue, problem: FlowProblem, currency: JSONValue) -> str:
+    """The text that puts a field right, when that can be said."""
+    found = _ONE_EXPRESSION.match(value) if isinstance(value, str) else None
+    if problem.fix or not problem.message.startswith(_WRONG_UNIT) or found is None or "minor_units" in found[1]:
+        return problem.fix
+    of = _ONE_EXPRESSION.match(currency) if isinstance(currency, str) else None
+    return f"{{{{ minor_units({found[1]}, {of[1] if of else dumps(currency or 'USD')}) }}}}"
+
+
+def plain(problem: FlowProblem) -> str:
+    """The message without the fix in it, which is a button."""
+    return problem.message.replace(f" Use {problem.fix}.", "") if problem.fix else problem.message
+
+
+def _row(
+    one: SchemaField, inputs: JSONObject, values: Mapping[str, JSONValue], action: Action, told: list[FlowProblem]
+) -> Row:
+    value = inputs.get(one.name)
+    mine = [item for item in told if _field_of(item) == one.name]
+    problem = next((item for item in mine if item.is_error), mine[0] if mine else None)
+    currency = action.money[1] if action.money else ""
+    given = values.get(one.name)
+    return Row(
+        field=one,
+        value=shown_value(value),
+        is_json=isinstance(value, (dict, list)),
+        shown=_short(given) if given is not None and value not in (None, "") else "",
+        money=_money(given, values.get(currency)) if action.money and action.money[0] == one.name else "",
+        problem=plain(problem) if problem else "",
+        is_error=problem is not None and problem.is_error,
+        fix=fix_of(value, problem, inputs.get(currency)) if problem else "",
+    )
+
+
+def _value(name: str, inputs: JSONObject, data: JSONObject, played: JSONObject, allowance: Allowance) -> JSONValue:
+    try:
+        return render({name: inputs.get(name)}, data, allowance).get(name)
+    except Unbounded:
+        return played.get(name)
+    except MappingError:
+        return None
+
+
+def _money(value: JSONValue, currency: JSONValue) -> str:
+    if not isinstance(value, int) or isinstance(value, bool) or not isinstance(currency, str):
+        return ""
+    try:
+        return moneys.in_words(Money(value, currency))
+    except ValueError:
+        return ""
+
+
+def _field_of(problem: FlowProblem) -> str:
+    parts = problem.field.split(".")
+    return parts[parts.index("inputs") + 1].split("[")[0] if "inputs" in parts[:-1] else ""
+
+
+def _short(value: JSONValue) -> str:
+    text = dumps(value)
+    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"

@@ -1,0 +1,176 @@
+"""One flow: its chain, its runs, its connections, its versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from affluent.kit.numbers import whole
+from affluent.services.errors import NotFound, ServiceError
+from affluent.services.flows.flow_connection_views import FlowConnectionView
+from affluent.services.flows.views import FlowDetail, VersionView
+from affluent.services.identity.people import Role
+from affluent.services.runs.views import RunView
+from affluent.store.runs import RunFilter
+from affluent.web.app import WebApp
+from affluent.web.apps.apps import may_edit
+from affluent.web.flows.background_job_lines import Standing, standings
+from affluent.web.flows.flow_page import TABS, Card, cards, said_by
+from affluent.web.flows.switch_on import SwitchOn, switch_on
+from affluent.web.formatting import json_text as jsonview
+from affluent.web.forms import Form
+from affluent.web.request import PageRequest
+
+_PAGE = 50
+_OF_A_LINK = ("edit", "trigger", "remove", "rotate", "poll", "backfill")
+_NO_FORM = SwitchOn(places=(), inputs=(), tables={}, values={}, known=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowPage:
+    """What the page of a flow shows."""
+
+    detail: FlowDetail
+    status: str
+    tab: str
+    tabs: tuple[tuple[str, str, int | str], ...]
+    cards: tuple[Card, ...]
+    runs: tuple[RunView, ...]
+    links: tuple[FlowConnectionView, ...]
+    standings: Mapping[str, Standing]
+    """Flow connection → what workers do for it."""
+    names: Mapping[str, str]
+    """Connection id → name."""
+    versions: tuple[VersionView, ...]
+    older: str
+    newer: str
+    form: Form
+    dialog: str
+    """connect, edit, trigger, remove, rotate, poll, backfill or delete."""
+    link: FlowConnectionView | None
+    """The flow connection that the dialog is about."""
+    switch_on: SwitchOn
+    sample: str
+    """JSON that Trigger now begins with."""
+    may_edit: bool
+
+
+def routes(site: WebApp) -> list[Route]:
+    """Everybody may look; developers change."""
+    role = Role.DEVELOPER
+    return [
+        site.get("/flows/{flow}", show),
+        *(site.get(f"/flows/{{flow}}/{tab}", show) for tab in TABS if tab),
+        site.post("/flows/{flow}/versions/{number:int}/restore", restore, role=role),
+        site.post("/flows/{flow}/delete", delete, role=role),
+    ]
+
+
+async def show(visit: PageRequest) -> Response:
+    """The page; the tab is the end of the address, `?dialog=` and `?of=` open a dialog."""
+    tab = visit.request.url.path.rstrip("/").rsplit("/", 1)[-1]
+    return await flow_page(
+        visit, Form(), tab=tab if tab in TABS else "", dialog=visit.query("dialog"), of=visit.query("of")
+    )
+
+
+async def restore(visit: PageRequest) -> Response:
+    """What an older version says becomes the draft, to be looked at and published."""
+    number = whole(visit.path("number"), digits=6) or 0  # no flow has a version 0
+    made = await visit.hub.flows.restore(visit.path("flow"), number)
+    return visit.go(
+        f"/flows/{made.flow.id}/edit", say=f"Version {number} is the draft now. Publish it to bring it back."
+    )
+
+
+async def delete(visit: PageRequest) -> Response:
+    """Delete a private flow, when its name was typed."""
+    flow, form = (await visit.hub.flows.get(visit.path("flow"))).flow, await visit.form()
+    if form.text("confirm").strip() != flow.name:
+        form.wrong("confirm", f"Type {flow.name} to delete it.")
+        return await flow_page(visit, form, dialog="delete", status=422)
+    try:
+        await visit.hub.flows.delete(flow.id)
+    except ServiceError as error:
+        form.blame(error, "confirm")
+        return await flow_page(visit, form, dialog="delete", status=422)
+    return visit.go("/flows", say=f"{flow.name} is deleted. Its runs stay in Activity.")
+
+
+async def flow_page(
+    visit: PageRequest, form: Form, *, tab: str = "", dialog: str = "", of: str = "", status: int = 200
+) -> Response:
+    """The page of a flow with a form in one of its dialogs; raises NotFound."""
+    hub, flow_id = visit.hub, visit.path("flow")
+    detail = await hub.flows.get(flow_id)
+    edits = may_edit(visit.person)
+    dialog = dialog if edits else ""
+    link = await _link(visit, flow_id, of) if of else None
+    if dialog in _OF_A_LINK and link is None:
+        dialog = ""
+    after = visit.query("after")
+    runs = await _runs(visit, flow_id) if tab == "activity" else []
+    links = await hub.flow_connections.list(flow_id=flow_id, limit=_PAGE, after=after) if tab == "connections" else None
+    shown = [item if edits else item.without_address() for item in links.items] if links else []
+    versions = detail.versions if tab == "versions" else ()
+    base = f"/flows/{flow_id}"
+    older = ""
+    if len(runs) > _PAGE:
+        older = f"{base}/activity?before={runs[_PAGE - 1].id}"
+    elif links and links.next:
+        older = f"{base}/connections?after={links.next}"
+    chain = cards(detail.definition, hub.catalog) if detail.definition else ()
+    page = FlowPage(
+        detail=detail,
+        status=said_by(detail),
+        tab=tab,
+        tabs=tuple((text, f"{base}/{key}" if key else base, _count(detail, key)) for key, text in TABS.items()),
+        cards=chain,
+        runs=tuple(runs[:_PAGE]),
+        links=tuple(shown),
+        standings=await standings(hub, [item.id for item in shown]),
+        names=await _names(visit) if tab == "connections" else {},
+        versions=versions,
+        older=older,
+        newer=f"{base}/{tab}" if after or visit.query("before") else "",
+        form=form,
+        dialog=dialog,
+        link=link,
+        switch_on=await _switch_on(visit, detail, form, dialog, link),
+        sample=jsonview.text(chain[0].sample) if chain and dialog == "trigger" else "",
+        may_edit=edits,
+    )
+    crumbs = [("Integrations", ""), ("Flows", "/flows"), (detail.flow.name, "")]
+    return await visit.page("flows/show.html", page, section="Flows", crumbs=crumbs, status=status)
+
+
+async def _switch_on(
+    visit: PageRequest, detail: FlowDetail, form: Form, dialog: str, link: FlowConnectionView | None
+) -> SwitchOn:
+    if detail.definition is None or dialog not in ("connect", "edit"):
+        return _NO_FORM
+    if dialog == "edit" and link is not None:
+        return await switch_on(visit.hub, detail.definition, form, bindings=link.bindings, inputs=link.inputs)
+    return await switch_on(visit.hub, detail.definition, form)
+
+
+async def _link(visit: PageRequest, flow_id: str, link_id: str) -> FlowConnectionView:
+    link = await visit.hub.flow_connections.get(link_id)
+    if link.flow_id != flow_id:
+        raise NotFound(f"This flow has no connection {link_id}.")
+    return link
+
+
+async def _runs(visit: PageRequest, flow_id: str) -> list[RunView]:
+    return await visit.hub.runs.find(RunFilter(flow_id=flow_id), limit=_PAGE + 1, before=visit.query("before"))
+
+
+async def _names(visit: PageRequest) -> dict[str, str]:
+    return {one.id: one.name for one in (await visit.hub.connections.list(limit=200)).items}
+
+
+def _count(detail: FlowDetail, key: str) -> int | str:
+    return {"connections": detail.flow.connections, "versions": detail.flow.version}.get(key, "")

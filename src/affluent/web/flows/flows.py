@@ -1,0 +1,64 @@
+"""Integrations, Flows: ready-made ones and one's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from affluent.services.flows.views import FlowView
+from affluent.services.identity.people import Role
+from affluent.web.app import WebApp
+from affluent.web.apps.apps import may_edit
+from affluent.web.request import PageRequest
+
+_PAGE = 48
+SHOWS = {"": "All", "public": "Public", "private": "Private"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowsPage:
+    """One page of the list."""
+
+    flows: tuple[FlowView, ...]
+    q: str
+    show: str
+    segments: tuple[tuple[str, str, str], ...]
+    older: str
+    newer: str
+    may_edit: bool
+
+
+def routes(site: WebApp) -> list[Route]:
+    """Everybody may look; developers copy."""
+    return [site.get("/flows", index), site.post("/flows/{flow}/copy", copy, role=Role.DEVELOPER)]
+
+
+async def index(visit: PageRequest) -> Response:
+    """The list; `?q=` and `?show=` narrow it, `?after=` goes on."""
+    q, after, wanted = visit.query("q")[:100], visit.query("after"), visit.query("show")
+    show = wanted if wanted in SHOWS else ""
+    found = await visit.hub.flows.list(visibility=show, search=q, limit=_PAGE, after=after)
+    page = FlowsPage(
+        flows=found.items,
+        q=q,
+        show=show,
+        segments=tuple((text, _address(q=q, show=key), "") for key, text in SHOWS.items()),
+        older=_address(q=q, show=show, after=found.next) if found.next else "",
+        newer=_address(q=q, show=show) if after else "",
+        may_edit=may_edit(visit.person),
+    )
+    return await visit.page("flows/index.html", page, section="Flows", crumbs=[("Integrations", ""), ("Flows", "")])
+
+
+async def copy(visit: PageRequest) -> Response:
+    """A private draft that says what this flow says, in the editor."""
+    made = await visit.hub.flows.copy(visit.path("flow"))
+    return visit.go(f"/flows/{made.flow.id}/edit", say="This is your own copy, a draft. The original stays as it is.")
+
+
+def _address(**query: str) -> str:
+    said = urlencode({name: value for name, value in query.items() if value})
+    return f"/flows?{said}" if said else "/flows"

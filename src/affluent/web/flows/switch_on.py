@@ -1,0 +1,158 @@
+"""The form that switches a flow on: a connection for each step, and the values the flow asks for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from affluent.bootstrap import Hub
+from affluent.domain.flow import FlowDefinition, FlowInput
+from affluent.kit.jsons import JSONObject, JSONValue
+from affluent.kit.numbers import whole
+from affluent.services.connections.views import ConnectionView
+from affluent.services.errors import Invalid
+from affluent.web.flows.flow_page import Card, cards
+from affluent.web.forms import Form
+
+_MOST = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A step that takes a connection, with the connections it may take."""
+
+    card: Card
+    options: tuple[ConnectionView, ...]
+    is_required: bool
+    chosen: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table that is filled in."""
+
+    item: FlowInput
+    rows: tuple[Mapping[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchOn:
+    """Everything the form shows."""
+
+    places: tuple[Place, ...]
+    inputs: tuple[FlowInput, ...]
+    tables: Mapping[str, Table]
+    values: Mapping[str, str]
+    known: tuple[str, ...]
+    """Fields at which an error can be shown."""
+
+    def choices(self, item: FlowInput) -> list[tuple[str, str]]:
+        """The options of a choice."""
+        empty = [] if item.required or item.default else [("", "Not chosen")]
+        return [*empty, *((choice, choice.capitalize()) for choice in item.choices)]
+
+
+async def switch_on(
+    hub: Hub,
+    definition: FlowDefinition,
+    form: Form,
+    *,
+    bindings: Mapping[str, str] | None = None,
+    inputs: JSONObject | None = None,
+) -> SwitchOn:
+    """The form for a flow, filled with what was typed, or else with what is stored."""
+    needed, optional = hub.flow_connections.places(definition)
+    apps = sorted({*needed.values(), *optional.values()})
+    found = {app: (await hub.connections.list(app=app, limit=_MOST)).items for app in apps}
+    places = []
+    for card in cards(definition, hub.catalog):
+        if card.id not in needed and card.id not in optional:
+            continue
+        is_required = card.id in needed
+        options = found[card.app]
+        likely = next((one.id for one in options if one.status == "active"), "") if is_required else ""
+        stored = bindings.get(card.id, "") if bindings is not None else likely
+        chosen = form.text(f"bindings.{card.id}", stored)
+        places.append(Place(card=card, options=options, is_required=is_required, chosen=chosen))
+    tables = {item.key: _table(item, form, inputs) for item in definition.inputs if item.type == "table"}
+    values = {item.key: _text((inputs or {}).get(item.key, item.default)) for item in definition.inputs}
+    known = (
+        "name",
+        *(f"bindings.{one.card.id}" for one in places),
+        *(f"inputs.{one.key}" for one in definition.inputs),
+    )
+    return SwitchOn(places=tuple(places), inputs=definition.inputs, tables=tables, values=values, known=known)
+
+
+def bindings_of(form: Form) -> dict[str, str]:
+    """What was chosen."""
+    return {place: value for place, value in form.under("bindings").items() if value}
+
+
+def inputs_of(definition: FlowDefinition, form: Form) -> JSONObject:
+    """What was entered, by type; raises Invalid for a number that is none."""
+    given: JSONObject = {}
+    for item in definition.inputs:
+        name = f"inputs.{item.key}"
+        if item.type == "table":
+            given[item.key] = [row for row in rows_of(item, form) if any(row.values())]
+        elif item.type == "boolean":
+            given[item.key] = form.text(name) == "yes"
+        elif item.type == "number":
+            given[item.key] = _number(item, form.text(name).strip(), name)
+        else:
+            given[item.key] = form.text(name)
+    return given
+
+
+def rows_of(item: FlowInput, form: Form) -> list[dict[str, str]]:
+    """The rows of a table as they were typed, also empty ones."""
+    cells = form.under(f"inputs.{item.key}")
+    numbers = sorted({int(key.split(".", 1)[0]) for key in cells if re.match(r"[0-9]{1,4}\.", key)})
+    return [
+        {column.key: cells.get(f"{number}.{column.key}", "").strip() for column in item.columns} for number in numbers
+    ]
+
+
+def row_edit(form: Form) -> tuple[str, str, int]:
+    """What a row button asks for: add or remove, the table's key, the row; empty when none was pressed."""
+    act, _, rest = form.text("do").partition(":")
+    key, _, number = rest.partition(":")
+    row = whole(number or "0")
+    return (act, key, row) if act in ("add", "remove") and row is not None else ("", "", 0)
+
+
+def _table(item: FlowInput, form: Form, inputs: JSONObject | None) -> Table:
+    rows: list[dict[str, str]] = rows_of(item, form)
+    act, key, number = row_edit(form)
+    if not rows and not act:
+        stored = (inputs or {}).get(item.key) or []
+        rows = [
+            {column.key: _text(row.get(column.key)) for column in item.columns}
+            for row in stored
+            if isinstance(row, dict)
+        ]
+    if key == item.key and act == "remove":
+        rows = [row for index, row in enumerate(rows) if index != number]
+    if (key == item.key and act == "add") or not rows:
+        rows.append({column.key: "" for column in item.columns})
+    return Table(item=item, rows=tuple(rows))
+
+
+def _number(item: FlowInput, text: str, name: str) -> JSONValue:
+    if not text:
+        return None
+    if re.fullmatch(r"-?[0-9]{1,15}", text):
+        return int(text)
+    if re.fullmatch(r"-?[0-9]{1,15}\.[0-9]{1,15}", text):
+        return float(text)
+    raise Invalid(f"{item.title} must be a number, such as 12 or 0.5.", field=name)
+
+
+def _text(value: JSONValue) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    return str(value)

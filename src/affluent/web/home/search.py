@@ -1,0 +1,118 @@
+"""Search over pages, customers, flows, connections and runs: a page of its own, and the dialog behind Ctrl/Cmd+K."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from affluent.services.identity.roles import may
+from affluent.web.app import WebApp
+from affluent.web.customers.customer_list import entries
+from affluent.web.navigation import ADMIN, MAIN
+from affluent.web.request import PageRequest
+
+_EACH = 5
+_LONGEST = 200
+_GROUPS = ("Customers", "Flows", "Connections", "Runs", "Money")
+_SHORTEST_ID = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One thing that was found."""
+
+    title: str
+    text: str
+    href: str
+    icon: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchPage:
+    """What was asked and found, in groups that have something."""
+
+    q: str
+    groups: tuple[tuple[str, tuple[Hit, ...]], ...]
+
+
+def routes(site: WebApp) -> list[Route]:
+    """One address for both."""
+    return [site.get("/search", index)]
+
+
+async def index(visit: PageRequest) -> Response:
+    """The page; the dialog takes the hits out of it."""
+    q = visit.query("q")[:_LONGEST]
+    found = (
+        await asyncio.gather(*(group(visit, q) for group in (_customers, _flows, _connections, _runs, _amounts)))
+        if q
+        else []
+    )
+    groups = (("Pages", _pages(q)), *zip(_GROUPS, found, strict=False))
+    page = SearchPage(q=q, groups=tuple((title, hits) for title, hits in groups if hits))
+    return await visit.page("search/index.html", page, section="", crumbs=[("Search", "")])
+
+
+def _pages(q: str) -> tuple[Hit, ...]:
+    return tuple(
+        Hit(title=entry.label, text="", href=entry.href, icon=entry.icon)
+        for entry in (*MAIN, *ADMIN)
+        if q.lower() in entry.label.lower()
+    )
+
+
+async def _customers(visit: PageRequest, q: str) -> tuple[Hit, ...]:
+    found, _ = await entries(visit.hub, search=q, limit=_EACH)
+    return tuple(
+        Hit(
+            title=one.name,
+            text=f"{one.id} · {one.source}" if one.source else one.id,
+            href=one.address_of(one.accounts[0].id) if one.number == 1 else one.address,
+            icon="users",
+        )
+        for one in found
+    )
+
+
+async def _flows(visit: PageRequest, q: str) -> tuple[Hit, ...]:
+    found = await visit.hub.flows.list(search=q, limit=_EACH)
+    return tuple(Hit(title=f.name, text=f.visibility, href=f"/flows/{f.id}", icon="workflow") for f in found)
+
+
+async def _connections(visit: PageRequest, q: str) -> tuple[Hit, ...]:
+    found = await visit.hub.connections.list(search=q, limit=_EACH)
+    return tuple(Hit(title=c.name, text=c.app_title, href=f"/connections/{c.id}", icon="link") for c in found)
+
+
+async def _runs(visit: PageRequest, q: str) -> tuple[Hit, ...]:
+    found = await visit.hub.run_search.find(q, limit=_EACH)
+    runs = tuple(
+        Hit(title=r.title or r.event_type, text=f"{r.flow_name} · {r.state}", href=f"/activity/{r.id}", icon="activity")
+        for r in found.runs
+    )
+    older = Hit(
+        title=f"Look through all runs for “{q}”", text="", href=f"/activity?q={quote(q, safe='')}", icon="search"
+    )
+    return (*runs, older) if found.more else runs
+
+
+async def _amounts(visit: PageRequest, q: str) -> tuple[Hit, ...]:
+    """An id of any system that has money behind it."""
+    is_id = len(q) >= _SHORTEST_ID and " " not in q and any(letter.isdigit() for letter in q)
+    if not is_id or not may(visit.person.role, "reconciliation:read"):
+        return ()
+    known, identities = await asyncio.gather(visit.hub.why.knows(q), visit.hub.identity_map.page(q=q, limit=_EACH))
+    why = (Hit(title=f"Why? {q}", text=known, href=f"/why/{quote(q, safe='')}", icon="circle-help"),) if known else ()
+    return why + tuple(
+        Hit(
+            title=one.account_name or one.account_id,
+            text=f"{one.connection_name or one.app} {one.external_id}",
+            href=f"/accounts/{quote(one.account_id)}/settings",
+            icon="fingerprint",
+        )
+        for one in identities[0]
+    )

@@ -1,0 +1,1 @@
+"""Reconciliation, why an amount, ledger."""

@@ -1,0 +1,84 @@
+"""The ledger held against the tables, on request: whether anything was altered, and where everything accepted went."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter_ns
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from affluent.services.identity.roles import may
+from affluent.services.provenance.ledger_verification import Balance, Verification
+from affluent.services.reconciliation.views import money_text
+from affluent.web.app import WebApp
+from affluent.web.forms import Form
+from affluent.web.request import PageRequest
+
+_PLACE = "/reconciliation/ledger"
+_PARTS = ("accepted", "applied", "explained", "waiting", "parked")
+_CRUMBS = [("Finance", ""), ("Reconciliation", "/reconciliation"), ("Ledger", "")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerPage:
+    """What was found, when it was looked for."""
+
+    found: Verification | None
+    lasted: int
+    """Milliseconds."""
+    rows: tuple[tuple[str, tuple[str, ...], bool], ...]
+    """What is counted, accepted and where it went, whether it adds up."""
+    form: Form
+    may_write: bool
+
+
+def routes(site: WebApp) -> list[Route]:
+    """Verifying reads everything, so it needs the right to reconcile."""
+    return [site.get(_PLACE, show), site.post(_PLACE, verify)]
+
+
+async def show(visit: PageRequest) -> Response:
+    """What it is, and the button."""
+    return await _page(visit, Form(), None)
+
+
+async def verify(visit: PageRequest) -> Response:
+    """Recompute every chain and compare every row."""
+    form = await visit.form()
+    heads: dict[str, str] = {}
+    for line in form.text("heads").split():
+        chain, equals, last = line.partition("=")
+        if not equals:
+            form.wrong("heads", f"{line[:40]} is not chain=hash, as an earlier verification shows it.")
+            return await _page(visit, form, None, status=422)
+        heads[chain] = last
+    begun = perf_counter_ns()
+    found = await visit.hub.ledgers.verify(heads)
+    return await _page(visit, form, found, lasted=(perf_counter_ns() - begun) // 1_000_000)
+
+
+async def _page(
+    visit: PageRequest, form: Form, found: Verification | None, *, lasted: int = 0, status: int = 200
+) -> Response:
+    page = LedgerPage(
+        found=found,
+        lasted=lasted,
+        rows=_rows(found) if found else (),
+        form=form,
+        may_write=may(visit.person.role, "reconciliation:write"),
+    )
+    return await visit.page("reconciliation/ledger.html", page, section="Reconciliation", crumbs=_CRUMBS, status=status)
+
+
+def _rows(found: Verification) -> tuple[tuple[str, tuple[str, ...], bool], ...]:
+    runs = ("Runs", tuple(f"{number:,}" for number in _numbers(found.runs)), found.runs.holds)
+    money = (
+        (currency, tuple(money_text(minor, currency) for minor in _numbers(balance)), balance.holds)
+        for currency, balance in sorted(found.money.items())
+    )
+    return (runs, *money)
+
+
+def _numbers(balance: Balance) -> tuple[int, ...]:
+    return tuple(getattr(balance, name) for name in _PARTS)
