@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from affluent.kit.actor import current
+from affluent.services.errors import Invalid
 from affluent.services.identity.people import PersonView
 from affluent.store.database import StoreUnavailable
 from affluent.web.formatting.times import UTC_NAME, zone, zone_name
@@ -89,10 +90,12 @@ class PageRequest:
         return self.request.query_params.get(name, default).strip()
 
     async def form(self) -> Form:
-        """What was typed and sent."""
+        """What was typed and sent; raises Invalid for U+0000, which PostgreSQL keeps in no text."""
         sent = await self.request.form(max_files=0, max_fields=2000)
         values: dict[str, list[str]] = {}
         for name, value in sent.multi_items():
+            if "\x00" in name or (isinstance(value, str) and "\x00" in value):
+                raise Invalid("A field must not contain the character U+0000. Remove it and try again.")
             if not isinstance(value, UploadFile):
                 values.setdefault(name, []).append(value.replace("\r\n", "\n"))
         return Form(values)
