@@ -17,7 +17,8 @@ from affluent.apps.slack.twin import SlackTwin
 from affluent.apps.smtp.tests.mail_server import PASSWORD, USER, MailServer, mail_server
 from affluent.kit import clock
 from tests.contract.firstpromoter import test_flows as promoting
-from tests.contract.razorpay.market import Market, bound, market, served
+from tests.contract.razorpay.market import Market, market
+from tests.support.serving import served
 
 PRICE = 249_900
 
@@ -272,7 +273,7 @@ async def staged(data_dir: Path) -> AsyncIterator[Stage]:
     """A seller's hub with connections to its workspace, both vendors, a channel and a mail server."""
     slack = SlackTwin()
     channel = Starlette(routes=[Mount("/slack", slack.application())])
-    async with market(data_dir) as shop, served(channel, bound()) as url, mail_server() as mail:
+    async with market(data_dir) as shop, served(channel) as url, mail_server() as mail:
         await shop.connect()
         fields: dict[str, dict[str, Any]] = {
             "slack": {"webhook_url": f"{url}/slack/services/T/B/channel"},

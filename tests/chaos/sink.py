@@ -12,6 +12,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.support.serving import answering
+
 Manner = str
 """One of BEFORE (nothing is applied), AFTER (it is applied, but the answer is lost or garbled), "slow", "late" (applied after
 the client has given up) or "" (well-behaved)."""
@@ -127,12 +129,5 @@ async def sink(*, limit: int = 0, window: float = 60.0) -> AsyncIterator[Sink]:
     application.router.add_post("/lines", made.handle)
     application.router.add_get("/lines/{id}", made.handle)
     application.router.add_post("/entries", made.handle)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with answering(application, shutdown_seconds=0.5) as made.url:
         yield made
-    finally:
-        await runner.cleanup()

@@ -11,13 +11,12 @@ from typing import Any
 
 from aiohttp import web
 from pydantic import BaseModel
-from starlette.types import ASGIApp
 
 from affluent.engine.limits import Limiter
 from affluent.engine.vendor_http import HttpVendorClient, Network
 from affluent.kit.jsons import JSONObject, JSONValue, dumps, loads
 from affluent.sdk import App, Context, CredentialsModel, Effect
-from affluent.server.process import address, bind, serving
+from tests.support.serving import answering, served  # noqa: F401 - some tests take both from here
 
 NOW = datetime(2026, 2, 3, 12, 0, tzinfo=UTC)
 
@@ -89,22 +88,8 @@ async def local_vendor(answer: Callable[[Call], Say], *, seconds: float = 0) -> 
     vendor = LocalVendor(answer, seconds)
     server = web.Application()
     server.router.add_route("*", "/{path:.*}", vendor.handle)
-    runner = web.AppRunner(server)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    vendor.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with answering(server) as vendor.url:
         yield vendor
-    finally:
-        await runner.cleanup()
-
-
-@asynccontextmanager
-async def served(application: ASGIApp) -> AsyncIterator[str]:
-    """An ASGI application on a local port; gives its URL."""
-    sock = bind("127.0.0.1", 0)
-    async with serving(application, [sock]):
-        yield address(sock)
 
 
 @dataclass

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from json import dumps
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from sqlalchemy import Connection, func, select
 from starlette.applications import Starlette
@@ -23,7 +22,6 @@ from affluent.engine.fairness import FairClock
 from affluent.engine.intake import Intake
 from affluent.engine.queue import TableQueue
 from affluent.kit.jsons import loads
-from affluent.server.process import address, bind, serving
 from affluent.services.identity.scopes import ALL_SCOPES
 from affluent.services.identity.tokens import Tokens
 from affluent.store import metadata, tables
@@ -32,26 +30,12 @@ from affluent.store.open import open_database
 from affluent.store.postgres import PostgresDatabase
 from affluent.store.schema.upgrade import install_queue
 from affluent.store.sqlite import SqliteDatabase
+from tests.support.asgi import Answer, ask
+from tests.support.serving import served as serving
 
 CUSTOMER = {"id": "CUS-1", "name": "Northwind Labs", "primaryEmail": "billing@northwind.example", "address": {}}
 ACCOUNT = {"id": "ACC-1", "name": "Northwind Labs", "invoiceCurrency": "USD"}
 PERIOD = {"startDate": "2026-07-01T00:00:00Z", "endDate": "2026-07-31T00:00:00Z"}
-
-
-@dataclass
-class Answer:
-    """One HTTP answer."""
-
-    status: int
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return loads(self.body)
-
-    @property
-    def message(self) -> str:
-        return self.json["message"]
 
 
 @dataclass
@@ -70,33 +54,10 @@ class Workspace:
         self, method: str, path: str, json: Any = None, *, raw: bytes | None = None, secret: str | None = None
     ) -> Answer:
         """One request, in process."""
-        path, _, query = path.partition("?")
         body = raw if raw is not None else b"" if json is None else dumps(json).encode()
-        sent: list[Any] = []
-
-        async def receive() -> Any:
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        async def send(message: Any) -> None:
-            sent.append(message)
-
         bearer = self.secret if secret is None else secret
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": method,
-            "scheme": "http",
-            "path": path,
-            "raw_path": quote(path).encode(),
-            "root_path": "",
-            "query_string": query.encode(),
-            "headers": [(b"host", b"workspace"), (b"authorization", f"Bearer {bearer}".encode())],
-            "client": ("127.0.0.1", 1),
-            "server": ("127.0.0.1", 80),
-        }
-        await self.app(scope, receive, send)
-        return Answer(sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:]))
+        headers = [("host", "workspace"), ("authorization", f"Bearer {bearer}")]
+        return await ask(self.app, method, path, headers=headers, body=body)
 
     async def done(self, method: str, path: str, json: Any = None) -> Any:
         """One request that must succeed; its answer."""
@@ -201,6 +162,5 @@ async def workspace(url: str) -> AsyncIterator[Workspace]:
 @asynccontextmanager
 async def served(made: Workspace) -> AsyncIterator[str]:
     """The workspace on a free port, where the product has it; the URL for a client."""
-    sock = bind("127.0.0.1", 0)
-    async with serving(Starlette(routes=[Mount("/togai", made.app)]), [sock]):
-        yield f"{address(sock)}/togai"
+    async with serving(Starlette(routes=[Mount("/togai", made.app)])) as url:
+        yield f"{url}/togai"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import uvicorn
 from sqlalchemy import Table, select, update
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -25,40 +23,16 @@ from affluent.bootstrap import Hub, build
 from affluent.kit import clock
 from affluent.kit.jsons import JSONObject, JSONValue, dumps, loads, number
 from affluent.sdk.twin import Twin, _Misbehaving
+from affluent.server.process import address, bind
 from affluent.settings import Settings
 from affluent.store import tables
 from affluent.store.tables import billing as tables_billing
 from affluent.store.tables import inbound as tables_inbound
 from affluent.webhooks.receive import hook_routes
+from tests.support.serving import served
 
 SECRET = "market-webhook-secret"
 UNFINISHED = ("queued", "running", "waiting")
-
-
-def bound() -> socket.socket:
-    """A free local port."""
-    sock = socket.socket()
-    sock.bind(("127.0.0.1", 0))
-    return sock
-
-
-@asynccontextmanager
-async def served(application: Any, sock: socket.socket) -> AsyncIterator[str]:
-    """An application on a port; gives its address."""
-    server = uvicorn.Server(uvicorn.Config(application, log_config=None, access_log=False, lifespan="off"))
-    task = asyncio.create_task(server._serve([sock]))
-    while not server.started and not task.done():
-        await asyncio.sleep(0.005)
-    try:
-        yield url_of(sock)
-    finally:
-        server.should_exit = True
-        await task
-
-
-def url_of(sock: socket.socket) -> str:
-    """The address of a port."""
-    return f"http://127.0.0.1:{sock.getsockname()[1]}"
 
 
 @dataclass
@@ -209,9 +183,9 @@ async def market(data_dir: Path, database_url: str = "") -> AsyncIterator[Market
     """A hub with an empty store, and fresh twins."""
     razorpay, promoter, togai = RazorpayTwin(), FirstPromoterTwin(), Twin()
     twins = Starlette(routes=[Mount(f"/{twin.key}", twin.application()) for twin in (razorpay, promoter)])
-    sock = bound()
+    sock = bind("127.0.0.1", 0)
     settings = Settings(data_dir=data_dir, allow_private_addresses=True, database_url=database_url, settle_seconds=0)
-    hub = build(settings, own_url=url_of(sock))
+    hub = build(settings, own_url=address(sock))
     own = Starlette(
         routes=[
             *hook_routes(hub.hooks, max_body_bytes=settings.max_body_bytes),
@@ -221,7 +195,7 @@ async def market(data_dir: Path, database_url: str = "") -> AsyncIterator[Market
     await hub.open()
     await hub.dispatcher.start()
     try:
-        async with served(own, sock), served(twins, bound()) as url, aiohttp.ClientSession() as http:
+        async with served(own, sock), served(twins) as url, aiohttp.ClientSession() as http:
             yield Market(hub, razorpay, promoter, url, http, togai=togai)
     finally:
         await hub.dispatcher.stop()

@@ -19,7 +19,6 @@ from affluent.engine.intake import Intake
 from affluent.engine.journal import Journal
 from affluent.engine.limits import Limiter
 from affluent.engine.vendor_http import Network
-from affluent.kit.jsons import loads
 from affluent.services.connections.health import Health
 from affluent.services.directory.directory_sync import DirectorySync
 from affluent.services.directory.identities import Identities
@@ -41,22 +40,9 @@ from affluent.services.runs.events import Events
 from affluent.services.runs.service import Runs
 from affluent.settings import Settings
 from tests.integration.services.desk import Desk, desk
+from tests.support.asgi import Answer, ask
 
 LARGEST = 100_000
-
-
-@dataclass
-class Answer:
-    """One HTTP answer."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        """The body."""
-        return loads(self.body)
 
 
 @dataclass
@@ -72,7 +58,6 @@ class Client:
         self, method: str, path: str, json: Any = None, *, raw: bytes | None = None, **headers: str
     ) -> Answer:
         """One request."""
-        target, _, query = path.partition("?")
         body = raw if raw is not None else (dumps(json).encode() if json is not None else b"")
         sent = {
             "host": "api.example",
@@ -83,30 +68,7 @@ class Client:
             sent.setdefault("content-type", "application/json")
         if self.secret:
             sent.setdefault("authorization", f"Bearer {self.secret}")
-        scope = {
-            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
-            "path": f"/api/v1{target}", "raw_path": f"/api/v1{target}".encode(), "query_string": query.encode(),
-            "root_path": "", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
-            "headers": [(name.encode(), value.encode("latin-1")) for name, value in sent.items()],
-        }  # fmt: skip
-        parts = [body[start : start + 60_000] for start in range(0, len(body), 60_000)] or [b""]
-        messages = [
-            {"type": "http.request", "body": part, "more_body": index < len(parts) - 1}
-            for index, part in enumerate(parts)
-        ]
-        got: list[Any] = []
-
-        async def receive() -> Any:
-            return messages.pop(0) if messages else {"type": "http.disconnect"}
-
-        async def send(message: Any) -> None:
-            got.append(message)
-
-        await self.application(scope, receive, send)
-        start = next(message for message in got if message["type"] == "http.response.start")
-        received = b"".join(message.get("body", b"") for message in got if message["type"] == "http.response.body")
-        shown = {name.decode(): value.decode("latin-1") for name, value in start["headers"]}
-        return Answer(start["status"], shown, received)
+        return await ask(self.application, method, f"/api/v1{path}", headers=sent.items(), body=body)
 
     async def limited(self, *scopes: str) -> Client:
         """The same with a token of these scopes."""

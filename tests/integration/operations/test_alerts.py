@@ -21,6 +21,7 @@ from affluent.services.operations.alerts import Alerts, Wishes
 from affluent.store import tables
 from affluent.store.tables import inbound as tables_inbound
 from tests.integration.services.desk import Desk, desk
+from tests.support.serving import answering
 
 
 @dataclass
@@ -43,22 +44,19 @@ async def alerting(
     """Alerts that go to a channel on a local port, and wherever else."""
     server = web.Application()
     server.router.add_post("/", channel.take)
-    runner = web.AppRunner(server)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
     network = Network(allow_private=True, timeout_seconds=5)
-    wishes = Wishes(
-        targets=tuple(target.replace("{here}", f"http://127.0.0.1:{runner.addresses[0][1]}/") for target in targets),
-        smtp=smtp,
-        sender="affluent@hub.example",
-        failures=3,
-        queue_age=timedelta(minutes=15),
-    )
-    try:
-        yield Alerts(database=here.database, network=network, wishes=wishes, server_url="http://hub")
-    finally:
-        await network.close()
-        await runner.cleanup()
+    async with answering(server) as url:
+        wishes = Wishes(
+            targets=tuple(target.replace("{here}", f"{url}/") for target in targets),
+            smtp=smtp,
+            sender="affluent@hub.example",
+            failures=3,
+            queue_age=timedelta(minutes=15),
+        )
+        try:
+            yield Alerts(database=here.database, network=network, wishes=wishes, server_url="http://hub")
+        finally:
+            await network.close()
 
 
 @pytest.fixture

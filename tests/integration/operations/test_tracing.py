@@ -11,6 +11,7 @@ from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.support.product import product
+from tests.support.serving import answering
 
 
 @asynccontextmanager
@@ -25,13 +26,8 @@ async def collector() -> AsyncIterator[tuple[str, list[Any]]]:
 
     server = web.Application()
     server.router.add_post("/v1/traces", take)
-    runner = web.AppRunner(server)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1/traces", spans
-    finally:
-        await runner.cleanup()
+    async with answering(server) as url:
+        yield f"{url}/v1/traces", spans
 
 
 async def test_a_run_is_traced_down_to_the_call(database_url: str, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from affluent.engine.vendor_http import Network
 from affluent.kit.net import ForbiddenAddress, PublicResolver, check_url, is_public
+from tests.support.serving import answering
 
 PUBLIC = "93.184.215.14"
 
@@ -95,11 +96,8 @@ async def inside() -> AsyncIterator[tuple[int, list[str]]]:
 
     application = web.Application()
     application.router.add_get("/", answer)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield runner.addresses[0][1], reached
-    await runner.cleanup()
+    async with answering(application) as url:
+        yield int(url.rpartition(":")[2]), reached
 
 
 @pytest.fixture

@@ -49,6 +49,7 @@ from affluent.store.open import open_database
 from affluent.store.postgres import PostgresDatabase
 from affluent.store.sqlite import SqliteDatabase
 from affluent.vault.envelope import Vault
+from tests.support.serving import answering
 
 APPS = Path(__file__).parent / "apps"
 SERVER = "http://127.0.0.1:8080"
@@ -341,11 +342,6 @@ async def desk(database_url: str) -> AsyncIterator[Desk]:
     vendor, queue, woken = Vendor(), RecordingQueue(), []
     server = web.Application()
     server.router.add_route("*", "/{path:.*}", vendor.answer)
-    runner = web.AppRunner(server)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = runner.addresses[0][1]
     catalog = Catalog({app.key: app for app in (shop(), togai(), bell())}, broken=[])
     vault = Vault({"test": bytes(32)}, "test")
     network, plans = Network(allow_private=True, timeout_seconds=5), Plans(database, catalog.apps, vault)
@@ -355,31 +351,31 @@ async def desk(database_url: str) -> AsyncIterator[Desk]:
 
     common = {"database": database, "catalog": catalog, "vault": vault, "plans": plans}
     try:
-        yield Desk(
-            database=database,
-            catalog=catalog,
-            vault=vault,
-            queue=queue,
-            vendor=vendor,
-            url=f"http://127.0.0.1:{port}",
-            woken=woken,
-            tokens=Tokens(database=database),
-            connections=Connections(
-                **common, queue=queue, network=network, limiter=Limiter(), wake=wake, server_url=SERVER
-            ),
-            flows=Flows(**common),
-            flow_connections=FlowConnections(
-                **common,
-                intake=Intake(queue, FairClock(), wake),
-                journal=Journal(queue, wake),
+        async with answering(server) as url:
+            yield Desk(
+                database=database,
+                catalog=catalog,
+                vault=vault,
                 queue=queue,
-                server_url=SERVER,
-            ),
-            preview=Preview(database=database, catalog=catalog, vault=vault, server_url=SERVER),
-        )
+                vendor=vendor,
+                url=url,
+                woken=woken,
+                tokens=Tokens(database=database),
+                connections=Connections(
+                    **common, queue=queue, network=network, limiter=Limiter(), wake=wake, server_url=SERVER
+                ),
+                flows=Flows(**common),
+                flow_connections=FlowConnections(
+                    **common,
+                    intake=Intake(queue, FairClock(), wake),
+                    journal=Journal(queue, wake),
+                    queue=queue,
+                    server_url=SERVER,
+                ),
+                preview=Preview(database=database, catalog=catalog, vault=vault, server_url=SERVER),
+            )
     finally:
         await network.close()
-        await runner.cleanup()
         await database.close()
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from html import unescape
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
@@ -34,39 +31,12 @@ from affluent.services.runs.service import Runs
 from affluent.settings import Settings
 from affluent.web import web
 from tests.integration.services.desk import Desk, desk
+from tests.support.asgi import Answer, ask
 
 HOST = "hub.example"
 SERVER = f"http://{HOST}"
 PASSWORD = "correct horse battery"
 LARGEST = 100_000
-
-
-@dataclass
-class Answer:
-    """One HTTP answer."""
-
-    status: int
-    headers: list[tuple[str, str]]
-    body: bytes
-
-    @property
-    def text(self) -> str:
-        """The page."""
-        return self.body.decode()
-
-    @property
-    def words(self) -> str:
-        """What a person reads: no tags, spaces made one."""
-        return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", self.text)))
-
-    def header(self, name: str) -> str:
-        """The last value of a header; empty when there is none."""
-        return next((value for key, value in reversed(self.headers) if key == name.lower()), "")
-
-    @property
-    def cookies(self) -> list[str]:
-        """Every Set-Cookie."""
-        return [value for key, value in self.headers if key == "set-cookie"]
 
 
 @dataclass
@@ -92,37 +62,12 @@ class Browser:
 
     async def request(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
         """One request; `headers` with underscores for dashes; an empty one is not sent."""
-        target, _, query = path.removeprefix(SERVER).removeprefix(f"https://{HOST}").partition("?")
         sent = {"host": HOST, "cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()), **headers}
-        scope = {
-            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": self.scheme,
-            "path": target, "raw_path": target.encode(), "query_string": query.encode(), "root_path": "",
-            "client": (self.address, 1), "server": (HOST, 80),
-            "headers": [
-                (name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in sent.items() if value
-            ],
-        }  # fmt: skip
-        messages = [{"type": "http.request", "body": body, "more_body": False}]
-        got: list[Any] = []
-
-        done = asyncio.Event()
-
-        async def receive() -> Any:
-            if messages:
-                return messages.pop(0)
-            await done.wait()  # goes away once the answer, or the first of a stream without end, is there
-            return {"type": "http.disconnect"}
-
-        async def send(message: Any) -> None:
-            got.append(message)
-            is_stream = any(value.startswith(b"text/event-stream") for _, value in got[0].get("headers", ()))
-            if message["type"] == "http.response.body" and (is_stream or not message.get("more_body")):
-                done.set()
-
-        await self.application(scope, receive, send)
-        start = next(message for message in got if message["type"] == "http.response.start")
-        raw = [(name.decode(), value.decode("latin-1")) for name, value in start["headers"]]
-        answer = Answer(start["status"], raw, b"".join(message.get("body", b"") for message in got[1:]))
+        answer = await ask(
+            self.application, method, path.removeprefix(SERVER).removeprefix(f"https://{HOST}"), body=body,
+            scheme=self.scheme, server=HOST, address=self.address,
+            headers=[(name.replace("_", "-"), value) for name, value in sent.items() if value],
+        )  # fmt: skip
         for cookie in answer.cookies:
             name, _, value = cookie.split(";")[0].partition("=")
             self.cookies[name] = value.strip('"')

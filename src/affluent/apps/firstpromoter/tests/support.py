@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import uvicorn
 from pydantic import BaseModel, SecretStr
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -22,6 +20,7 @@ from affluent.engine.vendor_http import HttpVendorClient, Network
 from affluent.kit import clock
 from affluent.kit.jsons import JSONObject
 from affluent.sdk import Context
+from tests.support.serving import served
 
 
 @dataclass
@@ -83,22 +82,9 @@ class Bench:
 async def bench(version: int, before: Callable[[ASGIApp], ASGIApp] = lambda app: app) -> AsyncIterator[Bench]:
     """Serve a fresh twin for one test; `before` may stand in front of it."""
     twin = FirstPromoterTwin()
-    listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        before(Starlette(routes=[Mount("/firstpromoter", twin.application())])), log_level="critical", lifespan="off"
-    )
-    config.load()
-    server = uvicorn.Server(config)
-    server.lifespan = config.lifespan_class(config)
-    await server.startup(sockets=[listening])
     network = Network(allow_private=True, timeout_seconds=5)
-    try:
-        yield Bench(twin, f"http://127.0.0.1:{listening.getsockname()[1]}", network, version)
-    finally:
-        await network.close()
-        for protocol in list(server.server_state.connections):
-            protocol.shutdown()
-        for each in server.servers:
-            each.close()
-            await each.wait_closed()
-        listening.close()
+    async with served(before(Starlette(routes=[Mount("/firstpromoter", twin.application())]))) as url:
+        try:
+            yield Bench(twin, url, network, version)
+        finally:
+            await network.close()

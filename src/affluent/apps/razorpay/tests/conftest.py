@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 import pytest
-import uvicorn
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -24,24 +20,9 @@ from affluent.engine.vendor_http import HttpVendorClient, Network
 from affluent.kit import clock
 from affluent.kit.jsons import JSONObject
 from affluent.sdk import Context, Effect
+from tests.support.serving import served
 
 KEY = {"key_id": "rzp_test_Desk000000001", "key_secret": SecretStr("desk-secret-0001")}
-
-
-@asynccontextmanager
-async def serving(application: Any) -> AsyncIterator[str]:
-    """An application on a local port; gives its address."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(application, log_config=None, access_log=False, lifespan="off"))
-        task = asyncio.create_task(server._serve([sock]))
-        while not server.started and not task.done():
-            await asyncio.sleep(0.005)
-        try:
-            yield f"http://127.0.0.1:{sock.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            await task
 
 
 @dataclass
@@ -114,7 +95,7 @@ async def desk() -> AsyncIterator[Desk]:
     """The app, connected to a fresh twin."""
     twin, network = RazorpayTwin(), Network(allow_private=True, timeout_seconds=5)
     application = Starlette(routes=[Mount("/razorpay", twin.application())])
-    async with serving(application) as url, aiohttp.ClientSession() as http:
+    async with served(application) as url, aiohttp.ClientSession() as http:
         yield Desk(twin, f"{url}/razorpay", network, http)
         await network.close()
 
@@ -143,6 +124,6 @@ class Listener:
 async def listener() -> AsyncIterator[Listener]:
     """A merchant's server on a local port."""
     listening = Listener()
-    async with serving(listening) as url:
+    async with served(listening) as url:
         listening.url = f"{url}/hook"
         yield listening
