@@ -96,6 +96,7 @@ def test_the_commands_of_a_page_end_well(page: str, home: Path, monkeypatch: pyt
     monkeypatch.setenv("AFFLUENT_DATA_DIR", str(home / ".local" / "share" / "affluent"))
     for block in blocks(DOCS / page):
         if block.title:
+            (home / block.title).parent.mkdir(exist_ok=True)
             (home / block.title).write_text(block.text)
         for line in block.text.splitlines() if block.kind == "sh" and not block.reason else ():
             done = CliRunner().invoke(app, shlex.split(line)[1:])

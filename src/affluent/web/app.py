@@ -138,7 +138,7 @@ def collected(site: WebApp) -> list[Route]:
     found: list[Route] = []
     for subject in _SUBJECTS:
         package = importlib.import_module(f"affluent.web.{subject}")
-        for name in sorted(module.name for module in pkgutil.iter_modules(package.__path__)):
+        for name in sorted(module.name for module in pkgutil.iter_modules(package.__path__) if not module.ispkg):
             module = importlib.import_module(f"{package.__name__}.{name}")
             if hasattr(module, "routes"):
                 found.extend(module.routes(site))

@@ -18,6 +18,8 @@ def _written(value: object) -> object:
 
 
 Text = Annotated[str, Field(max_length=300)]
+RunId = Annotated[str, Field(max_length=40)]
+"""So short that a thousand of them fit into an address, whose size is bounded with the headers'."""
 Moment = Annotated[AwareDatetime, BeforeValidator(_written)]
 _DRAFT: JSONObject = {
     "name": "Order when an invoice is paid",
@@ -239,7 +241,7 @@ class RunSelection(Sent):
     )
     since: Moment | None = Field(None, description="Created at or after.")
     until: Moment | None = Field(None, description="Created before.")
-    ids: list[Text] = Field(default_factory=list, max_length=1000, description="One of these.")
+    ids: list[RunId] = Field(default_factory=list, max_length=1000, description="One of these.")
 
 
 class BulkRequest(Sent):
