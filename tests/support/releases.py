@@ -42,7 +42,7 @@ def next_release(folder: Path) -> dict[str, str]:
     """The release after this one, whose migration only adds; returns the environment in which `affluent` is that one."""
     _copy(SOURCE, folder, "1000.1")
     _migration(folder, "9001", schema.head(), _ADDS, expands=True)
-    (folder / "affluent" / "store" / "tables_later.py").write_text(_TABLES)
+    (folder / "affluent" / "store" / "tables" / "later.py").write_text(_TABLES)
     return {"PYTHONPATH": str(folder)}
 
 
@@ -50,7 +50,7 @@ def release_after(before: dict[str, str], folder: Path) -> dict[str, str]:
     """The release after that, whose migration takes something away."""
     _copy(Path(before["PYTHONPATH"]) / "affluent", folder, "1000.2")
     _migration(folder, "9002", "9001", _TAKES_AWAY, expands=False)
-    (folder / "affluent" / "store" / "tables_later.py").write_text(
+    (folder / "affluent" / "store" / "tables" / "later.py").write_text(
         _TABLES.replace('tables.runs.append_column(Column("later_note", Text, nullable=True))\n', "")
     )
     return {**before, "PYTHONPATH": str(folder)}
@@ -65,4 +65,4 @@ def _copy(source: Path, folder: Path, version: str) -> None:
 
 def _migration(folder: Path, revision: str, before: str, act: str, *, expands: bool) -> None:
     text = _MIGRATION.format(title=f"later {revision}", revision=revision, before=before, act=act, expands=expands)
-    (folder / "affluent" / "store" / "migrations" / "versions" / f"{revision}_later.py").write_text(text)
+    (folder / "affluent" / "store" / "schema" / "migrations" / "versions" / f"{revision}_later.py").write_text(text)
