@@ -24,7 +24,7 @@ from affluent.kit.jsons import InvalidJSON, loads
 from affluent.kit.logs import logger
 from affluent.kit.net import ForbiddenAddress
 from affluent.services.errors import ProviderAway, ProviderWrong
-from affluent.services.identity.single_sign_on import Attempt, Client
+from affluent.services.identity.sign_in_attempts import Attempt, Client
 
 _log = logger("sign-in")
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")

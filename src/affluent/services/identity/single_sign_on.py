@@ -22,6 +22,7 @@ from affluent.services.errors import Forbidden, Invalid, ServiceError
 from affluent.services.identity.people import SECOND_FACTOR, TICKET_LIVES, NeedsCode, checked_email, own_name
 from affluent.services.identity.roles import Role
 from affluent.services.identity.sessions import beginning, new_link
+from affluent.services.identity.sign_in_attempts import Attempt, Client
 from affluent.settings import Settings
 from affluent.store import people as store
 from affluent.store.audit.recording import note
@@ -38,28 +39,6 @@ _HOW = "single sign-on"
 _PURPOSE = "single sign-on"
 _ERROR = re.compile(r"[a-z_]{1,40}")
 _STRONGEST_FIRST = (Role.ADMINISTRATOR, Role.DEVELOPER, Role.PRODUCT_MANAGER, Role.ANALYST)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Client:
-    """How we are known to the provider."""
-
-    issuer: str
-    client_id: str
-    client_secret: str
-    redirect_uri: str
-
-    def __repr__(self) -> str:
-        return f"Client({self.issuer!r})"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """The secrets of one sign-in: the state comes back with the browser, the nonce in the token, the verifier we send."""
-
-    state: str
-    nonce: str
-    verifier: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
