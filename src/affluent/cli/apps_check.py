@@ -60,18 +60,21 @@ def level_of(app: App) -> str:
 
 
 def _sampled(app: App) -> bool:
-    names = [*(one.sample for one in app.triggers.values()), *(one.sample for one in app.actions.values())]
+    names = [
+        *(declared.sample for declared in app.triggers.values()),
+        *(declared.sample for declared in app.actions.values()),
+    ]
     return all((app.folder / "samples" / name).exists() for name in names)
 
 
 def _sure(app: App) -> bool:
-    risky = [one for one in app.actions.values() if one.effect is Effect.WRITE]
-    return all(one.look_up is not None or one.answers for one in risky)
+    risky = [action for action in app.actions.values() if action.effect is Effect.WRITE]
+    return all(action.look_up is not None or action.answers for action in risky)
 
 
 def _fetched(app: App) -> bool:
-    hooks = [one for one in app.triggers.values() if one.kind is TriggerKind.WEBHOOK]
-    return not hooks or app.webhook is None or any(one.listing is not None for one in hooks)
+    hooks = [trigger for trigger in app.triggers.values() if trigger.kind is TriggerKind.WEBHOOK]
+    return not hooks or app.webhook is None or any(trigger.listing is not None for trigger in hooks)
 
 
 def _limited(app: App) -> bool:

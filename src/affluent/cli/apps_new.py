@@ -37,8 +37,8 @@ def new_app(
 
 def files(key: str, title: str) -> dict[str, str]:
     """Name → text of every file of a new app."""
-    told = {"key": key, "title": title}
-    return {Template(name).substitute(told): Template(text).substitute(told) for name, text in _FILES.items()}
+    names = {"key": key, "title": title}
+    return {Template(name).substitute(names): Template(text).substitute(names) for name, text in _FILES.items()}
 
 
 _FILES = {

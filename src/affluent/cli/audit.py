@@ -52,12 +52,12 @@ def list_entries(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Entries, newest first."""
-    wanted = Wanted(noun=noun, actor=actor)
-    found = with_hub(lambda hub: hub.audit.find(wanted, limit=limit), data_dir, database_url).items
+    query = Wanted(noun=noun, actor=actor)
+    entries = with_hub(lambda hub: hub.audit.find(query, limit=limit), data_dir, database_url).items
     if as_json:
-        say_json([asdict(entry) for entry in found])
+        say_json([asdict(entry) for entry in entries])
         return
-    rows = [[entry.number, f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.sentence, entry.address] for entry in found]
+    rows = [[entry.number, f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.sentence, entry.address] for entry in entries]
     table("Audit log", ["No.", "When (UTC)", "What", "From"], rows)
 
 

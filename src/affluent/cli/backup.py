@@ -92,5 +92,5 @@ def _tell(done: Backup, what: str, *, as_json: bool) -> None:
         say_json({**asdict(done), "path": str(done.path)})
         return
     size = f"{done.bytes / 1e6:.1f} MB"
-    said = f"{what}: {done.runs} runs, {done.events} events, {size}, as of {done.taken_at}."
-    console.print(said, highlight=False, soft_wrap=True)  # the path stays whole
+    sentence = f"{what}: {done.runs} runs, {done.events} events, {size}, as of {done.taken_at}."
+    console.print(sentence, highlight=False, soft_wrap=True)  # the path stays whole

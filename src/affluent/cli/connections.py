@@ -37,11 +37,11 @@ def list_connections(
     database_url: DatabaseUrl = None,
 ) -> None:
     """All connections with their state."""
-    found = with_hub(lambda hub: hub.connections.list(app=app, limit=200), data_dir, database_url).items
+    views = with_hub(lambda hub: hub.connections.list(app=app, limit=200), data_dir, database_url).items
     if as_json:
-        say_json([asdict(item) for item in found])
+        say_json([asdict(item) for item in views])
         return
-    rows = [[c.id, c.app_title, c.name, c.status, c.status_reason or _uses(c)] for c in found]
+    rows = [[c.id, c.app_title, c.name, c.status, c.status_reason or _uses(c)] for c in views]
     table("Connections", ["Id", "App", "Name", "Status", "Used by"], rows)
 
 

@@ -26,15 +26,15 @@ def doctor(
 ) -> None:
     """Check database, keys, clock, disk, limits and outgoing access. Exit code 1: something is bad."""
     settings = settings_with(data_dir=data_dir, database_url=database_url, config=config)
-    found = run(_examine(settings, offline=offline), settings, log_level="error")
+    findings = run(_examine(settings, offline=offline), settings, log_level="error")
     if as_json:
-        say_json([asdict(finding) for finding in found])
+        say_json([asdict(finding) for finding in findings])
     else:
-        for finding in found:
+        for finding in findings:
             console.print(f"{_MARKS[finding.state]} [bold]{finding.about}[/bold]: {finding.sentence}", highlight=False)
             if finding.remedy:
                 console.print(f"     {finding.remedy}", highlight=False, markup=False)
-    if any(finding.state == TROUBLE for finding in found):
+    if any(finding.state == TROUBLE for finding in findings):
         raise typer.Exit(1)
 
 

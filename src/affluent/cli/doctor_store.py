@@ -46,8 +46,8 @@ async def store(settings: Settings, *, offline: bool) -> list[Finding]:
         if revision != schema.head() and not is_newer:
             sentence = f"{where} is at {revision or 'nothing'}; this release needs {schema.head()}."
             return [Finding(about="Database", state=TROUBLE, sentence=sentence, remedy="affluent migrate")]
-        found = [Finding(about="Database", state=FINE, sentence=f"{where} answers and is at {revision}.")]
-        return found + [finding async for finding in _inside(hub, offline=offline)]
+        findings = [Finding(about="Database", state=FINE, sentence=f"{where} answers and is at {revision}.")]
+        return findings + [finding async for finding in _inside(hub, offline=offline)]
     finally:
         await hub.network.close()
         await hub.database.close()
@@ -123,15 +123,15 @@ def _secrets(hub: Hub, rows: Sequence[Row[Any]]) -> Finding:
 
 def _addresses(hub: Hub, rows: Sequence[Row[Any]]) -> set[tuple[str, int]]:
     """Host and port of every connection that is in use and points elsewhere."""
-    found: set[tuple[str, int]] = set()
+    addresses: set[tuple[str, int]] = set()
     for row in rows:
         app, bound = hub.catalog.apps.get(row.app), bind(row, hub.catalog.apps, hub.vault)
         if app is None or bound.credentials is None or app.is_local(bound.credentials) or row.status == "disabled":
             continue
         parts = urlsplit(app.base_url(bound.credentials, hub.server_url))
         if parts.hostname:
-            found.add((parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)))
-    return found
+            addresses.add((parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)))
+    return addresses
 
 
 async def _reach(address: tuple[str, int]) -> Finding:

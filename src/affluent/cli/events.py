@@ -25,15 +25,15 @@ def list_events(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Events, newest first."""
-    found = with_hub(
+    views = with_hub(
         lambda hub: hub.events.find(app=app, event_type=event_type, account_id=account, limit=limit),
         data_dir,
         database_url,
     )
     if as_json:
-        say_json([asdict(event) for event in found])
+        say_json([asdict(event) for event in views])
         return
-    rows = [[e.id, e.received_at.strftime("%Y-%m-%d %H:%M:%S"), e.app, e.type, e.title, e.money] for e in found]
+    rows = [[e.id, e.received_at.strftime("%Y-%m-%d %H:%M:%S"), e.app, e.type, e.title, e.money] for e in views]
     table("Events", ["Id", "Received", "App", "Type", "About", "Net"], rows)
 
 
@@ -42,14 +42,16 @@ def show_event(
     event_id: str, as_json: AsJson = False, data_dir: DataDir = None, database_url: DatabaseUrl = None
 ) -> None:
     """One event with its payload and the runs that it started."""
-    found = with_hub(lambda hub: hub.events.get(event_id), data_dir, database_url)
+    detail = with_hub(lambda hub: hub.events.get(event_id), data_dir, database_url)
     if as_json:
-        say_json(asdict(found))
+        say_json(asdict(detail))
         return
-    event = found.event
+    event = detail.event
     rows: list[list[object]] = [["Type", f"{event.app}: {event.type}"], ["About", event.title], ["Net", event.money]]
     rows += [["Account", event.account_id], ["Vendor's id", event.external_id], ["Received", event.received_at]]
     table(event.id, ["", ""], rows)
     table(
-        "Runs", ["Id", "State", "Flow", "What happened"], [[r.id, r.state, r.flow_name, r.sentence] for r in found.runs]
+        "Runs",
+        ["Id", "State", "Flow", "What happened"],
+        [[r.id, r.state, r.flow_name, r.sentence] for r in detail.runs],
     )

@@ -46,15 +46,15 @@ def verify(
     except OSError as error:
         fail(f"{file}: {error.strerror}", MISUSED)
     try:
-        found = verified(archive, expected=fingerprint)
+        pack = verified(archive, expected=fingerprint)
     except BadEvidence as error:
         if as_json:
             say_json({"is_sound": False, "problem": str(error)})
             raise typer.Exit(FAILED) from error
         fail(f"{file}: {error}")
     if as_json:
-        facts = {"subject": found.subject, "made_at": found.made_at, "fingerprint": found.fingerprint}
-        say_json({"is_sound": True, **facts, "files": sorted(found.files)})
+        facts = {"subject": pack.subject, "made_at": pack.made_at, "fingerprint": pack.fingerprint}
+        say_json({"is_sound": True, **facts, "files": sorted(pack.files)})
         return
-    console.print(f"Unchanged: {found.subject}, made at {found.made_at}.", highlight=False)
-    console.print(f"Signed by the key {found.fingerprint}", highlight=False)
+    console.print(f"Unchanged: {pack.subject}, made at {pack.made_at}.", highlight=False)
+    console.print(f"Signed by the key {pack.fingerprint}", highlight=False)

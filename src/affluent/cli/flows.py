@@ -26,11 +26,11 @@ _LOOK_SECONDS = 0.5
 @flows.command("list")
 def list_flows(as_json: AsJson = False, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """All flows."""
-    found = with_hub(lambda hub: hub.flows.list(limit=200), data_dir, database_url).items
+    views = with_hub(lambda hub: hub.flows.list(limit=200), data_dir, database_url).items
     if as_json:
-        say_json([asdict(flow) for flow in found])
+        say_json([asdict(flow) for flow in views])
         return
-    rows = [[f.id, f.name, f.type, f.version, f"{f.enabled_connections} of {f.connections}"] for f in found]
+    rows = [[f.id, f.name, f.type, f.version, f"{f.enabled_connections} of {f.connections}"] for f in views]
     table("Flows", ["Id", "Flow", "Type", "Version", "Switched on"], rows)
 
 
@@ -39,20 +39,22 @@ def show_flow(
     flow_id: str, as_json: AsJson = False, data_dir: DataDir = None, database_url: DatabaseUrl = None
 ) -> None:
     """One flow: trigger, steps and versions in words."""
-    found = with_hub(lambda hub: hub.flows.get(flow_id), data_dir, database_url)
+    detail = with_hub(lambda hub: hub.flows.get(flow_id), data_dir, database_url)
     if as_json:
-        say_json(asdict(found))
+        say_json(asdict(detail))
         return
-    console.print(f"[bold]{found.flow.name}[/bold] ({found.flow.type}, version {found.flow.version})", highlight=False)
-    console.print(found.flow.description, highlight=False)
-    if found.definition is not None:
-        use = found.definition.trigger
+    console.print(
+        f"[bold]{detail.flow.name}[/bold] ({detail.flow.type}, version {detail.flow.version})", highlight=False
+    )
+    console.print(detail.flow.description, highlight=False)
+    if detail.definition is not None:
+        use = detail.definition.trigger
         console.print(
             f"Starts with {use.app}.{use.trigger}{f' if {use.condition}' if use.condition else ''}", highlight=False
         )
-        rows = [[n, s.id, f"{s.app}.{s.action}", s.condition] for n, s in enumerate(found.definition.steps, start=1)]
+        rows = [[n, s.id, f"{s.app}.{s.action}", s.condition] for n, s in enumerate(detail.definition.steps, start=1)]
         table("Steps", ["", "Id", "Does", "If"], rows)
-    table("Versions", ["Number", "By", "Changes"], [[v.number, v.author, " ".join(v.changes)] for v in found.versions])
+    table("Versions", ["Number", "By", "Changes"], [[v.number, v.author, " ".join(v.changes)] for v in detail.versions])
 
 
 @flows.command("connections")
@@ -63,11 +65,11 @@ def list_flow_connections(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Flow connections: where flows are switched on, with their ids for enable and disable."""
-    found = with_hub(lambda hub: hub.flow_connections.list(flow_id=flow, limit=200), data_dir, database_url).items
+    links = with_hub(lambda hub: hub.flow_connections.list(flow_id=flow, limit=200), data_dir, database_url).items
     if as_json:
-        say_json([asdict(link) for link in found])
+        say_json([asdict(link) for link in links])
         return
-    rows = [[link.id, link.flow_name, link.name, "on" if link.enabled else "off"] for link in found]
+    rows = [[link.id, link.flow_name, link.name, "on" if link.enabled else "off"] for link in links]
     table("Flow connections", ["Id", "Flow", "Name", "Is"], rows)
 
 
@@ -142,8 +144,8 @@ async def _followed(hub: Hub, flow_connection_id: str) -> BackgroundJobView:
 
 
 async def _backfill(hub: Hub, flow_connection_id: str) -> BackgroundJobView | None:
-    found = await hub.duties.list(flow_connection_id)
-    return next((duty for duty in found if duty.kind == "backfill"), None)
+    jobs = await hub.duties.list(flow_connection_id)
+    return next((duty for duty in jobs if duty.kind == "backfill"), None)
 
 
 def _payload(text: str) -> JSONObject:

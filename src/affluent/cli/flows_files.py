@@ -37,11 +37,11 @@ def export(
 def plan(files: Files, as_json: AsJson = False, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """Say in words what applying files would change; nothing is changed. Exit code 1: the files cannot be applied."""
     file = _read(files)
-    found = with_hub(lambda hub: hub.files.plan(file), data_dir, database_url)
+    changes = with_hub(lambda hub: hub.files.plan(file), data_dir, database_url)
     if as_json:
-        say_json(asdict(found))
+        say_json(asdict(changes))
         return
-    _show(found, done=False)
+    _show(changes, done=False)
 
 
 def apply(
@@ -76,19 +76,21 @@ def carry_out(files: list[Path], *, test: bool, as_json: bool, data_dir: Path | 
 
     async def work(hub: Hub) -> tuple[Applied, list[ConnectionTest]]:
         applied = await hub.files.apply(file, author="command line")
-        return applied, [await hub.connections.test(one) for one in (applied.untested if test else ())]
+        return applied, [await hub.connections.test(test_) for test_ in (applied.untested if test else ())]
 
     applied, tests = with_hub(work, data_dir, database_url)
     if as_json:
-        told = [{"connection": one.connection.name, "ok": one.ok, "message": one.message} for one in tests]
-        say_json({**asdict(applied.plan), "tests": told, "hook_secrets": applied.hook_secrets})
+        test_results = [
+            {"connection": test_.connection.name, "ok": test_.ok, "message": test_.message} for test_ in tests
+        ]
+        say_json({**asdict(applied.plan), "tests": test_results, "hook_secrets": applied.hook_secrets})
     else:
         _show(applied.plan, done=True)
-        for one in tests:
-            console.print(f"{one.connection.app}/{one.connection.name}: {one.message}", highlight=False)
+        for test_ in tests:
+            console.print(f"{test_.connection.app}/{test_.connection.name}: {test_.message}", highlight=False)
         for what, secret in applied.hook_secrets.items():
             console.print(f"{what}: the secret of its webhook, shown once: {secret}", highlight=False, soft_wrap=True)
-    if not all(one.ok for one in tests):
+    if not all(test_.ok for test_ in tests):
         raise typer.Exit(1)
 
 
@@ -103,25 +105,25 @@ def say_file(file: FlowFile, output: Path | None, *, as_json: bool) -> None:
 
 
 def _read(files: list[Path]) -> FlowFile:
-    found = [one for path in files for one in (sorted(path.glob("*.y*ml")) if path.is_dir() else [path])]
-    if not found:
+    paths = [path_ for path in files for path_ in (sorted(path.glob("*.y*ml")) if path.is_dir() else [path])]
+    if not paths:
         fail(f"{files[0]}: there is no YAML file in this folder.", MISUSED)
     try:
-        return read([(path.name, path.read_text()) for path in found])
+        return read([(path.name, path.read_text()) for path in paths])
     except Invalid as error:
         fail("\n".join(text for _, text in error.problems))
     except (OSError, UnicodeDecodeError) as error:
         fail(f"A file cannot be read: {error}", MISUSED)
 
 
-def _show(found: FilePlan, *, done: bool) -> None:
-    for change in found.changes:
+def _show(plan_: FilePlan, *, done: bool) -> None:
+    for change in plan_.changes:
         verb = ("added" if done else "would be added") if change.is_new else ("changed" if done else "would be changed")
         console.print(f"{'+' if change.is_new else '~'} {change.what} {verb}", highlight=False, markup=False)
         for sentence in change.sentences:
             console.print(f"    {sentence}", highlight=False, markup=False)
-    for text in found.attention:
+    for text in plan_.attention:
         console.print(f"! {text}", highlight=False, markup=False)
-    number = len(found.changes)
-    summary = f"{number} {'change' if number == 1 else 'changes'}, {found.unchanged} as they are."
+    number = len(plan_.changes)
+    summary = f"{number} {'change' if number == 1 else 'changes'}, {plan_.unchanged} as they are."
     console.print(summary if number else "Nothing to change.", highlight=False)

@@ -26,26 +26,26 @@ def list_identities(
     database_url: DatabaseUrl = None,
 ) -> None:
     """The id map."""
-    found = with_hub(
+    links = with_hub(
         lambda hub: hub.identities.find(account_id=account, external_id=external_id, app=app, limit=limit),
         data_dir,
         database_url,
     )
     if as_json:
-        say_json([asdict(item) for item in found])
+        say_json([asdict(item) for item in links])
         return
-    rows = [[item.account_id, item.app, item.kind, item.external_id, item.how] for item in found]
+    rows = [[item.account_id, item.app, item.kind, item.external_id, item.how] for item in links]
     table("Identities", ["Account", "App", "Kind", "Id there", "Known by"], rows)
 
 
 @identities.command("conflicts")
 def conflicts(as_json: AsJson = False, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """Ids that stand for several accounts."""
-    found = with_hub(lambda hub: hub.identity_map.conflicts(), data_dir, database_url)
+    conflicting = with_hub(lambda hub: hub.identity_map.conflicts(), data_dir, database_url)
     if as_json:
-        say_json([asdict(item) for item in found])
+        say_json([asdict(item) for item in conflicting])
         return
-    rows = [[item.app, item.kind, item.external_id, ", ".join(item.account_ids)] for item in found]
+    rows = [[item.app, item.kind, item.external_id, ", ".join(item.account_ids)] for item in conflicting]
     table("Conflicts", ["App", "Kind", "Id there", "Accounts"], rows)
 
 

@@ -28,13 +28,15 @@ def list_keys(as_json: AsJson = False, data_dir: DataDir = None, database_url: D
 
     async def use(hub: Hub) -> JSONObject:
         uses = await _rotation(hub).uses()
-        return {"current": hub.vault.current, "keys": {one: uses.get(one, 0) for one in hub.vault.key_ids}}
+        return {"current": hub.vault.current, "keys": {key_id: uses.get(key_id, 0) for key_id in hub.vault.key_ids}}
 
-    found = with_hub(use, data_dir, database_url)
+    counted = with_hub(use, data_dir, database_url)
     if as_json:
-        say_json(found)
+        say_json(counted)
         return
-    rows = [[one, "seals" if one == found["current"] else "opens", uses] for one, uses in found["keys"].items()]
+    rows = [
+        [key_id, "seals" if key_id == counted["current"] else "opens", uses] for key_id, uses in counted["keys"].items()
+    ]
     table("Master keys", ["Id", "", "Needed for"], rows)
 
 

@@ -36,28 +36,32 @@ def verify(
         given = read_heads(head or ())
     except Invalid as error:
         fail(f"--head: {error.message}", MISUSED)
-    found = with_hub(lambda hub: hub.ledgers.verify(given), data_dir, database_url)
+    verification = with_hub(lambda hub: hub.ledgers.verify(given), data_dir, database_url)
     if as_json:
-        say_json({**asdict(found), "is_sound": found.is_sound})
+        say_json({**asdict(verification), "is_sound": verification.is_sound})
     else:
-        for problem in found.problems:
+        for problem in verification.problems:
             errors.print(f"[red]altered:[/red] {problem}", highlight=False)
-        runs = found.runs
+        runs = verification.runs
         console.print(
             f"{runs.accepted} runs accepted = {runs.applied} applied + {runs.explained} explained"
             f" + {runs.waiting} waiting + {runs.parked} parked",
             highlight=False,
         )
-        for currency, money in found.money.items():
+        for currency, money in verification.money.items():
             parts = [
                 money_text(getattr(money, name), currency) for name in ("applied", "explained", "waiting", "parked")
             ]
             console.print(f"{money_text(money.accepted, currency)} = {' + '.join(parts)}", highlight=False)
-        for chain, last in found.heads.items():
+        for chain, last in verification.heads.items():
             console.print(f"Head {chain}={last}", highlight=False)
-        kept = f"The heads kept at {found.kept_at} were looked for." if found.kept_at else "No heads are kept here yet."
+        kept = (
+            f"The heads kept at {verification.kept_at} were looked for."
+            if verification.kept_at
+            else "No heads are kept here yet."
+        )
         console.print(kept, highlight=False)
-        verdict = "Sound." if found.is_sound else f"{found.problem_count} problems."
-        console.print(f"{found.blocks} sealed commits, {found.notes} rows. {verdict}", highlight=False)
-    if not found.is_sound:
+        verdict = "Sound." if verification.is_sound else f"{verification.problem_count} problems."
+        console.print(f"{verification.blocks} sealed commits, {verification.notes} rows. {verdict}", highlight=False)
+    if not verification.is_sound:
         raise typer.Exit(FAILED)

@@ -55,8 +55,8 @@ def main() -> None:
     app()
 
 
-def _say_version(wanted: bool) -> None:
-    if wanted:
+def _say_version(is_asked_for: bool) -> None:
+    if is_asked_for:
         typer.echo(f"affluent {version('affluent')}")
         raise typer.Exit
 
@@ -156,9 +156,9 @@ async def _twins(host: str, port: int) -> None:
 
     stop = asked_to_stop()
     sock = bind(host, port)
-    found = load().twins()
-    async with serving(twins_application(found), [sock]):
+    twins_ = load().twins()
+    async with serving(twins_application(twins_), [sock]):
         hush()
-        for twin in found:
+        for twin in twins_:
             console.print(f"{twin.key}: {address(sock)}/{twin.key}", highlight=False)
         await stop.wait()

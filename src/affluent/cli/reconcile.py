@@ -39,8 +39,8 @@ def reconcile(
         begun = await hub.reconciliation.begin(days[0], days[1], zone=zone, author="command line")
         with progress("Reading the books", unit="records") as tell:
 
-            def read(found: StatementView) -> None:
-                tell(sum(item.records for item in found.snapshots), 0)
+            def read(statement: StatementView) -> None:
+                tell(sum(item.records for item in statement.snapshots), 0)
 
             done = await hub.reconciliation.run(begun.id, read)
             while done.phase in ("reading", "comparing"):  # a vendor asked to wait, or a worker goes on with it
@@ -55,20 +55,20 @@ def reconcile(
                     file.write(reconciliation_csv.rows(lines))
         return done
 
-    found = with_hub(work, data_dir, database_url)
-    if found.phase == "failed":
-        fail(found.sentence)
+    statement = with_hub(work, data_dir, database_url)
+    if statement.phase == "failed":
+        fail(statement.sentence)
     if as_json:
-        say_json(asdict(found))
+        say_json(asdict(statement))
     else:
-        _show(found)
-    if any(found.remainder.values()):
+        _show(statement)
+    if any(statement.remainder.values()):
         raise typer.Exit(_UNEXPLAINED)
 
 
-def _show(found: StatementView) -> None:
+def _show(statement: StatementView) -> None:
     table(
-        f"Statement {found.id}",
+        f"Statement {statement.id}",
         ["Books", "Class", "Lines", "Ours", "Theirs", "Unexplained"],
         [
             [
@@ -79,18 +79,18 @@ def _show(found: StatementView) -> None:
                 money_text(total.theirs, total.currency),
                 money_text(total.open, total.currency) if total.open else "",
             ]
-            for total in found.totals
+            for total in statement.totals
         ],
     )
-    for currency, left in found.remainder.items():
+    for currency, left in statement.remainder.items():
         console.print(f"Unexplained: {money_text(left, currency)}", highlight=False)
 
 
 def _day(given: str, option: str) -> date:
-    found = clock.day(given)
-    if found is None:
+    day = clock.day(given)
+    if day is None:
         fail(f"{option} {given!r} is not a day from 1970 on; write e.g. 2026-11-01.", MISUSED)
-    return found
+    return day
 
 
 def repair(

@@ -44,7 +44,7 @@ def _named(error: ServiceError) -> str:
     named = [f"{field}: {text}" for field, text in problems if field]
     if len(named) == 1 and problems[0][1] == error.message:
         return named[0]
-    return "\n".join([error.message, *(one for one in named if one not in error.message)])
+    return "\n".join([error.message, *(name for name in named if name not in error.message)])
 
 
 def _store_errors() -> tuple[type[Exception], ...]:

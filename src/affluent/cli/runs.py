@@ -56,12 +56,12 @@ def list_runs(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Runs, newest first."""
-    wanted = _filter(state, flow=flow, account=account, cause=cause, text=text, since=since)
-    found = with_hub(lambda hub: hub.runs.find(wanted, limit=limit), data_dir, database_url)
+    query = _filter(state, flow=flow, account=account, cause=cause, text=text, since=since)
+    listed = with_hub(lambda hub: hub.runs.find(query, limit=limit), data_dir, database_url)
     if as_json:
-        say_json([asdict(run) for run in found])
+        say_json([asdict(run) for run in listed])
         return
-    rows = [[run.id, run.state, run.title, run.flow_name, run.sentence] for run in found]
+    rows = [[run.id, run.state, run.title, run.flow_name, run.sentence] for run in listed]
     table("Runs", ["Id", "State", "About", "Flow", "What happened"], rows)
 
 
@@ -77,18 +77,18 @@ def tail_runs(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Runs as they begin and end, one line each (with --json one object each); from now on, or since a moment."""
-    wanted = _filter(state, flow=flow, account=account, since=since)
-    with_hub(lambda hub: _follow(hub, wanted, seconds, as_json=as_json), data_dir, database_url)
+    query = _filter(state, flow=flow, account=account, since=since)
+    with_hub(lambda hub: _follow(hub, query, seconds, as_json=as_json), data_dir, database_url)
 
 
 @runs.command("show")
 def show_run(run_id: str, as_json: AsJson = False, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """One run in words: every step, every attempt, and what to do."""
-    found = with_hub(lambda hub: hub.runs.get(run_id), data_dir, database_url)
+    detail = with_hub(lambda hub: hub.runs.get(run_id), data_dir, database_url)
     if as_json:
-        say_json(asdict(found))
+        say_json(asdict(detail))
         return
-    _show(found)
+    _show(detail)
 
 
 @runs.command("resume")
@@ -136,16 +136,16 @@ def bulk_runs(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Say what an action would do to all matching runs; with --yes, do it."""
-    wanted = _filter(state, flow=flow, account=account, cause=cause, text=text, since=since)
-    if wanted == RunFilter():
+    query = _filter(state, flow=flow, account=account, cause=cause, text=text, since=since)
+    if query == RunFilter():
         fail("Say which runs: --state, --flow, --account, --cause, --text or --since.", MISUSED)
 
     async def work(hub: Hub) -> tuple[Forecast, int | None]:
-        forecast = await hub.runs.forecast(wanted, action)
+        forecast = await hub.runs.forecast(query, action)
         if not yes or not forecast.runs:
             return forecast, None
         with progress(action.value.capitalize(), unit="runs") as tell:
-            return forecast, await hub.runs.bulk(wanted, action, tell)
+            return forecast, await hub.runs.bulk(query, action, tell)
 
     forecast, done = with_hub(work, data_dir, database_url)
     if as_json:
@@ -187,12 +187,12 @@ def _moment(text: str) -> datetime | None:
     return moment
 
 
-async def _follow(hub: Hub, wanted: RunFilter, seconds: float, *, as_json: bool) -> None:
+async def _follow(hub: Hub, query: RunFilter, seconds: float, *, as_json: bool) -> None:
     """Every run once when it is seen first, and once more when its state has changed."""
     loop = asyncio.get_running_loop()
-    ends, seen, known = loop.time() + seconds, first_id("run", wanted.since or clock.now()), dict[str, str]()
+    ends, seen, known = loop.time() + seconds, first_id("run", query.since or clock.now()), dict[str, str]()
     while not seconds or loop.time() < ends:
-        for run in await hub.runs.find(wanted, limit=200, after=seen):
+        for run in await hub.runs.find(query, limit=200, after=seen):
             if known.get(run.id) == run.state:
                 continue
             known[run.id] = run.state
@@ -215,17 +215,17 @@ def _tell(run: RunView, *, as_json: bool) -> None:
     console.print(f"{run.id} is {run.state}.", highlight=False)
 
 
-def _show(found: RunDetail) -> None:
-    run = found.run
+def _show(detail: RunDetail) -> None:
+    run = detail.run
     console.print(f"[bold]{run.title or run.event_type}[/bold]: {run.state}. {run.sentence}", highlight=False)
     console.print(
         f"{run.flow_name}, version {run.flow_version}, {run.flow_connection_name} · {run.event_id}", highlight=False
     )
     if run.due_at and run.state in (RunState.WAITING, RunState.QUEUED):
         console.print(f"Tried again at {run.due_at:%Y-%m-%d %H:%M:%S} UTC.", highlight=False)
-    for step in found.steps:
-        said = f"{step.outcome or step.state}. {step.sentence}".strip()
-        console.print(f"{step.position + 1}. {step.app}.{step.action} ({step.step_id}): {said}", highlight=False)
+    for step in detail.steps:
+        text = f"{step.outcome or step.state}. {step.sentence}".strip()
+        console.print(f"{step.position + 1}. {step.app}.{step.action} ({step.step_id}): {text}", highlight=False)
         for attempt in step.attempts:
             status = f", HTTP {attempt.status}" if attempt.status else ""
             console.print(

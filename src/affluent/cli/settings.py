@@ -105,6 +105,6 @@ def reference() -> str:
         default = "the user's data folder" if name == "data_dir" else shown(field.get_default())
         also = f" Also `{variable(name)}_FILE`: a file with the value." if name in SecretFiles.NAMES else ""
         key = "" if name == "config" else f"`{name}`"
-        told = f"`{default}`" if default else "empty"
-        lines.append(f"| `{variable(name)}` | {key} | {told} | {field.description}{also} |")
+        default_text = f"`{default}`" if default else "empty"
+        lines.append(f"| `{variable(name)}` | {key} | {default_text} | {field.description}{also} |")
     return "\n".join(lines) + "\n"

@@ -54,12 +54,12 @@ def _operator() -> str:
 def list_apps(as_json: AsJson = False) -> None:
     """All apps with their triggers and actions counted."""
     catalog = load()
-    found = catalog.apps.values()
+    loaded = catalog.apps.values()
     if as_json:
         say_json(
             [
                 {"key": a.key, "title": a.title, "triggers": sorted(a.triggers), "actions": sorted(a.actions)}
-                for a in found
+                for a in loaded
             ]
             + [{"key": b.key, "package": b.package, "error": b.error} for b in catalog.broken]
         )
@@ -67,7 +67,7 @@ def list_apps(as_json: AsJson = False) -> None:
     table(
         "Apps",
         ["Key", "App", "Triggers", "Actions"],
-        [[a.key, a.title, len(a.triggers), len(a.actions)] for a in found],
+        [[a.key, a.title, len(a.triggers), len(a.actions)] for a in loaded],
     )
     for broken in catalog.broken:
         console.print(

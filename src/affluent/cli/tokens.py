@@ -32,17 +32,17 @@ def list_tokens(as_json: AsJson = False, data_dir: DataDir = None, database_url:
 
     async def every(hub: Hub) -> list[TokenView]:
         page = await hub.tokens.list(limit=200)
-        found = list(page.items)
+        tokens_ = list(page.items)
         while page.next:
             page = await hub.tokens.list(limit=200, after=page.next)
-            found += page.items
-        return found
+            tokens_ += page.items
+        return tokens_
 
-    found = with_hub(every, data_dir, database_url)
+    tokens_ = with_hub(every, data_dir, database_url)
     if as_json:
-        say_json([asdict(token) for token in found])
+        say_json([asdict(token) for token in tokens_])
         return
-    rows = [[t.id, t.name, f"…{t.hint}", t.status, ", ".join(t.scopes), t.last_used_at or "never"] for t in found]
+    rows = [[t.id, t.name, f"…{t.hint}", t.status, ", ".join(t.scopes), t.last_used_at or "never"] for t in tokens_]
     table("API tokens", ["Id", "Name", "Secret", "Status", "Scopes", "Last used"], rows)
 
 

@@ -26,11 +26,11 @@ def register(app: typer.Typer) -> None:
 @users.command("list")
 def list_users(as_json: AsJson = False, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """Everybody."""
-    found = with_hub(lambda hub: hub.users.list(), data_dir, database_url)
+    people = with_hub(lambda hub: hub.users.list(), data_dir, database_url)
     if as_json:
-        say_json([asdict(person) for person in found])
+        say_json([asdict(person) for person in people])
         return
-    rows = [[p.email, p.name, p.role.label, p.status, "yes" if p.has_totp else "no"] for p in found]
+    rows = [[p.email, p.name, p.role.label, p.status, "yes" if p.has_totp else "no"] for p in people]
     table("Users", ["E-mail", "Name", "Role", "Status", "Second factor"], rows)
 
 
@@ -98,8 +98,8 @@ def _say_link(link: str, *, as_json: bool) -> None:
 
 
 async def _person(hub: Hub, email: str) -> PersonView:
-    wanted = email.strip().lower()
+    address = email.strip().lower()
     for person in await hub.users.list():
-        if person.email == wanted:
+        if person.email == address:
             return person
-    raise NotFound(f"There is nobody with the e-mail address {wanted}.")
+    raise NotFound(f"There is nobody with the e-mail address {address}.")

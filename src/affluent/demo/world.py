@@ -40,5 +40,5 @@ class Outside:
             text = await answer.read()
             if answer.status >= 400:
                 raise RuntimeError(f"{method} {url} answered {answer.status}: {text.decode()}")
-            found: JSONObject = loads(text) if text else {}
-            return found
+            content: JSONObject = loads(text) if text else {}
+            return content

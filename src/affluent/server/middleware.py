@@ -96,11 +96,11 @@ class RequestMiddleware:
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                said = MutableHeaders(scope=message)
+                answer_headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
-                    said.setdefault(name, value)
+                    answer_headers.setdefault(name, value)
                 if scope["scheme"] == "https":
-                    said.setdefault("Strict-Transport-Security", _FOR_A_YEAR)
+                    answer_headers.setdefault("Strict-Transport-Security", _FOR_A_YEAR)
             await send(message)
 
         headers = Headers(scope=scope)

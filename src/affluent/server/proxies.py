@@ -63,16 +63,16 @@ class TrustedProxies:
 
     def _by_forwarded(self, values: Sequence[str], direct: Caller) -> Caller:
         """By the header of RFC 7239, e.g. `for=192.0.2.60;proto=https, for="[2001:db8::1]:4711"`."""
-        found = direct
+        caller = direct
         for element in reversed(_split(values, ",")):
             pairs = dict(_pair(part) for part in element.split(";"))
             named = _address(pairs.get("for", ""))
             if not named:
                 break
-            found = Caller(address=named, scheme=_scheme(pairs.get("proto", ""), found.scheme))
+            caller = Caller(address=named, scheme=_scheme(pairs.get("proto", ""), caller.scheme))
             if not self._is_trusted(named):
                 break
-        return found
+        return caller
 
     def _is_trusted(self, address: str) -> bool:
         if not self._networks:

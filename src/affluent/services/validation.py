@@ -43,11 +43,11 @@ _OF_CONTEXT = {
 
 def problems_of(error: ValidationError, prefix: str = "") -> Problems:
     """Every problem of a validation, with field paths like `fields.api_key`."""
-    found: Problems = []
+    problems: Problems = []
     for item in error.errors(include_url=False, include_input=False):
         path = dotted(item["loc"])
-        found.append((".".join(part for part in (prefix, path) if part), plain(item)))
-    return found
+        problems.append((".".join(part for part in (prefix, path) if part), plain(item)))
+    return problems
 
 
 def plain(item: Any) -> str:  # noqa: ANN401 - one of pydantic's error details

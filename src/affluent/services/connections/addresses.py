@@ -81,15 +81,15 @@ def _is_given(name: str, changes: JSONObject) -> bool:
 
 def _destinations(app: App, given: Credentials, server_url: str) -> dict[str, JSONValue]:
     """Field → where it sends requests, for those that do."""
-    found: dict[str, JSONValue] = {}
+    destinations: dict[str, JSONValue] = {}
     values: JSONObject = {**given.plain, **given.secrets}
     for name, value in values.items():
         if name in app.address_fields:
-            found[name] = value
+            destinations[name] = value
         elif origins := [_origin(text) for text in _texts(value) if "://" in text]:
-            found[name] = list(origins)
-    found[_BASE] = _origin(app.base_url(given.model, server_url))
-    return found
+            destinations[name] = list(origins)
+    destinations[_BASE] = _origin(app.base_url(given.model, server_url))
+    return destinations
 
 
 def _texts(value: JSONValue) -> Iterator[str]:

@@ -78,15 +78,15 @@ class AppDetail:
 
 def apps(catalog: Catalog, search: str = "") -> tuple[AppView, ...]:
     """The apps of the catalogue, by title."""
-    wanted = search.strip().lower()
+    text = search.strip().lower()
     shown = [app for app in catalog.apps.values() if not app.hidden]
-    return tuple(_app(app) for app in shown if wanted in f"{app.title} {app.key} {app.description}".lower())
+    return tuple(_app(app) for app in shown if text in f"{app.title} {app.key} {app.description}".lower())
 
 
 def broken_apps(catalog: Catalog, search: str = "") -> tuple[AppView, ...]:
     """The installed apps that cannot be used, with why."""
-    wanted = search.strip().lower()
-    return tuple(_broken(app) for app in catalog.broken if wanted in f"{app.key} {app.package}".lower())
+    text = search.strip().lower()
+    return tuple(_broken(app) for app in catalog.broken if text in f"{app.key} {app.package}".lower())
 
 
 def app_detail(catalog: Catalog, key: str) -> AppDetail:

@@ -94,12 +94,12 @@ class Health:
 
     async def last_day(self) -> defaultdict[str, ConnectionHealth]:
         """The last 24 hours by connection id; a connection without calls has empty hours."""
-        found = await self._hours.last_day()
-        is_complete = None not in found.values()
-        hours = {number: hour if hour is not None else defaultdict(_Cell) for number, hour in found.items()}
+        counted = await self._hours.last_day()
+        is_complete = None not in counted.values()
+        hours = {number: hour if hour is not None else defaultdict(_Cell) for number, hour in counted.items()}
         nothing = _health(hours, "", is_complete=is_complete)
         known: defaultdict[str, ConnectionHealth] = defaultdict(lambda: nothing)
-        for connection_id in {one for hour in hours.values() for one in hour}:
+        for connection_id in {id_ for hour in hours.values() for id_ in hour}:
             known[connection_id] = _health(hours, connection_id, is_complete=is_complete)
         return known
 

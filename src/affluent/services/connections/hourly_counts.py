@@ -41,16 +41,16 @@ class HourlyCounts(Generic[T]):
     async def last_day(self) -> dict[int, T | None]:
         """The last 24 hours, oldest first, the current one last; None: not counted yet."""
         current = clock.to_micros(clock.now()) // HOUR_MICROS
-        wanted = range(current - HOURS + 1, current + 1)
+        numbers = range(current - HOURS + 1, current + 1)
         newest = current - _NEW_HOURS + 1
         if any(self._is_stale(number, current) for number in range(newest, current + 1)):
             await self._count(newest, current)
-        stale = [number for number in wanted if self._is_stale(number, current)]
+        stale = [number for number in numbers if self._is_stale(number, current)]
         if stale and (self._recount is None or self._recount.done()):
             self._recount = asyncio.create_task(self._count(min(stale), current))
-        if self._recount is not None and any(number not in self._hours for number in wanted):
+        if self._recount is not None and any(number not in self._hours for number in numbers):
             await asyncio.wait({self._recount}, timeout=_PATIENCE_SECONDS)
-        return {number: self._hours[number][0] if number in self._hours else None for number in wanted}
+        return {number: self._hours[number][0] if number in self._hours else None for number in numbers}
 
     async def close(self) -> None:
         """Stop counting; the store may be closed afterwards."""
@@ -59,13 +59,13 @@ class HourlyCounts(Generic[T]):
             await asyncio.wait({self._recount})
 
     async def _count(self, first: int, current: int) -> None:
-        found = {number: self._make() for number in range(first, current + 1)}
+        counted = {number: self._make() for number in range(first, current + 1)}
         # The hour before as well: what began in it goes on into this one.
         for begun in range(first - 1, current + 1, _SPAN):
             until = begun + _SPAN
-            await self._count_of(begun, until if until <= current else None, found)
+            await self._count_of(begun, until if until <= current else None, counted)
         kept = {number: known for number, known in self._hours.items() if number > current - HOURS}
-        self._hours = kept | {number: (hour, monotonic()) for number, hour in found.items()}
+        self._hours = kept | {number: (hour, monotonic()) for number, hour in counted.items()}
 
     def _is_stale(self, number: int, current: int) -> bool:
         known = self._hours.get(number)

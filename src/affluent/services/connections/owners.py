@@ -52,7 +52,7 @@ def refuse_without_rights(connection: Connection, connection_ids: Iterable[str])
     """
     if who_acts(connection).kind == "system":
         return
-    rows = store.of_ids(connection, [one for one in connection_ids if one])
+    rows = store.of_ids(connection, [id_ for id_ in connection_ids if id_])
     for owner in owners(connection, rows.values()).values():
         if owner.problem:
             raise Conflict(owner.problem, field="bindings")

@@ -163,7 +163,7 @@ class Connections:
         app = self._app(before.app)
         try:
             given = validated(app, {**before.fields, **opened(self._vault, before.secrets, connection_id)})
-            said = await self._tester.test(app, given, connection_id, _own_limit(before))
+            message = await self._tester.test(app, given, connection_id, _own_limit(before))
         except (AppError, Invalid) as error:
             field = blamed(app, error) if isinstance(error, AppError) else error.field
             if isinstance(error, (AuthFailed, Invalid)):
@@ -178,7 +178,7 @@ class Connections:
             changes |= {"status": "active", "status_reason": "", "updated_at": clock.now()}
         view = await self._database.write(alone(lambda connection: self._change(connection, before, changes)))
         self._plans.forget()
-        return ConnectionTest(ok=True, message=said or f"{app.title} accepted it.", field="", connection=view)
+        return ConnectionTest(ok=True, message=message or f"{app.title} accepted it.", field="", connection=view)
 
     async def set_limit(
         self, connection_id: str, *, requests: int | None, seconds: int | None = None

@@ -103,9 +103,9 @@ class IdentityMap:
             return connection.execute(query).all()
 
         rows = await self._database.read(unit)
-        found = [self._row(row) for row in rows[:limit]]
-        last = found[-1] if len(rows) > limit else None
-        return found, (last.account_id, last.connection_id, last.kind) if last else ()
+        links = [self._row(row) for row in rows[:limit]]
+        last = links[-1] if len(rows) > limit else None
+        return links, (last.account_id, last.connection_id, last.kind) if last else ()
 
     def _row(self, row: Any) -> IdentityRow:  # noqa: ANN401 - a row of the map with its names
         app = self._catalog.apps.get(row.app)

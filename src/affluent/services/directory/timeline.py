@@ -72,12 +72,12 @@ def _stand(connection: Connection, account_ids: Sequence[str]) -> dict[str, Sync
     apps: dict[str, list[str]] = {account_id: [] for account_id in account_ids}
     for account_id, app in connection.execute(known):
         apps[account_id].append(app)
-    found: dict[str, Sync] = {}
+    syncs: dict[str, Sync] = {}
     for account_id in account_ids:
         newest = select(R.c.id, R.c.state, R.c.created_at).where(R.c.account_id == account_id)
         run = connection.execute(newest.order_by(R.c.id.desc()).limit(1)).one_or_none()
         ids = tuple(apps[account_id])
-        found[account_id] = (
+        syncs[account_id] = (
             Sync(apps=ids, run_id=run.id, state=run.state, at=run.created_at) if run is not None else Sync(apps=ids)
         )
-    return found
+    return syncs

@@ -99,24 +99,24 @@ class Work:
         if row is None:
             self._new_connection(what, item, plain, lacking, limits)
             return
-        told = [*_differences("", row.fields, plain)]
+        texts = [*_differences("", row.fields, plain)]
         values: dict[str, Any] = {}
-        if told:
+        if texts:
             self._check_move(app, row, held, credentials, plain)
             values |= {"fields": plain, "version": row.version + 1, "tested_at": None}
         if {name: getattr(row, name) for name in limits} != limits:
             values |= limits
-            told.append(f"Its own request limit is now {_limit(item)}.")
+            texts.append(f"Its own request limit is now {_limit(item)}.")
         if item.disabled != (row.status == "disabled"):
             values |= {"status": "disabled" if item.disabled else "active"}
             values |= {"status_reason": "Disabled by a file." if item.disabled else ""}
-            told.append("It is disabled." if item.disabled else "It is enabled.")
-        if not told:
+            texts.append("It is disabled." if item.disabled else "It is enabled.")
+        if not texts:
             return
         self._connections.put(self._connection, row, {**values, "updated_at": clock.now()}, is_local=is_local)
         if "version" in values and not lacking:
             self.untested.append(row.id)
-        self.changes.append((what, False, tuple(told)))
+        self.changes.append((what, False, tuple(texts)))
 
     def _check_move(
         self, app: App, row: Row[Any], held: JSONObject, credentials: Credentials | None, plain: JSONObject
@@ -165,19 +165,19 @@ class Work:
         before = FlowDefinition.model_validate(row.definition) if row is not None and row.definition else None
         if before == definition:
             return
-        told = flow_changes(before, definition)
+        texts = flow_changes(before, definition)
         if row is not None and row.draft is not None:
-            told = (*told, "The draft that someone has kept of it is replaced.")
+            texts = (*texts, "The draft that someone has kept of it is replaced.")
         self.attention += self._flows.put(self._connection, flow_id, definition, author=self._author)
-        self.changes.append((what, row is None, told))
+        self.changes.append((what, row is None, texts))
 
     def _put_link(self, what: str, item: FileFlowConnection) -> None:
         flow_id = self._flow_id(item.flow)
         bindings = {place: self._connection_id(place, name) for place, name in item.connections.items()}
-        found = [row for row in link_rows(self._connection) if (row.flow_id, row.name) == (flow_id, item.name)]
-        if len(found) > 1:
+        matches = [row for row in link_rows(self._connection) if (row.flow_id, row.name) == (flow_id, item.name)]
+        if len(matches) > 1:
             raise Conflict("There are two of this name; rename one of them.")
-        if not found:
+        if not matches:
             made = self._links.add(
                 self._connection,
                 flow_id=flow_id,
@@ -190,16 +190,16 @@ class Work:
                 self.hook_secrets[what] = made.hook_secret
             self.changes.append((what, True, () if item.enabled else ("It is disabled.",)))
             return
-        row = found[0]
-        told = [
+        row = matches[0]
+        texts = [
             *_differences("connection of ", self._named(row.bindings), item.connections),
             *_differences("inputs.", row.inputs, self._inputs(flow_id, item)),
         ]
         if row.enabled != item.enabled:
-            told.append("It is enabled." if item.enabled else "It is disabled.")
-        if told:
+            texts.append("It is enabled." if item.enabled else "It is disabled.")
+        if texts:
             self._links.put(self._connection, row.id, bindings=bindings, inputs=item.inputs, enabled=item.enabled)
-            self.changes.append((what, False, tuple(told)))
+            self.changes.append((what, False, tuple(texts)))
 
     def _inputs(self, flow_id: str, item: FileFlowConnection) -> JSONObject:
         row = flow_store.one(self._connection, flow_id)
@@ -218,12 +218,12 @@ class Work:
         return str(row.id)
 
     def _flow_id(self, name: str, *, is_needed: bool = True) -> str:
-        found = [flow_id for flow_id, known in flow_names(self._connection).items() if known == name]
-        if len(found) > 1:
+        ids = [flow_id for flow_id, known in flow_names(self._connection).items() if known == name]
+        if len(ids) > 1:
             raise Conflict(f"Two flows are called {name!r}; rename one of them.", field="flow")
-        if not found and is_needed:
+        if not ids and is_needed:
             raise NotFound(f"There is no flow {name!r}.", field="flow")
-        return found[0] if found else ""
+        return ids[0] if ids else ""
 
 
 def _checked(app: App, fields: JSONObject, held: JSONObject) -> tuple[Credentials | None, list[str]]:

@@ -20,7 +20,7 @@ def read_all(connection: Connection, *, flow_id: str = "") -> FlowFile:
     if flow_id and flow_store.one(connection, flow_id) is None:
         raise NotFound(f"There is no flow {flow_id}.")
     names = flow_names(connection)
-    ids = {one for one in names if not flow_id or one == flow_id}
+    ids = {id_ for id_ in names if not flow_id or id_ == flow_id}
     links = [row for row in link_rows(connection) if row.flow_id in ids]
     used = {value for row in links for value in row.bindings.values()}
     rows = [row for row in connection_rows(connection) if not flow_id or row.id in used]

@@ -39,16 +39,16 @@ def read(texts: Sequence[tuple[str, str]]) -> FlowFile:
 
 def write(file: FlowFile) -> str:
     """The text of a file; what is as usual is left out."""
-    said = file.model_dump(mode="json", exclude_defaults=True)
-    said = {"affluent": file.affluent, **said}
-    return _HEAD + yaml.dump(said, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    content = file.model_dump(mode="json", exclude_defaults=True)
+    content = {"affluent": file.affluent, **content}
+    return _HEAD + yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 
 def _read(name: str, text: str) -> FlowFile:
     if len(text) > _LARGEST:
         raise Invalid(f"{name}: a file has at most {_LARGEST} characters; this one has {len(text)}.")
     try:
-        said = yaml.load(text, Loader=_Loader)  # noqa: S506 - a stricter kind of the safe loader
+        content = yaml.load(text, Loader=_Loader)  # noqa: S506 - a stricter kind of the safe loader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -56,12 +56,12 @@ def _read(name: str, text: str) -> FlowFile:
         raise Invalid(f"{name}{where}: this is not the YAML that we take: {reason}.") from error
     except RecursionError as error:
         raise Invalid(f"{name}: nested deeper than {MAX_DEPTH} levels.") from error
-    wrong = unstorable(said)
+    wrong = unstorable(content)
     if wrong is not None:
         field = wrong[0].encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
         raise Invalid(f"{name}: {field}: {wrong[1]}", field=field)
     try:
-        return FlowFile.model_validate(said if said is not None else {})
+        return FlowFile.model_validate(content if content is not None else {})
     except ValidationError as error:
         problems = [
             (field, f"{name}: {field}: {message}" if field else f"{name}: {message}")

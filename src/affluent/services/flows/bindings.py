@@ -142,13 +142,13 @@ class Bindings:
         return credentials is not None and app.is_local(credentials)
 
     def _effect(self, app: str, action: str) -> Effect:
-        found = self._catalog.apps.get(app)
-        known = found.actions.get(action) if found else None
+        declared = self._catalog.apps.get(app)
+        known = declared.actions.get(action) if declared else None
         return known.effect if known else Effect.READ
 
     def _moves_money(self, app: str, action: str) -> bool:
-        found = self._catalog.apps.get(app)
-        known = found.actions.get(action) if found else None
+        declared = self._catalog.apps.get(app)
+        known = declared.actions.get(action) if declared else None
         return known is not None and known.money is not None
 
 

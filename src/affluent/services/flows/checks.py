@@ -126,11 +126,11 @@ def _check_steps(catalog: Catalog, parts: _Parts, trigger: Trigger | None) -> It
             later=frozenset(ids[order:]) - set(earlier),
         )
         yield from check_condition(step.condition, known, f"{place}.condition")
-        told: set[str] = set()
+        reported: set[str] = set()
         for name, value in step.inputs.items():
-            found = list(check_mapped(value, known, f"{place}.inputs.{name}"))
-            yield from found
-            told |= {name} if found else set()
+            mapping_problems = list(check_mapped(value, known, f"{place}.inputs.{name}"))
+            yield from mapping_problems
+            reported |= {name} if mapping_problems else set()
         app, action = samples.found(catalog, step)
         if app is None:
             yield FlowProblem(field=f"{place}.app", message=catalog.missing(step.app))
@@ -140,7 +140,10 @@ def _check_steps(catalog: Catalog, parts: _Parts, trigger: Trigger | None) -> It
             yield FlowProblem(field=f"{place}.action", message=message)
         else:
             setting = Setting(
-                data=data, subject=trigger.subject if trigger else Subject(), told=frozenset(told), allowance=allowance
+                data=data,
+                subject=trigger.subject if trigger else Subject(),
+                reported=frozenset(reported),
+                allowance=allowance,
             )
             yield from check_fields(step, action, setting, place)
             outputs[step.id] = {**samples.action_output(app, action), "outcome": samples.outcome_of(action)}

@@ -29,8 +29,8 @@ class Setting:
     """Samples of trigger and earlier steps, and the defaults of the flow's inputs."""
     subject: Subject
     """Where in the trigger's payload the amount in major units is."""
-    told: frozenset[str] = frozenset()
-    """Fields of which something is known to be wrong already."""
+    reported: frozenset[str] = frozenset()
+    """Fields with a problem that was already reported."""
     allowance: Allowance = field(default_factory=Allowance)
     """One for all fields of a flow."""
 
@@ -51,14 +51,14 @@ def check_fields(step: Step, action: Action, setting: Setting, place: str) -> It
             if info.is_required():
                 yield FlowProblem(field=f"{place}.inputs.{name}", message="This field is required.")
             continue
-        if name not in setting.told:
+        if name not in setting.reported:
             yield from _check_value(name, value, action, setting, f"{place}.inputs.{name}")
 
 
 def _check_value(name: str, value: JSONValue, action: Action, setting: Setting, place: str) -> Iterator[FlowProblem]:
-    found = expressions_of(value)
+    expressions = expressions_of(value)
     is_amount = action.money is not None and action.money[0] == name
-    if is_amount and _is_major(found, setting.subject):
+    if is_amount and _is_major(expressions, setting.subject):
         yield _wrong_unit(place, setting.subject)
         return
     try:
@@ -72,23 +72,23 @@ def _check_value(name: str, value: JSONValue, action: Action, setting: Setting, 
         if action.input.model_fields[name].is_required():
             yield warning(place, "This gives nothing with the sample, and the field is required.")
         return
-    if is_amount and found and (not isinstance(given, int) or isinstance(given, bool)):
+    if is_amount and expressions and (not isinstance(given, int) or isinstance(given, bool)):
         yield FlowProblem(
             field=place, message=f"Must be a whole number of minor units, and this gives {_shown(given)}."
         )
         return
     reason = _type_problem(action.input, name, given)
-    if reason and not found:
+    if reason and not expressions:
         yield FlowProblem(field=place, message=reason)
     elif reason:
         yield FlowProblem(field=place, message=f"With the sample this gives {_shown(given)}. {reason}")
 
 
-def _is_major(found: list[Expression], subject: Subject) -> bool:
+def _is_major(expressions: list[Expression], subject: Subject) -> bool:
     """Whether an expression hands on the trigger's amount in major units as it is."""
     amount = ("trigger", *subject.amount.split("."))
     return bool(subject.amount) and any(
-        amount in expression.paths and "minor_units" not in expression.source for expression in found
+        amount in expression.paths and "minor_units" not in expression.source for expression in expressions
     )
 
 

@@ -101,10 +101,10 @@ class Preview:
                 raise NotFound(f"There is no flow {flow_id}.")
             if version is None:
                 return row.draft if row.draft is not None else row.definition
-            said = flows.definition_of(connection, flow_id, version)
-            if said is None:
+            definition = flows.definition_of(connection, flow_id, version)
+            if definition is None:
                 raise NotFound(f"This flow has no version {version}.", field="version")
-            return said
+            return definition
 
         return await self.of_draft(await self._database.read(unit), scene)
 
@@ -183,10 +183,10 @@ class Preview:
         rows = connections.of_ids(connection, [value for value in (scene.bindings or {}).values() if value])
         bound: dict[str, Bound] = {}
         for step in definition.steps:
-            wanted = (scene.bindings or {}).get(step.id, "")
-            row = rows.get(wanted)
-            if wanted and (row is None or row.app != step.app):
-                raise Invalid(f"There is no {step.app} connection {wanted}.", field=f"bindings.{step.id}")
+            connection_id = (scene.bindings or {}).get(step.id, "")
+            row = rows.get(connection_id)
+            if connection_id and (row is None or row.app != step.app):
+                raise Invalid(f"There is no {step.app} connection {connection_id}.", field=f"bindings.{step.id}")
             if row is not None:
                 bound[step.id] = bind(row, self._catalog.apps, self._vault)
         if scene.event_id:

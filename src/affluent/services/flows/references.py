@@ -37,11 +37,11 @@ def expressions_of(value: JSONValue) -> list[Expression]:
 def check_mapped(value: JSONValue, known: Known, place: str) -> Iterator[FlowProblem]:
     """Every problem of the references of a mapped value."""
     try:
-        found = expressions_of(value)
+        expressions = expressions_of(value)
     except ExpressionError as error:
         yield FlowProblem(field=place, message=str(error))
         return
-    for expression in found:
+    for expression in expressions:
         yield from _check_paths(expression, known, place)
 
 
@@ -59,9 +59,9 @@ def check_condition(source: str, known: Known, place: str) -> Iterator[FlowProbl
 
 def _check_paths(expression: Expression, known: Known, place: str) -> Iterator[FlowProblem]:
     for path in expression.paths:
-        found = _problem(path, known, place)
-        if found is not None:
-            yield found
+        problem = _problem(path, known, place)
+        if problem is not None:
+            yield problem
 
 
 def _problem(path: Path, known: Known, place: str) -> FlowProblem | None:

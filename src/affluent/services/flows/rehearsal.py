@@ -68,8 +68,8 @@ async def rehearse(
         given = action.input.model_validate(rendered)
     except ValidationError as error:
         known = {problem.field for problem in problems}
-        found = problems_of(error, "inputs")
-        problems += [FlowProblem(field=field, message=text) for field, text in found if field not in known]
+        input_problems = problems_of(error, "inputs")
+        problems += [FlowProblem(field=field, message=text) for field, text in input_problems if field not in known]
     if given is None or problems:
         return Rehearsal(input=rendered, problems=tuple(problems), request=None, output=None, sentence="")
     shown = given.model_dump(mode="json", exclude_none=True)

@@ -113,9 +113,9 @@ class Flows:
     async def copy(self, flow_id: str) -> FlowDetail:
         """A private draft that says what a flow says; raises NotFound."""
         source = await self.get(flow_id)
-        said = source.definition.model_dump(mode="json") if source.definition else source.draft or {}
-        name = f"{str(said.get('name', ''))[: LONGEST_NAME - 7]} (copy)"
-        return await self.create({**said, "key": "", "name": name})
+        content = source.definition.model_dump(mode="json") if source.definition else source.draft or {}
+        name = f"{str(content.get('name', ''))[: LONGEST_NAME - 7]} (copy)"
+        return await self.create({**content, "key": "", "name": name})
 
     async def save_draft(self, flow_id: str, draft: JSONObject) -> datetime:
         """Keep a draft as it is, valid or not; returns when. Raises NotFound, Conflict for a shipped flow."""
@@ -175,9 +175,9 @@ class Flows:
 
         def unit(connection: Connection) -> FlowDetail:
             _editable(connection, flow_id)
-            said = _definition(connection, flow_id, number).model_dump(mode="json")
+            content = _definition(connection, flow_id, number).model_dump(mode="json")
             now = clock.now()
-            store.change(connection, flow_id, {"draft": said, "draft_at": now, "updated_at": now})
+            store.change(connection, flow_id, {"draft": content, "draft_at": now, "updated_at": now})
             return _detail(connection, flow_id)
 
         return await self._database.write(alone(unit))
@@ -238,11 +238,11 @@ class Flows:
     ) -> Sequence[str]:
         """Write the next version and let the flow connections follow; returns what they need."""
         row = _found(connection, flow_id)
-        said = definition.model_dump(mode="json")
-        version = {"flow_id": flow_id, "number": row.version + 1, "definition": said}
+        content = definition.model_dump(mode="json")
+        version = {"flow_id": flow_id, "number": row.version + 1, "definition": content}
         store.add_version(connection, {**version, "author": author, "note": note, "created_at": now})
         values = {"version": row.version + 1, "draft": None, "draft_at": None, "updated_at": now}
-        store.change(connection, flow_id, values | _facts(said))
+        store.change(connection, flow_id, values | _facts(content))
         return [
             problem
             for link in links.of_flow(connection, flow_id)
@@ -265,9 +265,9 @@ class Flows:
         return [f"{link.name} needs a connection for {', '.join(lacking)}.{stopped}"]
 
 
-def _facts(said: JSONObject) -> JSONObject:
+def _facts(content: JSONObject) -> JSONObject:
     """The columns that repeat what a definition, or a draft of any shape, says."""
-    name, text, kind = (said.get(field) for field in ("name", "description", "type"))
+    name, text, kind = (content.get(field) for field in ("name", "description", "type"))
     return {
         "name": (name.strip()[:LONGEST_NAME] if isinstance(name, str) else "") or "Untitled flow",
         "description": text[:2000] if isinstance(text, str) else "",
@@ -304,10 +304,10 @@ def _editable(connection: Connection, flow_id: str) -> Row[Any]:
 
 def _definition(connection: Connection, flow_id: str, number: int) -> FlowDefinition:
     _found(connection, flow_id)
-    said = store.definition_of(connection, flow_id, number)
-    if said is None:
+    content = store.definition_of(connection, flow_id, number)
+    if content is None:
         raise NotFound(f"This flow has no version {number}.", field="version")
-    return FlowDefinition.model_validate(said)
+    return FlowDefinition.model_validate(content)
 
 
 def _check_size(draft: JSONObject) -> None:

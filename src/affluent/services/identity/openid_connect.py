@@ -136,8 +136,8 @@ class Provider:
         """Its keys, an hour old at most; `is_new`: a minute."""
         oldest = clock.now() - (_KEYS_AGAIN if is_new else _FRESH)
         if self._keys is None or self._keys_at is None or self._keys_at < oldest:
-            said = await self._ask("GET", self._endpoint(about, "jwks_uri"))
-            self._keys = KeySet.import_key_set({"keys": said["keys"]})
+            document = await self._ask("GET", self._endpoint(about, "jwks_uri"))
+            self._keys = KeySet.import_key_set({"keys": document["keys"]})
             self._keys_at = clock.now()
         return self._keys
 
@@ -170,7 +170,7 @@ class Provider:
                     if len(body) > _LARGEST_ANSWER:
                         raise self._distrust("it sent too much")
                 status = answer.status
-            said = loads(body) if status < 300 else None
+            document = loads(body) if status < 300 else None
         except (aiohttp.ClientError, TimeoutError, OSError, InvalidJSON) as error:
             inner = getattr(error, "os_error", error)
             reason = str(inner) if isinstance(inner, ForbiddenAddress) else type(error).__name__
@@ -179,9 +179,9 @@ class Provider:
         if status >= 500:
             _log.warning("the sign-in provider cannot be reached", issuer=self.issuer, reason=f"answered {status}")
             raise ProviderAway("It has a fault now. Try again, or use your password.")
-        if not isinstance(said, dict):
+        if not isinstance(document, dict):
             raise self._distrust(f"it answered {status} to {method} {urlsplit(url).path}")
-        return said
+        return document
 
     def _distrust(self, reason: str) -> ProviderWrong:
         _log.warning("the sign-in provider is not trusted", issuer=self.issuer, reason=reason)

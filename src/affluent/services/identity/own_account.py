@@ -86,7 +86,7 @@ class OwnAccount:
         values = {
             "totp_secret": self._vault.seal(secret.encode(), f"people/{person.id}"),
             "totp_step": step,
-            "recovery_codes": [totp.hash_of(one) for one in codes],
+            "recovery_codes": [totp.hash_of(recovery_code) for recovery_code in codes],
         }
 
         def unit(connection: Connection) -> None:

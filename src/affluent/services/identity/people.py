@@ -240,8 +240,8 @@ def checked_email(email: str) -> str:
 def require(person: PersonView, role: Role) -> None:
     """Raise Forbidden unless the person has the role; an administrator has every one."""
     if person.role not in (role, Role.ADMINISTRATOR):
-        wanted = role.value.replace("_", " ")
-        raise Forbidden(f"This needs the role {wanted}; yours is {person.role.value.replace('_', ' ')}.")
+        needed = role.value.replace("_", " ")
+        raise Forbidden(f"This needs the role {needed}; yours is {person.role.value.replace('_', ' ')}.")
 
 
 def own_name(name: str) -> str:

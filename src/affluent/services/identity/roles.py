@@ -58,5 +58,5 @@ def may(role: Role, scope: str) -> bool:
 def require_right(role: Role, scope: str) -> None:
     """Raise Forbidden naming who may do it, unless the role allows it; an empty scope is everybody's."""
     if scope and not may(role, scope):
-        able = [one.label for one in Role if may(one, scope)]
+        able = [allowed.label for allowed in Role if may(allowed, scope)]
         raise Forbidden(f"Your role is {role.label}. This needs the role {' or '.join(able)}; ask an administrator.")

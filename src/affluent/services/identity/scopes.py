@@ -21,12 +21,12 @@ ALL_SCOPES = ("*:read", "*:write")
 """What allows everything."""
 
 
-def grants(held: Iterable[str], wanted: str) -> bool:
+def grants(held: Iterable[str], scope: str) -> bool:
     """Whether the scopes held allow what is wanted: invoices:write allows invoices:read, *:read allows every read."""
-    resource, _, access = wanted.partition(":")
+    resource, _, access = scope.partition(":")
     enough = {f"{resource}:write", "*:write"}
     if access == "read":
-        enough |= {wanted, "*:read"}
+        enough |= {scope, "*:read"}
     return not enough.isdisjoint(held)
 
 

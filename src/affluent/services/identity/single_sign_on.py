@@ -156,16 +156,16 @@ class SingleSignOn:
 
     def _changes(self, connection: Connection, person: Row[Any], claims: Mapping[str, Any]) -> dict[str, str]:
         """What a sign-in changes of a person: whose account it is, that they accepted, and the role if the provider says it."""
-        wanted = {"issuer": self._provider.issuer, "subject": claims["sub"], "status": "active"}
+        values = {"issuer": self._provider.issuer, "subject": claims["sub"], "status": "active"}
         if self._rules.role_claim and list(store.administrators(connection)) != [person.id]:
-            wanted["role"] = self._role(claims).value
-        return {name: value for name, value in wanted.items() if getattr(person, name) != value}
+            values["role"] = self._role(claims).value
+        return {name: value for name, value in values.items() if getattr(person, name) != value}
 
     def _email(self, claims: Mapping[str, Any]) -> str:
         """The address, of which the provider says that it is theirs; raises Forbidden."""
-        told = claims.get("email")
+        claim = claims.get("email")
         try:
-            email = checked_email(told if isinstance(told, str) else "")
+            email = checked_email(claim if isinstance(claim, str) else "")
         except Invalid:
             raise Forbidden(
                 f"{self.name} did not tell your e-mail address. It must be released to this server."
@@ -180,8 +180,10 @@ class SingleSignOn:
 
     def _role(self, claims: Mapping[str, Any]) -> Role:
         """The strongest role that the claim names, else the one of newcomers."""
-        told = claims.get(self._rules.role_claim) if self._rules.role_claim else None
-        named = {str(one).strip().lower().replace(" ", "_") for one in (told if isinstance(told, list) else [told])}
+        claim = claims.get(self._rules.role_claim) if self._rules.role_claim else None
+        named = {
+            str(value).strip().lower().replace(" ", "_") for value in (claim if isinstance(claim, list) else [claim])
+        }
         return next((role for role in _STRONGEST_FIRST if role.value in named), self._rules.role)
 
     def _attempt(self, kept: str) -> Attempt:
@@ -224,9 +226,9 @@ def single_sign_on(
 
 
 def _name(claims: Mapping[str, Any], email: str) -> str:
-    for told in (claims.get("name"), claims.get("preferred_username")):
+    for claim in (claims.get("name"), claims.get("preferred_username")):
         try:
-            return own_name(told if isinstance(told, str) else "")
+            return own_name(claim if isinstance(claim, str) else "")
         except Invalid:
             continue
     return email

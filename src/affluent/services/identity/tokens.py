@@ -269,18 +269,18 @@ def _view(row: Row[Any]) -> TokenView:
 
 def checked_networks(networks: Sequence[str]) -> list[str]:
     """Networks in the form in which they are compared; raises Invalid."""
-    found: list[str] = []
+    checked_texts: list[str] = []
     for text in networks:
         try:
-            found.append(str(ipaddress.ip_network(text.strip(), strict=False)))
+            checked_texts.append(str(ipaddress.ip_network(text.strip(), strict=False)))
         except ValueError:
             message = (
                 f"{text.strip()[:60]!r} is no network. Write an address or a range, e.g. 192.0.2.7 or 192.0.2.0/24."
             )
             raise Invalid(message, field="networks") from None
-    if len(found) > _MOST_NETWORKS:
+    if len(checked_texts) > _MOST_NETWORKS:
         raise Invalid(f"At most {_MOST_NETWORKS} networks.", field="networks")
-    return found
+    return checked_texts
 
 
 def within_all(inner: Sequence[str], outer: Sequence[str]) -> bool:
@@ -288,11 +288,11 @@ def within_all(inner: Sequence[str], outer: Sequence[str]) -> bool:
     bounds = [ipaddress.ip_network(network) for network in outer]
 
     def is_inside(network: str) -> bool:
-        one = ipaddress.ip_network(network)
-        return any(one.version == bound.version and one.subnet_of(bound) for bound in bounds)  # type: ignore[arg-type]  # same version
+        inner_network = ipaddress.ip_network(network)
+        return any(inner_network.version == bound.version and inner_network.subnet_of(bound) for bound in bounds)  # type: ignore[arg-type]  # same version
 
-    found = checked_networks(inner)
-    return bool(found) and all(is_inside(network) for network in found)
+    inner_networks = checked_networks(inner)
+    return bool(inner_networks) and all(is_inside(network) for network in inner_networks)
 
 
 def _within(address: str, networks: Sequence[str]) -> bool:

@@ -138,19 +138,19 @@ class Users:
 
         Raises NotFound, Invalid, Forbidden, Conflict for the last administrator.
         """
-        wanted = checked_role(role)
+        new_role = checked_role(role)
 
         def unit(connection: Connection) -> PersonView:
             row = _found(store.one(connection, person_id))
             _refuse_above(connection, row)
-            _refuse_to_give(connection, wanted)
-            if wanted is not Role.ADMINISTRATOR:
+            _refuse_to_give(connection, new_role)
+            if new_role is not Role.ADMINISTRATOR:
                 _keep_one_administrator(connection, row)
             if (
-                row.status == "active" and wanted.value != row.role
+                row.status == "active" and new_role.value != row.role
             ):  # whoever made one had the rights of the role before
                 store.forget_links_of(connection, person_id)
-            return person_view(_found(store.change(connection, person_id, role=wanted.value)))
+            return person_view(_found(store.change(connection, person_id, role=new_role.value)))
 
         view = await self._database.write(alone(unit))
         self._forget_tokens()
@@ -228,7 +228,7 @@ def checked_role(role: str) -> Role:
     try:
         return Role(role)
     except ValueError:
-        raise Invalid(f"Choose a role: {', '.join(one.value for one in Role)}.", field="role") from None
+        raise Invalid(f"Choose a role: {', '.join(known.value for known in Role)}.", field="role") from None
 
 
 def _keep_one_administrator(connection: Connection, row: Row[Any]) -> None:

@@ -144,8 +144,8 @@ class BackgroundJobs:
     async def of(self, flow_connection_ids: Sequence[str]) -> Mapping[str, Sequence[BackgroundJobView]]:
         """The duties of several flow connections; nothing of those that are gone."""
         read = self._database.read
-        rows = await read(lambda connection: [(one, store.all_of(connection, one)) for one in flow_connection_ids])
-        return {one: [_shown(row) for row in found] for one, found in rows}
+        rows = await read(lambda connection: [(id_, store.all_of(connection, id_)) for id_ in flow_connection_ids])
+        return {id_: [_shown(row) for row in job_rows] for id_, job_rows in rows}
 
     async def take_over(self) -> None:
         """At the start of a process: where it is the only one, nobody else can still have a duty."""
@@ -156,13 +156,13 @@ class BackgroundJobs:
         """Give every enabled flow connection its duties and end those that nobody wants any more."""
 
         def plan(connection: Connection) -> _Plan:
-            wanted = self._wanted(connection)
+            required = self._wanted(connection)
             rows = {(row.flow_connection_id, row.kind): row for row in store.all_of(connection)}
-            new = [values for key, values in wanted.items() if key not in rows and not self._works[key[1]].on_request]
+            new = [values for key, values in required.items() if key not in rows and not self._works[key[1]].on_request]
             other = [
-                (rows[key], values) for key, values in wanted.items() if key in rows and _differs(rows[key], values)
+                (rows[key], values) for key, values in required.items() if key in rows and _differs(rows[key], values)
             ]
-            return new, [row for key, row in rows.items() if key not in wanted and row.due_at is not None], other
+            return new, [row for key, row in rows.items() if key not in required and row.due_at is not None], other
 
         def unit(connection: Connection) -> None:
             new, old, other = plan(connection)
@@ -258,18 +258,18 @@ class BackgroundJobs:
             _log.warning("duty not given back; it goes on when its lease has ended")
 
     def _wanted(self, connection: Connection) -> dict[tuple[str, str], dict[str, Any]]:
-        wanted: dict[tuple[str, str], dict[str, Any]] = {}
+        required: dict[tuple[str, str], dict[str, Any]] = {}
         for target in self._vendors.all(connection):
             for work in self._works.values():
                 subject = work.subject(target)
                 if subject is not None:
-                    wanted[target.id, work.kind] = {
+                    required[target.id, work.kind] = {
                         "flow_connection_id": target.id,
                         "kind": work.kind,
                         "connection_id": target.connection_id,
                         "subject": subject,
                     }
-        return wanted
+        return required
 
 
 _NAMES = {

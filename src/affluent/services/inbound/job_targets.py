@@ -68,8 +68,8 @@ class Vendors:
         """A target and a connection, each None when it is gone."""
         row = links.one(connection, flow_connection_id)
         table = tables.connections
-        found = connection.execute(select(table).where(table.c.id == connection_id)).one_or_none()
-        bound = bind(found, self._catalog.apps, self._vault) if found is not None else None
+        connection_row = connection.execute(select(table).where(table.c.id == connection_id)).one_or_none()
+        bound = bind(connection_row, self._catalog.apps, self._vault) if connection_row is not None else None
         return self.target(row) if row is not None else None, bound
 
     def all(self, connection: Connection) -> list[Target]:

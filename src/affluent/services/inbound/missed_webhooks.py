@@ -43,8 +43,8 @@ class MissedWebhooks:
     def subject(self, target: Target) -> str | None:
         """The trigger at its connection."""
         trigger = target.trigger
-        wanted = target.enabled and trigger.kind is TriggerKind.WEBHOOK and trigger.listing is not None
-        return target.subject if wanted else None
+        is_listed = target.enabled and trigger.kind is TriggerKind.WEBHOOK and trigger.listing is not None
+        return target.subject if is_listed else None
 
     def unwanted(self, connection: Connection, row: Row[Any]) -> None:
         """What comes while it is disabled is not missed."""

@@ -121,12 +121,12 @@ class Walks:
             fresh = store.learn(
                 connection, memory_of(duty), list(dict.fromkeys(item.external_id for item in page.items))
             )
-            wanted = {
+            new_items = {
                 item.external_id: item
                 for item in reversed(page.items)
                 if item.external_id in fresh and not (phase == "baseline" and _was_there(item, duty))
             }
-            drafts = [self._draft(target, item, phase) for item in reversed(wanted.values())]
+            drafts = [self._draft(target, item, phase) for item in reversed(new_items.values())]
             if drafts:
                 self._intake.accept(connection, drafts)
             mirror.reflect(connection, duty.connection_id, seen)

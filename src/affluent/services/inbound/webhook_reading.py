@@ -171,8 +171,8 @@ def _is_text(*values: object) -> bool:
 
 def _reason(hook: Hook, error: Exception) -> str:
     """Why an app refused or failed, for people; a ValueError was written for them."""
-    said = redact_text(str(error), hook.secrets)[:_LONGEST_REASON]
-    if type(error) is ValueError and said:
-        return said
+    text = redact_text(str(error), hook.secrets)[:_LONGEST_REASON]
+    if type(error) is ValueError and text:
+        return text
     _log.warning("an app failed on a webhook", app=hook.app.key, error=type(error).__name__)
-    return f"{hook.app.title} could not read it ({type(error).__name__}: {said})."
+    return f"{hook.app.title} could not read it ({type(error).__name__}: {text})."

@@ -91,8 +91,8 @@ class WebhookRegistration:
         try:
             made = await registration.register(context, url, [target.trigger.event])
         except AppError as error:
-            said = f"The webhook of {target.name!r} could not be registered: {error.message}"
-            values = {"phase": "failed", "sentence": f"{said} {by_hand}", "note": said}
+            problem = f"The webhook of {target.name!r} could not be registered: {error.message}"
+            values = {"phase": "failed", "sentence": f"{problem} {by_hand}", "note": problem}
             await self._database.write(lambda connection: keep(connection, duty, due_at=clock.now() + _AGAIN, **values))
             return
 

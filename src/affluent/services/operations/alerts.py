@@ -217,7 +217,7 @@ def _told(connection: Connection) -> Mapping[str, str]:
     return dict(connection.execute(select(notes.c.value).where(notes.c.key == _NOTE)).scalar() or {})
 
 
-def _note(connection: Connection, told: Mapping[str, str]) -> None:
+def _note(connection: Connection, reported: Mapping[str, str]) -> None:
     notes = tables.notes
-    if not connection.execute(update(notes).where(notes.c.key == _NOTE).values(value=dict(told))).rowcount:
-        connection.execute(insert(notes).values(key=_NOTE, value=dict(told)))
+    if not connection.execute(update(notes).where(notes.c.key == _NOTE).values(value=dict(reported))).rowcount:
+        connection.execute(insert(notes).values(key=_NOTE, value=dict(reported)))

@@ -57,11 +57,11 @@ def take(source: Path, target: Path, vault: Vault, progress: Progress = lambda _
             copy = Path(folder) / "copy.db"
             _copy(source, copy)
             _write(copy, partial, vault, progress)
-        found = verify(partial, vault, progress)
+        checked = verify(partial, vault, progress)
         os.replace(partial, target)  # noqa: PTH105 - the same in both
     finally:
         partial.unlink(missing_ok=True)
-    return Backup(path=target, taken_at=found.taken_at, bytes=found.bytes, runs=found.runs, events=found.events)
+    return Backup(path=target, taken_at=checked.taken_at, bytes=checked.bytes, runs=checked.runs, events=checked.events)
 
 
 def verify(backup: Path, vault: Vault, progress: Progress = lambda _done, _all: None) -> Backup:
@@ -84,11 +84,11 @@ def restore(
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".affluent-restore-") as folder:
         copy = Path(folder) / "copy.db"
-        found = _unpack(backup, copy, vault, progress)
+        checked = _unpack(backup, copy, vault, progress)
         for suffix in ("-wal", "-shm"):
             target.with_name(target.name + suffix).unlink(missing_ok=True)
         os.replace(copy, target)  # noqa: PTH105 - the same in both
-    return found
+    return checked
 
 
 def _copy(source: Path, copy: Path) -> None:

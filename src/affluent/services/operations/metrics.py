@@ -85,17 +85,17 @@ class CountingSteps(StepRunner):
         self, claimed: LeasedRun, planned: PlannedStep, position: int, data: Mapping[str, JSONValue]
     ) -> Try:
         """As StepRunner."""
-        this = await super().attempt(claimed, planned, position, data)
+        result = await super().attempt(claimed, planned, position, data)
         app = planned.app.key
-        metrics.tried(app, planned.action.key, this.outcome.value).inc()
-        if this.effect is not None:
-            metrics.effect(app, str(this.effect["fate"])).inc()
-        if this.code:
-            metrics.vendor_error(app, this.code).inc()
-        for exchange in this.exchanges:
+        metrics.tried(app, planned.action.key, result.outcome.value).inc()
+        if result.effect is not None:
+            metrics.effect(app, str(result.effect["fate"])).inc()
+        if result.code:
+            metrics.vendor_error(app, result.code).inc()
+        for exchange in result.exchanges:
             metrics.vendor_called(app, str(exchange.get("status", "none"))).inc()
             metrics.call_lasted(app).observe(exchange.get("milliseconds", 0) / 1000)
-        return this
+        return result
 
 
 class TimedExecutor(Executor):

@@ -39,7 +39,9 @@ class Unreconciled:
         """Whether it is money of a time without a statement, or of an account with an open line in the newest one."""
         if not row.is_money or not self.statements:
             return False
-        newest = next((one for one in self.statements if one.begins <= row.occurred_at < one.ends), None)
+        newest = next(
+            (statement for statement in self.statements if statement.begins <= row.occurred_at < statement.ends), None
+        )
         return newest is None or row.account_id in newest.open_accounts
 
 

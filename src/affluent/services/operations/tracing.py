@@ -56,15 +56,15 @@ class Tracing:
         ):
             yield
 
-    def step(self, planned: PlannedStep, this: Try, started: int) -> None:
+    def step(self, planned: PlannedStep, result: Try, started: int) -> None:
         """The span of a try that has ended, with one for each call to the vendor; times are those of the calls."""
         from opentelemetry.trace import set_span_in_context  # noqa: PLC0415 - as above
 
         name = f"{planned.app.key}.{planned.action.key}"
-        span = self._tracer.start_span(name, start_time=started, attributes={"affluent.outcome": this.outcome.value})
+        span = self._tracer.start_span(name, start_time=started, attributes={"affluent.outcome": result.outcome.value})
         ends = time_ns()
-        begins = ends - sum(_nanoseconds(exchange) for exchange in this.exchanges)
-        for exchange in this.exchanges:
+        begins = ends - sum(_nanoseconds(exchange) for exchange in result.exchanges)
+        for exchange in result.exchanges:
             call = self._tracer.start_span(
                 f"{exchange['method']} {planned.app.title}",
                 context=set_span_in_context(span),
@@ -105,9 +105,9 @@ class TracedSteps(CountingSteps):
     ) -> Try:
         """As CountingSteps."""
         started = time_ns()
-        this = await super().attempt(claimed, planned, position, data)
-        self.tracing.step(planned, this, started)
-        return this
+        result = await super().attempt(claimed, planned, position, data)
+        self.tracing.step(planned, result, started)
+        return result
 
 
 def _nanoseconds(exchange: Mapping[str, JSONValue]) -> int:

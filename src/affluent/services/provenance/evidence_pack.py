@@ -72,10 +72,14 @@ def verify(archive: bytes, *, expected: str = "") -> Evidence:
     if manifest is None or signature is None:
         raise BadEvidence("This is no evidence pack: it has no manifest or no signature.")
     try:
-        said = loads(manifest)
-        public = base64.b64decode(said["public_key"], validate=True)
+        manifest_content = loads(manifest)
+        public = base64.b64decode(manifest_content["public_key"], validate=True)
         Ed25519PublicKey.from_public_bytes(public).verify(base64.b64decode(signature, validate=True), manifest)
-        listed, made_at, subject = dict(said["files"]), str(said["made_at"]), str(said["subject"])
+        listed, made_at, subject = (
+            dict(manifest_content["files"]),
+            str(manifest_content["made_at"]),
+            str(manifest_content["subject"]),
+        )
     except InvalidSignature as error:
         raise BadEvidence("The signature does not fit: the manifest was changed.") from error
     except (InvalidJSON, KeyError, TypeError, ValueError) as error:
@@ -87,10 +91,10 @@ def verify(archive: bytes, *, expected: str = "") -> Evidence:
             raise BadEvidence(f"{name} was changed.")
     if _zipped({**files, MANIFEST: manifest, SIGNATURE: signature}) != archive:
         raise BadEvidence("The archive around the files was changed.")
-    found = fingerprint(public)
-    if expected and "".join(expected.split()).lower() != found.replace(" ", ""):
-        raise BadEvidence(f"It was signed by another key: {found}.")
-    return Evidence(fingerprint=found, made_at=made_at, subject=subject, files=files)
+    signer = fingerprint(public)
+    if expected and "".join(expected.split()).lower() != signer.replace(" ", ""):
+        raise BadEvidence(f"It was signed by another key: {signer}.")
+    return Evidence(fingerprint=signer, made_at=made_at, subject=subject, files=files)
 
 
 def _zipped(files: Mapping[str, bytes]) -> bytes:

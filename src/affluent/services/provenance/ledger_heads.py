@@ -53,9 +53,9 @@ class LedgerHeads:
     def read(self) -> Kept | None:
         """What was kept; None when nothing was. Raises HeadsAltered."""
         try:
-            said = loads(self.path.read_bytes())
-            kept = Kept(at=said["at"], heads={chain: (int(n), str(h)) for chain, (n, h) in said["heads"].items()})
-            genuine = hmac.compare_digest(self._seal(kept, said["key_id"]), str(said["seal"]))
+            content = loads(self.path.read_bytes())
+            kept = Kept(at=content["at"], heads={chain: (int(n), str(h)) for chain, (n, h) in content["heads"].items()})
+            genuine = hmac.compare_digest(self._seal(kept, content["key_id"]), str(content["seal"]))
         except FileNotFoundError:
             return None
         except (InvalidJSON, CannotOpen, AttributeError, KeyError, TypeError, ValueError) as error:
@@ -82,11 +82,11 @@ class LedgerHeads:
     def _write(self, kept: Kept) -> None:
         key_id = self._vault.current
         heads = {chain: [number, last] for chain, (number, last) in kept.heads.items()}
-        said: JSONObject = {"at": kept.at, "heads": heads, "key_id": key_id, "seal": self._seal(kept, key_id)}
+        content: JSONObject = {"at": kept.at, "heads": heads, "key_id": key_id, "seal": self._seal(kept, key_id)}
         partial = self.path.with_suffix(".partial")
         descriptor = os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(dumps(said).encode())
+            file.write(dumps(content).encode())
             file.flush()
             os.fsync(file.fileno())
         partial.replace(self.path)

@@ -134,7 +134,7 @@ class Ledgers:
 
     def _check_chains(self, connection: Connection, report: Verification, heads: Iterable[tuple[str, str]]) -> None:
         keys: dict[str, bytes | None] = {}
-        wanted = set(heads)
+        missing = set(heads)
         sql = text("SELECT number, chain, previous, hash, key_id, at, body FROM ledger ORDER BY number")
         for row in connection.execute(sql, execution_options=_STREAM):
             report.blocks += 1
@@ -148,8 +148,8 @@ class Ledgers:
             if row.previous != report.heads.get(row.chain, ""):
                 report.found(f"Before row {row.number} of the ledger something was removed or put in.")
             report.heads[row.chain] = row.hash
-            wanted.discard((row.chain, row.hash))
-        for chain, _ in sorted(wanted):
+            missing.discard((row.chain, row.hash))
+        for chain, _ in sorted(missing):
             report.found(
                 f"The chain {chain} does not hold the hash that was kept elsewhere: it was cut off or replaced."
             )
@@ -186,10 +186,10 @@ def _check_rows(connection: Connection, report: Verification, last: Last, part: 
         _compare(report, last, ("e", row["id"]), store.digest(row, store.EVENT), f"The event {row['id']}")
     for row in _rows(connection, "runs", (*store.RUN, "state"), part):
         _compare(report, last, ("q", row["id"]), store.digest(row, store.RUN), f"The run {row['id']}")
-        state, said = RunState(row["state"]), last.pop(("s", row["id"]), store.OPEN)
+        state, noted = RunState(row["state"]), last.pop(("s", row["id"]), store.OPEN)
         is_open = state not in (*_ACCOUNT,)
-        if is_open != (said == store.OPEN) or (not is_open and said != state):
-            report.found(f"The run {row['id']} is {state}, and the ledger says {said}.")
+        if is_open != (noted == store.OPEN) or (not is_open and noted != state):
+            report.found(f"The run {row['id']} is {state}, and the ledger says {noted}.")
     for row in _rows(connection, "effects", store.EFFECT, part):
         if last.get(("f", row["key"])) == "":
             del last["f", row["key"]]
@@ -208,11 +208,11 @@ def _check_rows(connection: Connection, report: Verification, last: Last, part: 
         report.found(f"The {names.get(sort, 'row')} {key} is in the ledger and was removed from its table.")
 
 
-def _compare(report: Verification, last: Last, note: tuple[str, str], found: str, what: str) -> None:
-    said = last.pop(note, None)
-    if said is None:
+def _compare(report: Verification, last: Last, note: tuple[str, str], actual: str, what: str) -> None:
+    noted = last.pop(note, None)
+    if noted is None:
         report.found(f"{what} is in its table and not in the ledger.")
-    elif said != found:
+    elif noted != actual:
         report.found(f"{what} was altered.")
 
 

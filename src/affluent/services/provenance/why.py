@@ -83,31 +83,31 @@ class Why:
         """What an id is known as, e.g. "commission in the books"; "" when no index has it. Cheap: only look-ups."""
 
         def unit(connection: Connection) -> str:
-            found = self._look_up(connection, asked_for.strip())
-            return found.by if found else ""
+            match = self._look_up(connection, asked_for.strip())
+            return match.by if match else ""
 
         return await self._database.read(unit)
 
     def _ask(self, connection: Connection, asked_for: str) -> Chain:
-        found = self._find(connection, asked_for)
-        if found is None:
+        match = self._find(connection, asked_for)
+        if match is None:
             raise NotFound(
                 f"Nothing here is known as {asked_for!r}. Give the id or number of an invoice, or the id of a sale, commission,"
                 " payment, account or run."
             )
-        runs = _runs(connection, found.event_ids)
-        records = _records(connection, found.case_id) if found.case_id else ()
+        runs = _runs(connection, match.event_ids)
+        records = _records(connection, match.case_id) if match.case_id else ()
         links = [
-            *(link for event in _events(connection, found.event_ids) for link in _of_event(event)),
+            *(link for event in _events(connection, match.event_ids) for link in _of_event(event)),
             *(link for run in runs for link in self._of_run(connection, run)),
             *(_of_record(row) for row in records),
-            *_comparisons(connection, found.case_id),
+            *_comparisons(connection, match.case_id),
         ]
         first = runs[0].run if runs else None
         return Chain(
             asked_for=asked_for,
-            found_by=found.by,
-            subject=first.title if first else found.case_id or asked_for,
+            found_by=match.by,
+            subject=first.title if first else match.case_id or asked_for,
             account_id=first.account_id if first else next((row.account_id for row in records), ""),
             links=tuple(links),
             runs=runs,
@@ -116,9 +116,9 @@ class Why:
 
     def _find(self, connection: Connection, asked_for: str) -> _Found | None:
         """By the cheapest index that knows the id, else among the newest answers."""
-        found = self._look_up(connection, asked_for)
-        if found is not None:
-            return found
+        match = self._look_up(connection, asked_for)
+        if match is not None:
+            return match
         recent = _recently_answered(connection, asked_for)
         return _Found("answer of a vendor", "", recent) if recent else None
 
@@ -218,8 +218,8 @@ class Why:
 def _numbered(connection: Connection, number: str) -> str:
     """The id of an invoice of this server's workspace by the number that people read on it."""
     invoices = tables_billing.invoices
-    found = connection.execute(select(invoices.c.id).where(invoices.c.number == number, invoices.c.id != number))
-    return str(found.scalar() or "")
+    ids = connection.execute(select(invoices.c.id).where(invoices.c.number == number, invoices.c.id != number))
+    return str(ids.scalar() or "")
 
 
 def _direct(connection: Connection, asked_for: str) -> _Found | None:

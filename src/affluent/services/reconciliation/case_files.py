@@ -91,8 +91,8 @@ class CaseFiles:
             (row.leg, row.name, tuple(map(tuple, row.records))): row.number
             for row in _kept(connection, statement_id, invoice_id)
         }
-        found = lines_of(store.records(connection, statement_id, only=invoice_id), rules)
-        views = tuple(line(item, kept.get((item.leg.value, item.name.value, item.records), 0)) for item in found)
+        case_lines = lines_of(store.records(connection, statement_id, only=invoice_id), rules)
+        views = tuple(line(item, kept.get((item.leg.value, item.name.value, item.records), 0)) for item in case_lines)
         of_snapshot = _sources(connection, statement_id)
         records = sorted(rows, key=lambda row: (_ORDER.index(Kind(row.kind)), row.at, row.id))
         return CaseFile(
@@ -141,9 +141,9 @@ def _find(connection: Connection, statement_id: str, asked_for: str) -> str:
     for known in filter(None, (asked_for, number)):
         same = records.c.statement_id == statement_id
         for column in (records.c.case_id, records.c.id):
-            found = connection.execute(select(records.c.case_id).where(column == known, same).limit(1)).scalar()
-            if found:
-                return str(found)
+            case_id = connection.execute(select(records.c.case_id).where(column == known, same).limit(1)).scalar()
+            if case_id:
+                return str(case_id)
     return ""
 
 

@@ -47,9 +47,9 @@ def safe(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def _written(found: Sequence[Sequence[str]]) -> str:
+def _written(csv_rows: Sequence[Sequence[str]]) -> str:
     out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerows(found)
+    csv.writer(out, lineterminator="\r\n").writerows(csv_rows)
     return out.getvalue()
 
 

@@ -49,21 +49,23 @@ class Claims:
     def page(self, connection: Connection, statement_id: str, after: str) -> tuple[list[bulk.Row], str]:
         """Claims of up to 500 records, and the id to go on after; "" at the end."""
         kinds = tuple(_ASKED)
-        found = snapshots.keys(connection, statement_id, kinds, after=after, limit=_PAGE)
-        rows = self._effects(connection, found)
+        page_records = snapshots.keys(connection, statement_id, kinds, after=after, limit=_PAGE)
+        rows = self._effects(connection, page_records)
         known = {(row["case_id"], row["facts"]["of"]) for row in rows}
-        rows += [row for row in self._runs(connection, found) if (row["case_id"], row["facts"]["of"]) not in known]
-        return rows, found[-1].id if len(found) == _PAGE else ""
+        rows += [
+            row for row in self._runs(connection, page_records) if (row["case_id"], row["facts"]["of"]) not in known
+        ]
+        return rows, page_records[-1].id if len(page_records) == _PAGE else ""
 
-    def _effects(self, connection: Connection, found: Sequence[Row[Any]]) -> list[bulk.Row]:
-        wanted: dict[str, tuple[Row[Any], str]] = {}
+    def _effects(self, connection: Connection, page_records: Sequence[Row[Any]]) -> list[bulk.Row]:
+        by_key: dict[str, tuple[Row[Any], str]] = {}
         links = connection.execute(select(tables.connections.c.id, tables.connections.c.app)).all()
-        for record in found:
+        for record in page_records:
             for link in links:
                 for (app, action), what in self._writes.items():
                     if link.app == app and what in _ASKED[record.kind]:
-                        wanted[keys.of_record(link.id, app, action, record.id)] = (record, what)
-        if not wanted:
+                        by_key[keys.of_record(link.id, app, action, record.id)] = (record, what)
+        if not by_key:
             return []
         sql = text(
             "SELECT e.key, e.app, e.fate, e.sentence, e.amount_minor, e.currency, e.run_id, e.updated_at, e.output, e.account_id,"
@@ -71,12 +73,12 @@ class Claims:
             + bulk.each(connection.dialect.name)
         )
         return [
-            self._of_effect(row, *wanted[row.key]) for row in connection.execute(sql, {"keys": dumps(list(wanted))})
+            self._of_effect(row, *by_key[row.key]) for row in connection.execute(sql, {"keys": dumps(list(by_key))})
         ]
 
     def _of_effect(self, row: Row[Any], record: Row[Any], what: str) -> bulk.Row:
         fate = Fate(row.fate)
-        said = _FATES.get(fate) or _of_state(row.state)
+        claim = _FATES.get(fate) or _of_state(row.state)
         output = readable(row.output) if row.output else {}
         facts: JSONObject = {
             "of": what,
@@ -86,33 +88,35 @@ class Claims:
         }
         app = self._apps.get(row.app)
         books = app.books if app is not None else None
-        if said is Said.APPLIED and books is not None and not books.is_listed(output):
+        if claim is Said.APPLIED and books is not None and not books.is_listed(output):
             facts["earned_nothing"] = True
-        return _row(row.key, record, said, facts, row.amount_minor or 0, row.currency or "", row.updated_at)
+        return _row(row.key, record, claim, facts, row.amount_minor or 0, row.currency or "", row.updated_at)
 
-    def _runs(self, connection: Connection, found: Sequence[Row[Any]]) -> list[bulk.Row]:
+    def _runs(self, connection: Connection, page_records: Sequence[Row[Any]]) -> list[bulk.Row]:
         """Runs that have no such effect yet, or never will: queued, stuck before their call, or ended by a condition."""
-        told: dict[str, tuple[Row[Any], str]] = {}
-        for record in found:
+        by_event: dict[str, tuple[Row[Any], str]] = {}
+        for record in page_records:
             for app in self._apps.values():
                 if app.books is not None and record.kind == "invoice":
-                    told |= {name.format(id=record.id): (record, "sale") for name in app.books.told_as}
+                    by_event |= {name.format(id=record.id): (record, "sale") for name in app.books.told_as}
                 elif app.books is not None and record.kind == "refund":
-                    told |= {name.format(id=record.about): (record, "sale_refund") for name in app.books.refund_told_as}
-        if not told:
+                    by_event |= {
+                        name.format(id=record.about): (record, "sale_refund") for name in app.books.refund_told_as
+                    }
+        if not by_event:
             return []
-        events = self._events(connection, list(told))
+        events = self._events(connection, list(by_event))
         sql = text(
             "SELECT id, state, sentence, event_id, flow_id, flow_version, created_at, amount_minor, currency FROM runs"
             f" WHERE event_id IN {bulk.each(connection.dialect.name)}"
         )
         rows: list[bulk.Row] = []
         for run in connection.execute(sql, {"keys": dumps(list(events))}).all():
-            record, what = told[events[run.event_id]]
+            record, what = by_event[events[run.event_id]]
             if what in self._written_by(connection, run.flow_id, run.flow_version):
                 facts = {"of": what, "sentence": run.sentence, "run_id": run.id, "effect_key": ""}
-                said, amount = _of_state(run.state), run.amount_minor or 0
-                rows.append(_row(f"{run.id}/{what}", record, said, facts, amount, run.currency or "", run.created_at))
+                claim, amount = _of_state(run.state), run.amount_minor or 0
+                rows.append(_row(f"{run.id}/{what}", record, claim, facts, amount, run.currency or "", run.created_at))
         return rows
 
     def _events(self, connection: Connection, external_ids: list[str]) -> dict[str, str]:
@@ -147,7 +151,7 @@ def _of_state(state: str | None) -> Said:
 
 
 def _row(  # noqa: PLR0917 - a row is one flat list of facts
-    id_: str, record: Row[Any], said: Said, facts: JSONObject, amount: int, currency: str, at: int
+    id_: str, record: Row[Any], claim: Said, facts: JSONObject, amount: int, currency: str, at: int
 ) -> bulk.Row:
     return {
         "kind": "claim",
@@ -158,6 +162,6 @@ def _row(  # noqa: PLR0917 - a row is one flat list of facts
         "amount": amount,
         "currency": currency,
         "at": at,
-        "status": said.value,
+        "status": claim.value,
         "facts": facts,
     }

@@ -58,8 +58,8 @@ class Nightly:
         self._begun = here.date()
 
     async def _tell(self) -> None:
-        found = [item for item in await self._reconciliation.find(limit=40) if item.name.startswith(NIGHTLY)]
-        done = [item for item in found if item.phase == "done"]
+        nightly = [item for item in await self._reconciliation.find(limit=40) if item.name.startswith(NIGHTLY)]
+        done = [item for item in nightly if item.phase == "done"]
         if not done or not _is_worse(done[0], done[1] if len(done) > 1 else None):
             return
         payload = payload_of(done[0])

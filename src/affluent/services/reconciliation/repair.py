@@ -210,8 +210,8 @@ def reopen(connection: Connection, key: str) -> None:
 
 def _open_lines(connection: Connection, statement_id: str, numbers: Sequence[int]) -> list[Row[Any]]:
     if not numbers:
-        found = store.lines(connection, statement_id, names=_OPEN, limit=_MOST)
-        return [row for row in found if row.open]
+        lines = store.lines(connection, statement_id, names=_OPEN, limit=_MOST)
+        return [row for row in lines if row.open]
     rows = [store.line(connection, statement_id, number) for number in numbers[:_MOST]]
     missing = [number for number, row in zip(numbers, rows, strict=False) if row is None]
     if missing:

@@ -126,13 +126,15 @@ class Planner:
             yield self._send(number, line, ADD, again, line.case_id, line.ours, account)
 
     def _refund(self, number: int, line: Line, records: Sequence[Row[Any]]) -> Iterator[Call]:
-        found = [row for row in records if row.kind == "commission" and row.facts.get("basis", 0) < 0]
-        if line.name not in (Class.REFUNDED_THERE_ONLY, Class.DOUBLED_THERE, Class.AMOUNT_DIFFERS) or not found:
+        refunds = [row for row in records if row.kind == "commission" and row.facts.get("basis", 0) < 0]
+        if line.name not in (Class.REFUNDED_THERE_ONLY, Class.DOUBLED_THERE, Class.AMOUNT_DIFFERS) or not refunds:
             return
-        above, about = line.theirs - line.ours, str(found[0].facts["sale"])
+        above, about = line.theirs - line.ours, str(refunds[0].facts["sale"])
         event_id = f"{about}{REGAIN}{line.ours}.{line.theirs}"
         how = ADD if above > 0 else TAKE_BACK
-        yield self._send(number, line, how, event_id, line.case_id, abs(above), found[0].account_id or line.account_id)
+        yield self._send(
+            number, line, how, event_id, line.case_id, abs(above), refunds[0].account_id or line.account_id
+        )
 
     def _payment(self, number: int, line: Line, records: Sequence[Row[Any]]) -> Iterator[Call]:
         recorded = {row.id.partition("/")[0] for row in records if row.kind == "receipt"}

@@ -169,7 +169,7 @@ class Reconciliation:
                 for item in store.snapshots_of(connection, statement_id)
                 if item.phase == "complete" and store.digest_of(connection, item.id) != item.digest
             ]
-            kept = [line_of(found) for found in store.lines(connection, statement_id, limit=10_000_000)]
+            kept = [line_of(line_row) for line_row in store.lines(connection, statement_id, limit=10_000_000)]
             if row.digest and _digest(statement_id, kept, row.totals) != row.digest:
                 wrong.append("The lines or totals were changed after the comparison.")
             return wrong
@@ -179,10 +179,10 @@ class Reconciliation:
     async def _read_books(self, statement_id: str, lease: int, progress: Progress | None) -> None:
         pending = await self._database.read(lambda connection: store.snapshots_of(connection, statement_id))
         for snapshot in pending:
-            found = snapshot
-            while found.phase == "reading" and found.app != JOURNAL_APP:
-                await self._read_page(found, lease)
-                found = await self._snapshot(statement_id, found.id)
+            current = snapshot
+            while current.phase == "reading" and current.app != JOURNAL_APP:
+                await self._read_page(current, lease)
+                current = await self._snapshot(statement_id, current.id)
                 if progress is not None:
                     progress(await self.get(statement_id))
 
@@ -211,15 +211,15 @@ class Reconciliation:
 
         def unit(connection: Connection) -> None:
             cases = list(store.without_invoice(connection, statement_id))
-            found = [
+            late = [
                 record
                 for start in range(0, len(cases), 500)
                 for record in self._sources.invoices(connection, cases[start : start + 500])
             ]
-            if found:
+            if late:
                 own = store.snapshots_of(connection, statement_id)[0]
                 span = {"window_start": own.window_start, "window_end": own.window_end}
-                _fill(connection, statement_id, {"app": WORKSPACE_APP, "connection_id": "", **span}, rows_of(found))
+                _fill(connection, statement_id, {"app": WORKSPACE_APP, "connection_id": "", **span}, rows_of(late))
 
         await self._database.write(lambda connection: store.link(connection, statement_id))
         await self._database.write(unit)
@@ -272,15 +272,15 @@ class Reconciliation:
         made = _Compared(lines=[], sums=Totals(), days=[])
         zone, days = ZoneInfo(row.zone), dict[str, list[int]]()
         day_of: dict[int, str] = {}
-        for found in lines_of(store.records(connection, statement_id), rules_of(connection, row, self._sources.apps)):
-            made.sums.add(found)
-            if found.name is not Class.MATCHED:
-                made.lines.append(found)
-            if found.leg is Leg.SALE:
-                hour = found.at // 900_000_000
-                day = day_of.get(hour) or day_of.setdefault(hour, _day(found.at, zone))
+        for item in lines_of(store.records(connection, statement_id), rules_of(connection, row, self._sources.apps)):
+            made.sums.add(item)
+            if item.name is not Class.MATCHED:
+                made.lines.append(item)
+            if item.leg is Leg.SALE:
+                hour = item.at // 900_000_000
+                day = day_of.get(hour) or day_of.setdefault(hour, _day(item.at, zone))
                 counts = days.setdefault(day, [0, 0, 0])
-                counts[0 if found.name in _GOOD else 1 if found.name in _WAITING else 2] += 1
+                counts[0 if item.name in _GOOD else 1 if item.name in _WAITING else 2] += 1
         names = ("matched", "pending", "different")
         made.days = [{"day": day, **dict(zip(names, counts, strict=True))} for day, counts in sorted(days.items())]
         return made
@@ -289,8 +289,8 @@ class Reconciliation:
         """All lines, matched ones too, some at a time: for exports. Raises NotFound."""
         after = ""
         while True:
-            found, after = await self._compared_anew(statement_id, "", _EXPORTED, after, only_matched=False)
-            yield found
+            page_lines, after = await self._compared_anew(statement_id, "", _EXPORTED, after, only_matched=False)
+            yield page_lines
             if not after:
                 return
 
@@ -299,14 +299,14 @@ class Reconciliation:
     ) -> tuple[list[LineView], str]:
         def unit(connection: Connection) -> tuple[list[LineView], str]:
             rules = rules_of(connection, _one(connection, statement_id), self._sources.apps)
-            found: list[LineView] = []
+            page_lines: list[LineView] = []
             for item in lines_of(store.records(connection, statement_id, after=after), rules):
-                if len(found) >= limit and found[-1].invoice_id != item.case_id:
-                    return found, found[-1].invoice_id
-                wanted = leg in ("", item.leg) and currency in ("", item.currency)
-                if wanted and (item.name is Class.MATCHED or not only_matched):
-                    found.append(line(item))
-            return found, ""
+                if len(page_lines) >= limit and page_lines[-1].invoice_id != item.case_id:
+                    return page_lines, page_lines[-1].invoice_id
+                matches = leg in ("", item.leg) and currency in ("", item.currency)
+                if matches and (item.name is Class.MATCHED or not only_matched):
+                    page_lines.append(line(item))
+            return page_lines, ""
 
         return await self._database.read(unit)
 
@@ -324,12 +324,12 @@ class _Compared:
                 "currency": currency,
                 "leg": leg.value,
                 "name": name.value,
-                "count": found.count,
-                "ours": found.ours,
-                "theirs": found.theirs,
-                "open": found.open,
+                "count": total.count,
+                "ours": total.ours,
+                "theirs": total.theirs,
+                "open": total.open,
             }
-            for (currency, leg, name), found in sorted(self.sums.sums.items())
+            for (currency, leg, name), total in sorted(self.sums.sums.items())
         ]
 
 

@@ -122,11 +122,11 @@ class LineView:
     records: tuple[tuple[str, str], ...]
 
 
-def sums(found: Sequence[JSONObject] | None) -> tuple[SumView, ...]:
+def sums(totals: Sequence[JSONObject] | None) -> tuple[SumView, ...]:
     """The totals of a statement as they were kept."""
     return tuple(
         SumView(**item, difference=item["ours"] - item["theirs"], is_explained=Class(item["name"]) in EXPLAINED)
-        for item in found or ()
+        for item in totals or ()
     )
 
 
@@ -200,23 +200,23 @@ def statement(row: Row[Any], snapshots: Sequence[Row[Any]]) -> StatementView:
     )
 
 
-def line(found: Line, number: int = 0) -> LineView:
+def line(compared: Line, number: int = 0) -> LineView:
     """A line as a view."""
     return LineView(
         number=number,
-        leg=found.leg,
-        name=found.name,
-        currency=found.currency,
-        ours=found.ours,
-        theirs=found.theirs,
-        difference=found.difference,
-        open=found.open,
-        reason=found.reason,
-        sentence=words(found),
-        invoice_id=found.case_id,
-        account_id=found.account_id,
-        at=from_micros(found.at),
-        records=found.records,
+        leg=compared.leg,
+        name=compared.name,
+        currency=compared.currency,
+        ours=compared.ours,
+        theirs=compared.theirs,
+        difference=compared.difference,
+        open=compared.open,
+        reason=compared.reason,
+        sentence=words(compared),
+        invoice_id=compared.case_id,
+        account_id=compared.account_id,
+        at=from_micros(compared.at),
+        records=compared.records,
     )
 
 
@@ -277,18 +277,20 @@ _REASONS = {
 }
 
 
-def words(found: Line) -> str:
+def words(compared: Line) -> str:
     """What a line says, for people."""
-    theirs, currency = found.theirs, found.currency
-    if found.foreign is not None:
-        currency, theirs = found.foreign
-    text = _WORDS[found.name].format(
-        ours=money_text(found.ours, found.currency),
+    theirs, currency = compared.theirs, compared.currency
+    if compared.foreign is not None:
+        currency, theirs = compared.foreign
+    text = _WORDS[compared.name].format(
+        ours=money_text(compared.ours, compared.currency),
         theirs=money_text(theirs, currency),
-        difference=money_text(abs(found.difference), found.currency),
+        difference=money_text(abs(compared.difference), compared.currency),
     )
-    if found.name is Class.WRONG_ACCOUNT:
-        return f"{text} It should be {found.account_id}, and is {found.reason}."
-    known = _REASONS.get(found.reason, "")
-    said = found.reason if found.name in (Class.FAILED, Class.UNKNOWN, Class.WAITING, Class.NOT_REFERRED) else ""
-    return f"{text} {known or said}".strip()
+    if compared.name is Class.WRONG_ACCOUNT:
+        return f"{text} It should be {compared.account_id}, and is {compared.reason}."
+    known = _REASONS.get(compared.reason, "")
+    stated = (
+        compared.reason if compared.name in (Class.FAILED, Class.UNKNOWN, Class.WAITING, Class.NOT_REFERRED) else ""
+    )
+    return f"{text} {known or stated}".strip()

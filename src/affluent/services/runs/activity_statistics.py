@@ -46,7 +46,7 @@ class ActivityStatistics:
 
     async def last_day(self) -> tuple[Hour, ...]:
         """The last 24 hours, oldest first, the current one last."""
-        return tuple(_hour(number, found) for number, found in (await self._hours.last_day()).items())
+        return tuple(_hour(number, counted) for number, counted in (await self._hours.last_day()).items())
 
     async def close(self) -> None:
         """Stop counting; the store may be closed afterwards."""
@@ -56,15 +56,15 @@ class ActivityStatistics:
         await self._database.read(lambda connection: _counted(connection, first, until, into))
 
 
-def _hour(number: int, found: _Sum | None) -> Hour:
-    known = found or _Sum()
+def _hour(number: int, counted: _Sum | None) -> Hour:
+    known = counted or _Sum()
     begins_at = clock.from_micros(number * HOUR_MICROS)
     return Hour(
         begins_at=begins_at,
         events=known.events,
         applied=known.applied,
         refused=known.refused,
-        is_counted=found is not None,
+        is_counted=counted is not None,
     )
 
 

@@ -38,11 +38,11 @@ class Forecast:
 
 
 def forecast(
-    connection: Connection, wanted: RunFilter, *, action: str, possible: Sequence[str], sends: bool, replays: bool
+    connection: Connection, filter_: RunFilter, *, action: str, possible: Sequence[str], sends: bool, replays: bool
 ) -> Forecast:
     """The forecast of an action that is possible in some states. `replays`: on the flow's current version, from the top."""
     runs = tables.runs
-    query = store.narrow(connection, select(runs), wanted).order_by(runs.c.id).limit(LARGEST)
+    query = store.narrow(connection, select(runs), filter_).order_by(runs.c.id).limit(LARGEST)
     rows = connection.execute(query).all()
     gone = _forgotten(connection, rows) if sends else set()
     able = [
@@ -100,12 +100,12 @@ def _done(connection: Connection, rows: Sequence[Row[Any]]) -> dict[Lane, dict[s
         "SELECT r.event_id, r.flow_connection_id, s.step_id, s.outcome FROM runs r JOIN step_runs s ON s.run_id = r.id"
         f" WHERE r.event_id IN {bulk.each(connection.dialect.name)} ORDER BY r.id"
     )
-    found: dict[Lane, dict[str, str]] = {}
+    done: dict[Lane, dict[str, str]] = {}
     for event_id, link_id, step_id, outcome in connection.execute(sql, {"keys": dumps([row.event_id for row in rows])}):
-        outcomes = found.setdefault((event_id, link_id), {})
+        outcomes = done.setdefault((event_id, link_id), {})
         if outcomes.get(step_id) not in _DONE:
             outcomes[step_id] = outcome
-    return found
+    return done
 
 
 def _totals(rows: Iterable[Row[Any]]) -> dict[str, str]:

@@ -32,5 +32,5 @@ class RunSearch:
         text = text.strip().replace("\x00", "")[:_LONGEST]
         if not text:
             return Hits()
-        rows, told = await self._database.read(lambda c: store.look(c, RunFilter(text=text), limit=limit))
-        return Hits(runs=tuple(view(row) for row in rows), more=bool(told.next))
+        rows, end = await self._database.read(lambda c: store.look(c, RunFilter(text=text), limit=limit))
+        return Hits(runs=tuple(view(row) for row in rows), more=bool(end.next))

@@ -74,21 +74,21 @@ class Runs:
         self._fair = fair
         self._wake = wake
 
-    async def find(self, wanted: RunFilter, *, limit: int = 50, before: str = "", after: str = "") -> list[RunView]:
+    async def find(self, filter_: RunFilter, *, limit: int = 50, before: str = "", after: str = "") -> list[RunView]:
         """Runs, newest first, older than `before`; or newer than `after`, oldest first."""
         rows = await self._database.read(
-            lambda c: store.find(c, wanted, limit=min(limit, LARGEST_PAGE + 1), before=before, after=after)
+            lambda c: store.find(c, filter_, limit=min(limit, LARGEST_PAGE + 1), before=before, after=after)
         )
         return [view(row) for row in rows]
 
-    async def page(self, wanted: RunFilter, *, limit: int = 50, after: str = "") -> RunPage:
+    async def page(self, filter_: RunFilter, *, limit: int = 50, after: str = "") -> RunPage:
         """A page of runs, newest first. One for a text may be short and still have a next one, which looks further back."""
         limit = bounded(limit)
-        if not wanted.text:
-            found = await self.find(wanted, limit=limit + 1, before=after)
-            return RunPage(items=tuple(found[:limit]), next=found[limit - 1].id if len(found) > limit else "")
-        rows, told = await self._database.read(lambda c: store.look(c, wanted, limit=limit, cursor=after))
-        return RunPage(items=tuple(view(row) for row in rows), next=told.next, looked_back_to=told.stopped_at)
+        if not filter_.text:
+            views = await self.find(filter_, limit=limit + 1, before=after)
+            return RunPage(items=tuple(views[:limit]), next=views[limit - 1].id if len(views) > limit else "")
+        rows, end = await self._database.read(lambda c: store.look(c, filter_, limit=limit, cursor=after))
+        return RunPage(items=tuple(view(row) for row in rows), next=end.next, looked_back_to=end.stopped_at)
 
     async def get(self, run_id: str) -> RunDetail:
         """Everything about one run; raises NotFound."""
@@ -130,12 +130,12 @@ class Runs:
         await self._database.write(lambda connection: self._cancel(connection, run_id))
         return (await self.get(run_id)).run
 
-    async def forecast(self, wanted: RunFilter, action: BulkAction) -> Forecast:
+    async def forecast(self, filter_: RunFilter, action: BulkAction) -> Forecast:
         """What the bulk action would do, without doing it."""
         return await self._database.read(
             lambda connection: run_forecasts.forecast(
                 connection,
-                wanted,
+                filter_,
                 action=action.value,
                 possible=_possible(action),
                 sends=action is not BulkAction.CANCEL,
@@ -144,7 +144,7 @@ class Runs:
         )
 
     async def bulk(
-        self, wanted: RunFilter, action: BulkAction, progress: Callable[[int, int], None] = lambda _done, _all: None
+        self, filter_: RunFilter, action: BulkAction, progress: Callable[[int, int], None] = lambda _done, _all: None
     ) -> int:
         """Do it to all runs of the filter that allow it; returns how many. Replays and resumes go behind live events."""
         act: dict[BulkAction, Callable[[Connection, str], object]] = {
@@ -152,7 +152,7 @@ class Runs:
             BulkAction.REPLAY: lambda connection, run_id: self._replay(connection, run_id, None, Priority.BACKFILL),
             BulkAction.CANCEL: self._cancel,
         }
-        ids = await self._database.read(lambda connection: _ids(connection, wanted, _possible(action)))
+        ids = await self._database.read(lambda connection: _ids(connection, filter_, _possible(action)))
         done = 0
         for start in range(0, len(ids), _CHUNK):
             chunk = ids[start : start + _CHUNK]
@@ -284,10 +284,10 @@ def _possible(action: BulkAction) -> tuple[str, ...]:
     return tuple(sorted(set(RunState) - {RunState.RUNNING}))
 
 
-def _ids(connection: Connection, wanted: RunFilter, possible: tuple[str, ...]) -> list[str]:
+def _ids(connection: Connection, filter_: RunFilter, possible: tuple[str, ...]) -> list[str]:
     runs = tables.runs
     query = (
-        store.narrow(connection, select(runs.c.id), wanted)
+        store.narrow(connection, select(runs.c.id), filter_)
         .where(runs.c.state.in_(possible))
         .order_by(runs.c.id)
         .limit(run_forecasts.LARGEST)
