@@ -139,7 +139,7 @@ class Hub:
     events: Events
     identities: Identities
     hooks: Hooks
-    duties: BackgroundJobs
+    background_jobs: BackgroundJobs
     polls: Polls
     people: People
     single_sign_on: SingleSignOn | None
@@ -327,7 +327,7 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         hooks=Hooks(
             database=database, catalog=catalog, vault=vault, intake=intake, max_body_bytes=settings.max_body_bytes
         ),
-        duties=_duties(database, vendors, intake, vault, server_url),
+        background_jobs=_background_jobs(database, vendors, intake, vault, server_url),
         polls=Polls(database=database, vendors=vendors),
         people=People(database=database, vault=vault, server_url=server_url),
         single_sign_on=single_sign_on(settings, database, vault, network, server_url),
@@ -377,7 +377,9 @@ def _sources(catalog: Catalog, vault: Vault, vendors: Vendors) -> Sources:
     return Sources(catalog=catalog, vault=vault, vendors=vendors, page=own_books.page, invoices=own_books.invoices)
 
 
-def _duties(database: Database, vendors: Vendors, intake: Intake, vault: Vault, server_url: str) -> BackgroundJobs:
+def _background_jobs(
+    database: Database, vendors: Vendors, intake: Intake, vault: Vault, server_url: str
+) -> BackgroundJobs:
     works: list[Work] = [
         *(Walks(kind, database=database, vendors=vendors, intake=intake) for kind in (POLL, BACKFILL)),
         Schedules(database=database, intake=intake),

@@ -78,10 +78,10 @@ class Stage:
     async def backfill(self) -> None:
         """Trigger now, done to its end."""
         await self.shop.hub.polls.backfill(self.link)
-        await self.shop.hub.duties.find()
-        while duties := await self.shop.hub.duties.take(8):
+        await self.shop.hub.background_jobs.find()
+        while duties := await self.shop.hub.background_jobs.take(8):
             for duty in duties:
-                await self.shop.hub.duties.perform(duty)
+                await self.shop.hub.background_jobs.perform(duty)
         await self.shop.settle()
 
     async def pay_online(self, **options: Any) -> None:

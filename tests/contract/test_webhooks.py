@@ -196,7 +196,7 @@ def hook_of(sender: Sender) -> Hook:
     assert app.webhook is not None
     return Hook(
         flow_connection_id="fco_1", token="t", enabled=True, app=app, scheme=app.webhook, source="con_1",
-        secrets=(sender.secret,) if sender.secret else (), accepts_unsigned=sender.secret is None, mirrored_at="con_1",
+        secrets=(sender.secret,) if sender.secret else (), accepts_unsigned=sender.secret is None, synced_connection_id="con_1",
     )  # fmt: skip
 
 

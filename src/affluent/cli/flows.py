@@ -144,8 +144,8 @@ async def _followed(hub: Hub, flow_connection_id: str) -> BackgroundJobView:
 
 
 async def _backfill(hub: Hub, flow_connection_id: str) -> BackgroundJobView | None:
-    jobs = await hub.duties.list(flow_connection_id)
-    return next((duty for duty in jobs if duty.kind == "backfill"), None)
+    jobs = await hub.background_jobs.list(flow_connection_id)
+    return next((job for job in jobs if job.kind == "backfill"), None)
 
 
 def _payload(text: str) -> JSONObject:

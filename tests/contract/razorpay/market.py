@@ -150,15 +150,15 @@ class Market:
         """Let the hub look for what webhooks did not deliver, as if it had watched for two days."""
         long_ago = clock.now() - timedelta(days=2)
         table = tables_inbound.duties
-        await self.hub.duties.find()
+        await self.hub.background_jobs.find()
         overdue = (
             update(table)
             .where(table.c.kind == "gaps")
             .values(due_at=long_ago, created_at=long_ago, cursor={"walked": long_ago.isoformat()})
         )
         await self.hub.database.write(lambda connection: connection.execute(overdue))
-        for duty in await self.hub.duties.take(8):
-            await self.hub.duties.perform(duty)
+        for duty in await self.hub.background_jobs.take(8):
+            await self.hub.background_jobs.perform(duty)
         await self.settle()
 
     async def settle(self, seconds: float = 20) -> None:

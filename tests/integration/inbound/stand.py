@@ -234,7 +234,7 @@ class Stand:
     vendor: Vendor
     intake: Intake
     vendors: Vendors
-    duties: BackgroundJobs
+    background_jobs: BackgroundJobs
     polls: Polls
     hooks: Hooks
     flow_connections: FlowConnections
@@ -307,7 +307,7 @@ class Stand:
 
     async def attend(self, *, later: timedelta = timedelta(), by: BackgroundJobs | None = None) -> int:
         """Find duties and do what is due, now or so much later, until nothing is; returns how many slices were done."""
-        duties, done = by or self.duties, 0
+        duties, done = by or self.background_jobs, 0
         if later:
             table = tables_inbound.duties
             rows = await self.rows(select(table).where(table.c.due_at.is_not(None)))
@@ -361,8 +361,8 @@ class Stand:
 
     async def take(self) -> BackgroundJob:
         """Find duties and take the one that is due."""
-        await self.duties.find()
-        (duty,) = await self.duties.take(8)
+        await self.background_jobs.find()
+        (duty,) = await self.background_jobs.take(8)
         return duty
 
     async def duty(self, link_id: str, kind: str) -> Any:
@@ -426,7 +426,7 @@ async def stand(url: str, vendor: Vendor | None = None, *, fresh: bool = True) -
             vendor=vendor,
             intake=intake,
             vendors=vendors,
-            duties=BackgroundJobs(database=database, vendors=vendors, works=works),
+            background_jobs=BackgroundJobs(database=database, vendors=vendors, works=works),
             polls=Polls(database=database, vendors=vendors),
             hooks=Hooks(database=database, catalog=catalog, vault=VAULT, intake=intake, max_body_bytes=100_000),
             flow_connections=FlowConnections(

@@ -21,7 +21,7 @@ async def calling(url: str, *scopes: str) -> AsyncIterator[tuple[Stand, Client]]
     """The inbound side and a client of its API with a token of these scopes."""
     async with stand(url) as it:
         tokens = Tokens(database=it.database)
-        hub = SimpleNamespace(settings=Settings(), tokens=tokens, duties=it.duties, polls=it.polls)
+        hub = SimpleNamespace(settings=Settings(), tokens=tokens, background_jobs=it.background_jobs, polls=it.polls)
         secret = (await tokens.generate(name="Test", scopes=scopes)).secret
         yield it, Client(None, Starlette(routes=[Mount("/api/v1", api(hub))]), secret)
 

@@ -54,10 +54,10 @@ class Desk:
         table = tables_inbound.duties
         later = update(table).where(table.c.due_at.is_not(None)).values(due_at=table.c.created_at)
         await self.hub.database.write(lambda connection: connection.execute(later))
-        await self.hub.duties.find()
-        while taken := await self.hub.duties.take(8):
+        await self.hub.background_jobs.find()
+        while taken := await self.hub.background_jobs.take(8):
             for duty in taken:
-                await self.hub.duties.perform(duty)
+                await self.hub.background_jobs.perform(duty)
 
     async def words(self, path: str) -> str:
         """What a person reads on a page that is there."""
@@ -169,9 +169,11 @@ async def test_this_servers_own_workspace_has_no_mirror(tmp_path, address):
         link = await it.listening("account_created", made.id)
 
         def seen(connection):
-            target, bound = it.hub.duties._vendors.read(connection, link, made.id)
+            target, bound = it.hub.background_jobs._vendors.read(connection, link, made.id)
             assert (target.source == WORKSPACE) is (not address)
-            return it.hub.duties._vendors.mirrored(target, bound, [{"account": {"id": "A", "name": "N"}}])
+            return it.hub.background_jobs._vendors.synced_records(
+                target, bound, [{"account": {"id": "A", "name": "N"}}]
+            )
 
         assert await it.hub.database.read(seen) == []
 

@@ -118,9 +118,9 @@ async def test_a_worker_that_lost_its_lease_commits_nothing(database_url):
         it.vendor.items = ["a"]
         link = await it.connect("made", start="everything")
         duty = await it.take()
-        await it.duties.perform(replace(duty, lease=duty.lease - 1))
+        await it.background_jobs.perform(replace(duty, lease=duty.lease - 1))
         assert await it.events() == []
-        await it.duties.perform(duty)
+        await it.background_jobs.perform(duty)
         assert await it.events() == ["a"]
         assert (await it.duty(link, "poll")).phase == "live"
 
@@ -133,18 +133,18 @@ async def test_what_a_killed_process_had_taken_goes_on_at_its_next_start(tmp_pat
         lost = await killed.take()
     async with stand(url, killed.vendor, fresh=False) as again:
         assert await again.attend() == 0
-        await again.duties.take_over()
+        await again.background_jobs.take_over()
         await again.attend()
-        await again.duties.perform(lost)  # what the killed process might still have committed
+        await again.background_jobs.perform(lost)  # what the killed process might still have committed
         assert await again.events() == ["a"]
 
 
 async def test_a_duty_is_had_by_one_worker_at_a_time(postgresql_url):
     async with stand(postgresql_url) as one, stand(postgresql_url, one.vendor, fresh=False) as two:
         await one.connect("made")
-        await one.duties.find()
-        await two.duties.find()
-        assert [len(await worker.duties.take(8)) for worker in (one, two)] == [1, 0]
+        await one.background_jobs.find()
+        await two.background_jobs.find()
+        assert [len(await worker.background_jobs.take(8)) for worker in (one, two)] == [1, 0]
 
 
 async def test_publishing_a_new_version_keeps_the_cursor(database_url):

@@ -64,9 +64,9 @@ async def test_two_workers_fire_a_moment_once(database_url):
         link = await it.connect("due", app="timer", cron="0 0 1 1 *")
         await it.attend()
         await missed(it, link, timedelta(0))
-        (duty,) = await it.duties.take(8)
-        await it.duties.perform(duty)
-        await it.duties.perform(duty)  # a worker that was believed dead comes back
+        (duty,) = await it.background_jobs.take(8)
+        await it.background_jobs.perform(duty)
+        await it.background_jobs.perform(duty)  # a worker that was believed dead comes back
         assert len(await it.events()) == 1
 
 

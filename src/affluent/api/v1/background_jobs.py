@@ -15,7 +15,7 @@ _ONE = "/flow-connections/{flow_connection_id}"
 @routes.get(f"{_ONE}/duties", summary="List what workers do for a flow connection", **needs("flows:read", 404))
 async def duties(hub: Hub, flow_connection_id: str) -> list[BackgroundJobView]:
     """Polls, backfills, schedules, searches for missed webhooks, registrations: when next, and what happened last."""
-    return list(await hub.duties.list(flow_connection_id))
+    return list(await hub.background_jobs.list(flow_connection_id))
 
 
 @routes.patch(f"{_ONE}/poll", summary="Change a poll", **needs("flows:write", 404, 409, 413, 422))
@@ -28,4 +28,4 @@ async def choose(hub: Hub, flow_connection_id: str, wanted: PollChoice) -> PollO
 async def backfill(hub: Hub, flow_connection_id: str) -> list[BackgroundJobView]:
     """Walk once through everything the trigger can list, behind live traffic; its progress is among the duties."""
     await hub.polls.backfill(flow_connection_id)
-    return list(await hub.duties.list(flow_connection_id))
+    return list(await hub.background_jobs.list(flow_connection_id))

@@ -52,7 +52,7 @@ class Services(Protocol):
     identities: Identities
     mirror: DirectorySync
     syncs: Syncs
-    duties: BackgroundJobs
+    background_jobs: BackgroundJobs
     polls: Polls
     reconciliation: Reconciliation
     why: Why

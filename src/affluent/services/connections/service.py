@@ -29,7 +29,7 @@ from affluent.services.errors import Conflict, Invalid, NotFound
 from affluent.services.names import checked_name
 from affluent.services.paging import Page, bounded, page_of
 from affluent.store import connections as store
-from affluent.store import directory_sync as mirror
+from affluent.store import directory_sync
 from affluent.store.audit.recording import who_acts
 from affluent.store.configuration_lock import alone
 from affluent.store.database import Database, on_commit
@@ -218,7 +218,7 @@ class Connections:
                     f"{view.name} is used by {where}. Choose another connection there, or remove them, first."
                 )
             store.remove(connection, connection_id)
-            mirror.forget(connection, connection_id)
+            directory_sync.forget(connection, connection_id)
 
         await self._database.write(alone(unit))
         self._plans.forget()
@@ -273,7 +273,7 @@ class Connections:
         if is_local is not None:
             triggering.repoint(connection, before.id, is_local=is_local)
         if changes.get("fields", before.fields) != before.fields:
-            mirror.forget(connection, before.id)
+            directory_sync.forget(connection, before.id)
         if changes.get("status") == "active" or (row.status == "active" and "version" in changes):
             ready = store.release_paused(connection, before.id, clock.now())
             self._queue.put(connection, ready)

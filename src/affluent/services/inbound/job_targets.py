@@ -1,4 +1,4 @@
-"""What a duty is done for: a flow connection with its trigger, and the vendor that its trigger's connection opens."""
+"""What a background job works on: a flow connection with its trigger, and a client for the vendor of its connection."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from affluent.vault.envelope import Vault
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A flow connection as a duty sees it."""
+    """A flow connection as a background job sees it."""
 
     id: str
     name: str
@@ -47,12 +47,12 @@ class Target:
 
     @property
     def subject(self) -> str:
-        """What is watched: when it changes, a cursor means nothing any more."""
+        """What is watched. When it changes, a stored cursor is no longer valid."""
         return f"{self.app.key}.{self.trigger.key}@{self.connection_id}"
 
 
 class Vendors:
-    """Reads targets and opens the door to their vendors."""
+    """Reads targets and makes the contexts with which their apps call the vendor."""
 
     def __init__(self, *, catalog: Catalog, vault: Vault, network: Network, limiter: Limiter, server_url: str) -> None:
         self._catalog = catalog
@@ -101,14 +101,14 @@ class Vendors:
         """An app of the catalogue."""
         return self._catalog.apps.get(key)
 
-    def mirrored(self, target: Target, bound: Bound | None, payloads: Iterable[JSONObject]) -> list[SyncedRecord]:
+    def synced_records(self, target: Target, bound: Bound | None, payloads: Iterable[JSONObject]) -> list[SyncedRecord]:
         """The customers and accounts in payloads of a system elsewhere; none when it is this server's own workspace."""
-        mirror, credentials = target.app.mirror, bound.credentials if bound else None
-        if mirror is None or credentials is None or target.source == WORKSPACE:
+        mapping, credentials = target.app.mirror, bound.credentials if bound else None
+        if mapping is None or credentials is None or target.source == WORKSPACE:
             return []
         if target.app.base_url(credentials, self._server_url).startswith(f"{self._server_url.rstrip('/')}/"):
             return []
-        return [record for payload in payloads for record in mirror(payload)]
+        return [record for payload in payloads for record in mapping(payload)]
 
     def context(
         self,
@@ -119,10 +119,10 @@ class Vendors:
         effect: Effect = Effect.READ,
         priority: Priority = Priority.LIVE,
     ) -> Context[Any]:
-        """What a poll, a list or a registration is handed."""
+        """The context for a poll, a list or a registration."""
         credentials = bound.credentials if bound else None
         has = credentials is not None
-        door = HttpVendorClient(
+        client = HttpVendorClient(
             network=self._network,
             limiter=self._limiter,
             vendor=app.title,
@@ -137,5 +137,5 @@ class Vendors:
             secrets=bound.secrets if bound else (),
         )
         return Context(
-            credentials=credentials, http=door, now=clock.now(), options=options, server_url=self._server_url
+            credentials=credentials, http=client, now=clock.now(), options=options, server_url=self._server_url
         )

@@ -1,7 +1,7 @@
-"""Gaps: what a vendor has and its webhook did not deliver is accepted late, and a webhook that has gone silent is named.
+"""Missed webhooks: events in the vendor's list that its webhook did not deliver are fetched, and a silent webhook is reported.
 
-Every quarter of an hour the vendor's list is walked from an hour before the last walk, however long that is ago. What is
-younger than five minutes may still be on its way and is left to the next walk.
+Every quarter of an hour we read the vendor's list from an hour before the last reading on, however long ago that was. An event
+younger than five minutes may still be delivered and is left to the next reading.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ON_ITS_WAY = timedelta(minutes=5)
 
 
 class MissedWebhooks:
-    """The duty of a webhook whose vendor has a list."""
+    """The background job of a webhook trigger whose vendor can also list its events."""
 
     kind = "gaps"
     on_request = False
@@ -46,36 +46,36 @@ class MissedWebhooks:
         is_listed = target.enabled and trigger.kind is TriggerKind.WEBHOOK and trigger.listing is not None
         return target.subject if is_listed else None
 
-    def unwanted(self, connection: Connection, row: Row[Any]) -> None:
-        """What comes while it is disabled is not missed."""
+    def unneeded(self, connection: Connection, row: Row[Any]) -> None:
+        """End the job: what the vendor sends while a flow connection is disabled does not count as missed."""
         drop(connection, row)
 
     def changed(self, connection: Connection, row: Row[Any], values: dict[str, Any]) -> None:
-        """Another trigger or connection: from now on."""
+        """Begin now with another trigger or connection."""
         go_on(connection, row, values)
 
-    async def perform(self, duty: BackgroundJob, target: Target | None, bound: Bound | None) -> None:
-        """Compare page by page until the walk has ended or the slice has."""
+    async def perform(self, job: BackgroundJob, target: Target | None, bound: Bound | None) -> None:
+        """Compare page by page until the list or the time of the slice has ended."""
         if target is None or target.trigger.listing is None:
             return
         context = self._vendors.context(target.app, bound, target.options())
-        walk: JSONObject = dict(duty.cursor or {})
+        walk: JSONObject = dict(job.cursor or {})
         if "since" not in walk:
-            walk |= {"since": self._since(duty, walk).isoformat(), "begun": clock.now().isoformat(), "late": 0}
+            walk |= {"since": self._since(job, walk).isoformat(), "begun": clock.now().isoformat(), "late": 0}
         while True:
             try:
                 since = datetime.fromisoformat(walk["since"])
                 page = await target.trigger.listing.since(context, since, walk.get("page"))
-            except AuthFailed as error:  # of a list that this key may not read; runs need not stop for that
+            except AuthFailed as error:  # this key may not read the list; runs can go on all the same
                 raise Rejected(error.message, status=error.status) from error
             if page.more and page.cursor == walk.get("page"):
                 raise ValueError("the list says there is more but stays where it is")
-            walk = await self._compare(duty, target, page, walk)
-            if "page" not in walk or not duty.has_time:
+            walk = await self._compare(job, target, page, walk)
+            if "page" not in walk or not job.has_time:
                 return
 
-    async def _compare(self, duty: BackgroundJob, target: Target, page: Page, walk: JSONObject) -> JSONObject:
-        """Accept what is missing of a page, together with the place in the walk."""
+    async def _compare(self, job: BackgroundJob, target: Target, page: Page, walk: JSONObject) -> JSONObject:
+        """Accept the events of a page that are missing, in one transaction with the cursor. Returns the next cursor."""
         limit = clock.now() - _ON_ITS_WAY
         drafts = [self._draft(target, item) for item in page.items if (item.occurred_at or clock.now()) < limit]
         listing = target.trigger.listing
@@ -91,10 +91,10 @@ class MissedWebhooks:
             if times:
                 following["missed_at"] = min([*times, *filter(None, [walk.get("missed_at")])])
             if page.more:
-                due = {} if duty.has_time else {"due_at": clock.now()}
-                keep(connection, duty, cursor=following, items=duty.items + following["late"], **due)
+                due = {} if job.has_time else {"due_at": clock.now()}
+                keep(connection, job, cursor=following, items=job.items + following["late"], **due)
                 return following
-            return self._end(connection, duty, target, following)
+            return self._end(connection, job, target, following)
 
         return await self._database.write(unit)
 
@@ -102,8 +102,8 @@ class MissedWebhooks:
         return [accepted.is_new for accepted in self._intake.accept(connection, drafts)] if drafts else []
 
     @staticmethod
-    def _end(connection: Connection, duty: BackgroundJob, target: Target, walk: JSONObject) -> JSONObject:
-        """The walk has ended: say what was found, and whether the webhook has been heard of since."""
+    def _end(connection: Connection, job: BackgroundJob, target: Target, walk: JSONObject) -> JSONObject:
+        """The list has ended: say how many were missing, and whether the webhook has delivered anything since."""
         last = arrivals.last_delivery(connection, target.source, target.id)
         silent = walk.get("missed_at") or walk.get("silent_since")
         is_silent = silent is not None and (last is None or last < datetime.fromisoformat(silent))
@@ -118,7 +118,7 @@ class MissedWebhooks:
         sentence = note or (f"{late} not delivered, fetched instead." if late else "Everything was delivered.")
         rest: JSONObject = {"walked": walk["begun"], **({"silent_since": silent} if is_silent else {})}
         keep(
-            connection, duty, phase="live", cursor=rest, items=duty.items + late, note=note, sentence=sentence,
+            connection, job, phase="live", cursor=rest, items=job.items + late, note=note, sentence=sentence,
             due_at=clock.now() + _EVERY,
         )  # fmt: skip
         return rest
@@ -136,6 +136,6 @@ class MissedWebhooks:
         )
 
     @staticmethod
-    def _since(duty: BackgroundJob, walk: JSONObject) -> datetime:
+    def _since(job: BackgroundJob, walk: JSONObject) -> datetime:
         walked = walk.get("walked")
-        return max(duty.created_at, datetime.fromisoformat(walked) - _OVERLAP) if walked else duty.created_at
+        return max(job.created_at, datetime.fromisoformat(walked) - _OVERLAP) if walked else job.created_at

@@ -1,7 +1,7 @@
-"""Polls: what a vendor lists becomes events, each once, committed together with the cursor that stands behind it.
+"""Polls: the items that a vendor lists become events, each once, in one transaction with the cursor after them.
 
-A poll begins "from now" (what is there already is remembered and starts nothing) or with "everything" (behind live traffic),
-and then goes on for ever. A backfill walks once through everything, for a flow whose trigger is not a poll.
+A poll begins "from now" (items that exist already are remembered and start no run) or with "everything" (at a lower priority than
+live events), and then never ends. A backfill reads everything once, for a flow whose trigger is not a poll.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from affluent.services.errors import Conflict, Invalid, NotFound
 from affluent.services.inbound.background_jobs import BackgroundJob, go_on, keep, memory_of, rest
 from affluent.services.inbound.job_targets import Target, Vendors
 from affluent.store import background_jobs as store
-from affluent.store import directory_sync as mirror
+from affluent.store import directory_sync
 from affluent.store.configuration_lock import alone
 from affluent.store.database import Database
 
@@ -35,7 +35,7 @@ _LARGEST_PAGE = 10_000
 
 
 class Walks:
-    """The duty of a poll, or of a backfill: walk through what the vendor lists."""
+    """The background job of a poll or of a backfill: read the vendor's list page by page."""
 
     outlives = False
 
@@ -51,12 +51,12 @@ class Walks:
         can = _is_polled(target) if self.kind == POLL else _can_backfill(target)
         return target.subject if can and target.enabled else None
 
-    def unwanted(self, connection: Connection, row: Row[Any]) -> None:
-        """Rest with the cursor, so that nothing is lost when it goes on."""
+    def unneeded(self, connection: Connection, row: Row[Any]) -> None:
+        """Keep the cursor, so that no item is lost when the job goes on."""
         rest(connection, row)
 
     def changed(self, connection: Connection, row: Row[Any], values: dict[str, Any]) -> None:
-        """Go on; a poll of something else begins anew, a backfill of something else waits until it is asked for."""
+        """Go on. With a new subject a poll starts over, and a backfill waits until somebody asks for it."""
         if row.subject != values["subject"] and self.kind == BACKFILL:
             store.change(connection, row.flow_connection_id, row.kind, {**values, "phase": "done", "due_at": None})
             return
@@ -64,74 +64,76 @@ class Walks:
             store.forget(connection, memory_of(row))
         go_on(connection, row, values)
 
-    async def perform(self, duty: BackgroundJob, target: Target | None, bound: Bound | None) -> None:
-        """Ask page by page until the walk has ended or the slice has."""
+    async def perform(self, job: BackgroundJob, target: Target | None, bound: Bound | None) -> None:
+        """Read page by page until the list or the time of the slice has ended."""
         if target is None or target.trigger.poll is None:
             return
-        poll, options = target.trigger.poll, options_of(duty, target)
-        is_first = duty.phase in ("new", "everything")
+        poll, options = target.trigger.poll, options_of(job, target)
+        is_first = job.phase in ("new", "everything")
         priority = Priority.BACKFILL if self.kind == BACKFILL or is_first else Priority.LIVE
         context = self._vendors.context(target.app, bound, target.options(), priority=priority)
-        phase, cursor, items = duty.phase, duty.cursor, duty.items
+        phase, cursor, items = job.phase, job.cursor, job.items
         if phase == "new":
             phase, cursor = _first_phase(self.kind, options), None
             if phase == "baseline" and target.trigger.poll_start is not None:
                 phase, cursor = "live", await target.trigger.poll_start(context)
         while True:
             page = _checked(await poll(context, cursor), cursor)
-            page = await self._whole(duty, target, context, page, phase)
+            page = await self._enriched(job, target, context, page, phase)
             has_ended = not page.more
             following = ("done" if self.kind == BACKFILL else "live") if has_ended else phase
             values: dict[str, Any] = {"phase": following, "cursor": page.cursor}
-            if has_ended or not duty.has_time:
+            if has_ended or not job.has_time:
                 values["due_at"] = _next_time(following, options, has_ended=has_ended)
-            seen = self._vendors.mirrored(target, bound, (item.payload for item in page.items))
-            items = await self._keep(duty, target, page, phase, items, values, seen=seen)
+            synced = self._vendors.synced_records(target, bound, (item.payload for item in page.items))
+            items = await self._keep(job, target, page, phase, items, values, synced=synced)
             if "due_at" in values:
                 return
             cursor, phase = page.cursor, following
 
-    async def _whole(self, duty: BackgroundJob, target: Target, context: Context[Any], page: Page, phase: str) -> Page:
-        """The page with its new items whole; those that are known stay as the list has them."""
+    async def _enriched(
+        self, job: BackgroundJob, target: Target, context: Context[Any], page: Page, phase: str
+    ) -> Page:
+        """The page with the full record of each new item; known items stay as the list has them."""
         detail = target.trigger.poll_detail
         if detail is None or not page.items:
             return page
         ids = [item.external_id for item in page.items]
-        known = await self._database.read(lambda connection: store.known(connection, memory_of(duty), ids))
+        known = await self._database.read(lambda connection: store.known(connection, memory_of(job), ids))
         items: list[Incoming] = []
         for item in page.items:
-            starts_nothing = item.external_id in known or (phase == "baseline" and _was_there(item, duty))
+            starts_nothing = item.external_id in known or (phase == "baseline" and _was_there(item, job))
             items.append(item if starts_nothing else await detail(context, item))
         return replace(page, items=items)
 
     async def _keep(
         self,
-        duty: BackgroundJob,
+        job: BackgroundJob,
         target: Target,
         page: Page,
         phase: str,
         items: int,
         values: dict[str, Any],
         *,
-        seen: Sequence[SyncedRecord],
+        synced: Sequence[SyncedRecord],
     ) -> int:
-        """Commit the items that are new, the mirror, and the cursor behind them; returns how many items there were so far."""
+        """Commit the new items, the synced customers and the cursor together. Returns how many items there were so far."""
 
         def unit(connection: Connection) -> int:
             fresh = store.learn(
-                connection, memory_of(duty), list(dict.fromkeys(item.external_id for item in page.items))
+                connection, memory_of(job), list(dict.fromkeys(item.external_id for item in page.items))
             )
             new_items = {
                 item.external_id: item
                 for item in reversed(page.items)
-                if item.external_id in fresh and not (phase == "baseline" and _was_there(item, duty))
+                if item.external_id in fresh and not (phase == "baseline" and _was_there(item, job))
             }
             drafts = [self._draft(target, item, phase) for item in reversed(new_items.values())]
             if drafts:
                 self._intake.accept(connection, drafts)
-            mirror.reflect(connection, duty.connection_id, seen)
+            directory_sync.reflect(connection, job.connection_id, synced)
             total = items + len(drafts)
-            keep(connection, duty, **values, items=total, sentence=_said(self.kind, values["phase"], total))
+            keep(connection, job, **values, items=total, sentence=_progress_text(self.kind, values["phase"], total))
             return total
 
         return await self._database.write(unit)
@@ -261,9 +263,9 @@ def _can_backfill(target: Target) -> bool:
     return target.trigger.poll is not None and target.trigger.kind is not TriggerKind.POLL
 
 
-def options_of(duty: BackgroundJob, target: Target) -> PollOptions:
+def options_of(job: BackgroundJob, target: Target) -> PollOptions:
     """What the flow connection chose, over the flow's own options."""
-    return _poll_options(target, duty.settings)
+    return _poll_options(target, job.settings)
 
 
 def _poll_options(target: Target, settings: dict[str, JSONValue]) -> PollOptions:
@@ -287,9 +289,9 @@ def _next_time(phase: str, options: PollOptions, *, has_ended: bool) -> Any:  # 
     return clock.now() + timedelta(seconds=options.every_seconds) if has_ended else clock.now()
 
 
-def _was_there(item: Incoming, duty: BackgroundJob) -> bool:
+def _was_there(item: Incoming, job: BackgroundJob) -> bool:
     """Whether an item was there before the poll began; one without a time is taken to have been."""
-    return item.occurred_at is None or item.occurred_at < duty.created_at
+    return item.occurred_at is None or item.occurred_at < job.created_at
 
 
 def _checked(page: Page, before: JSONValue) -> Page:
@@ -300,7 +302,7 @@ def _checked(page: Page, before: JSONValue) -> Page:
     return page
 
 
-def _said(kind: str, phase: str, items: int) -> str:
+def _progress_text(kind: str, phase: str, items: int) -> str:
     if kind == BACKFILL:
         return (
             f"{items} found so far." if phase != "done" else f"All {items} found; their runs go on behind live traffic."

@@ -1,7 +1,7 @@
-"""Schedules: the moment of a cron line becomes one event, whichever worker sees it first.
+"""Schedules: each moment of a cron line becomes one event, made by the first worker that sees it.
 
-Moments missed while nothing ran are made up for by one firing, for the last of them: a report that is due at nine is written
-when the server is back at ten, and a flow that is due every minute does not start sixty times.
+After a time without a worker only the last missed moment fires: a report that is due at nine is written when the server is back
+at ten, and a flow that is due every minute does not start sixty times.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from affluent.store.database import Database
 
 
 class Schedules:
-    """The duty of a schedule; its cursor is the next moment of its line."""
+    """The background job of a schedule. Its cursor is the next moment of its cron line."""
 
     kind = "schedule"
     on_request = False
@@ -35,21 +35,21 @@ class Schedules:
         self._intake = intake
 
     def subject(self, target: Target) -> str | None:
-        """The line with its time zone: another line begins anew."""
+        """The cron line with its time zone."""
         if not target.enabled or target.trigger.kind is not TriggerKind.SCHEDULE:
             return None
         return "@".join(_line(target))
 
-    def unwanted(self, connection: Connection, row: Row[Any]) -> None:
+    def unneeded(self, connection: Connection, row: Row[Any]) -> None:
         """A disabled schedule misses nothing: it begins with the next moment when it is enabled again."""
         drop(connection, row)
 
     def changed(self, connection: Connection, row: Row[Any], values: dict[str, Any]) -> None:
-        """Another line: begin with its next moment."""
+        """Begin with the next moment of another line."""
         go_on(connection, row, values)
 
-    async def perform(self, duty: BackgroundJob, target: Target | None, bound: Bound | None) -> None:
-        """Fire the moment that is due, unless the duty is new, and wait for the next."""
+    async def perform(self, job: BackgroundJob, target: Target | None, bound: Bound | None) -> None:
+        """Fire the moment that is due, unless the job is new, and wait for the next one."""
         del bound
         if target is None:
             return
@@ -57,7 +57,7 @@ class Schedules:
         now = clock.now()
         try:
             following = cron.following(line, zone, now)
-            waited = datetime.fromisoformat(duty.cursor) if duty.cursor else None
+            waited = datetime.fromisoformat(job.cursor) if job.cursor else None
             moment = cron.last(line, zone, waited, now) if waited is not None and waited <= now else None
         except (ValueError, KeyError, OSError) as error:
             raise Rejected(f"The schedule {line!r} in {zone!r} cannot be read: {error}") from error
@@ -81,13 +81,13 @@ class Schedules:
                 "cursor": following.isoformat() if following else None,
                 "due_at": following,
             }
-            keep(connection, duty, **values, items=duty.items + fired, sentence=sentence)
+            keep(connection, job, **values, items=job.items + fired, sentence=sentence)
 
         await self._database.write(unit)
 
 
 def payload_of(moment: datetime, zone: str) -> JSONObject:
-    """What a schedule hands out: the moment in UTC and on the wall clock."""
+    """The payload of a schedule's event: the moment in UTC and in its time zone."""
     return {
         "scheduled_at": moment.astimezone(UTC).isoformat(),
         "local_time": moment.astimezone(ZoneInfo(zone)).isoformat(),

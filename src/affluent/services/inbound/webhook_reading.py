@@ -1,7 +1,7 @@
-"""From the bytes of a webhook to an event draft: verified, unpacked, read, and every failure of an app turned into words.
+"""Turns the bytes of a webhook into an event draft: verifies, unpacks and parses them, and puts every failure of an app in words.
 
-An event is only what was proved: `parse` sees the headers that the signature covers, and the draft carries a hash of the
-signed content, so the same content is taken in once whatever else is added, dropped or altered.
+Only signed content becomes an event: `parse` gets the headers that the signature covers, and the draft carries a hash of the
+signed content, so that the same content is accepted once, whatever else was added, dropped or changed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ONLY_UNSIGNED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hook:
-    """A flow connection as its webhook address sees it."""
+    """What is needed to verify and read the webhooks of a flow connection."""
 
     flow_connection_id: str
     token: str
@@ -49,9 +49,9 @@ class Hook:
     source: str
     secrets: tuple[str, ...]
     accepts_unsigned: bool
-    """Whether a vendor that can prove nothing is believed while there is no secret."""
-    mirrored_at: str
-    """The connection whose mirror its events feed; empty: none."""
+    """Whether unsigned webhooks are accepted while there is no secret."""
+    synced_connection_id: str
+    """The connection whose synced customers its events update; empty: none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class Reading:
     """A webhook that was understood."""
 
     draft: EventDraft
-    mirrored: Sequence[SyncedRecord]
+    synced_records: Sequence[SyncedRecord]
     text: str
     """The body as people can read it."""
 
@@ -70,7 +70,7 @@ def read(hook: Hook, catalog: Catalog, body: bytes, headers: Mapping[str, str], 
         raise BadBody(NO_SECRET, status=401, verdict="no_secret")
     encoding = encoding_of(headers.get("content-encoding", ""))
     content = unpacked(body, encoding, most=most) if encoding else body
-    signed = _proved(hook, [body, content] if encoding else [body], headers)
+    signed = _verified(hook, [body, content] if encoding else [body], headers)
     # What nobody signed is read in one way only, the way in which `verify` looked at it.
     content_type = headers.get("content-type", "") if hook.secrets else ""
     document = document_of(content, content_type)
@@ -83,7 +83,9 @@ def read(hook: Hook, catalog: Catalog, body: bytes, headers: Mapping[str, str], 
         raise BadBody(
             f"The body is not an event of {hook.app.title}: {reason}", status=400, verdict="unreadable"
         ) from error
-    return Reading(draft=draft, mirrored=_mirrored(hook, incoming), text=plain(shown(content, content_type)))
+    return Reading(
+        draft=draft, synced_records=_synced_records(hook, incoming), text=plain(shown(content, content_type))
+    )
 
 
 def readable(body: bytes, headers: Mapping[str, str], *, most: int) -> str:
@@ -103,8 +105,8 @@ def short(external_id: str) -> str:
     return f"{plain(external_id[:100])}/{hashlib.sha256(external_id.encode('utf-8', 'replace')).hexdigest()}"
 
 
-def _proved(hook: Hook, contents: Sequence[bytes], headers: Mapping[str, str]) -> Signed:
-    """What is proved of a body as it was sent or, failing that, unpacked."""
+def _verified(hook: Hook, contents: Sequence[bytes], headers: Mapping[str, str]) -> Signed:
+    """The signed part of the body, as it was sent or else unpacked. Raises BadBody if neither verifies."""
     sentence = _BAD_SIGNATURE if hook.secrets else ONLY_UNSIGNED
     for content in contents:
         try:
@@ -154,9 +156,9 @@ def _draft(hook: Hook, catalog: Catalog, incoming: Incoming, signed: Signed) -> 
     )
 
 
-def _mirrored(hook: Hook, incoming: Incoming) -> Sequence[SyncedRecord]:
-    """The customers and accounts that an event carries. An event is not lost because they cannot be read."""
-    if hook.app.mirror is None or not hook.mirrored_at:
+def _synced_records(hook: Hook, incoming: Incoming) -> Sequence[SyncedRecord]:
+    """The customers and accounts in an event; none if they cannot be read, which must not lose the event."""
+    if hook.app.mirror is None or not hook.synced_connection_id:
         return ()
     try:
         return [record for record in hook.app.mirror(incoming.payload) if _is_text(*asdict(record).values())]

@@ -1,6 +1,6 @@
-"""Webhooks at vendors whose API can create them: made when a flow connection is enabled, removed when it is not.
+"""Registers webhooks at vendors whose API can create them: when a flow connection is enabled; and removes them when it is not.
 
-Whatever goes wrong is said on the flow connection, with how to do it by hand; it pauses nothing.
+A failure is shown on the flow connection, with how to register by hand; it pauses no run.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _CHECKED_EVERY = timedelta(minutes=15)
 _REMOVING = "removing"
 _MOST_TRIES = 8
 _SECRETS_KEPT = 4
-"""Those of this webhook and of the one before: its last deliveries may still be on their way."""
+"""Of this webhook and of the one before, whose last deliveries may still arrive."""
 
 
 class WebhookRegistration:
-    """The duty of a webhook that we register; its cursor is what the vendor's API needs to remove it."""
+    """The background job of a webhook that we register. Its cursor holds what the vendor's API needs to remove it."""
 
     kind = "registration"
     on_request = False
@@ -49,8 +49,8 @@ class WebhookRegistration:
         is_hook = target.enabled and target.trigger.kind is TriggerKind.WEBHOOK
         return target.subject if is_hook and target.app.registration is not None else None
 
-    def unwanted(self, connection: Connection, row: Row[Any]) -> None:
-        """Remove it at the vendor, if it was made."""
+    def unneeded(self, connection: Connection, row: Row[Any]) -> None:
+        """Remove the webhook at the vendor, if it was registered."""
         if row.cursor is None:
             drop(connection, row)
         elif row.phase != _REMOVING:
@@ -58,34 +58,34 @@ class WebhookRegistration:
             store.change(connection, row.flow_connection_id, row.kind, values)
 
     def changed(self, connection: Connection, row: Row[Any], values: dict[str, Any]) -> None:
-        """Another event or connection: remove this one, then make the other."""
+        """With another event or connection: remove this webhook, then register the other."""
         if row.subject != values["subject"]:
-            self.unwanted(connection, row)
+            self.unneeded(connection, row)
         else:
             go_on(connection, row, values)
 
-    async def perform(self, duty: BackgroundJob, target: Target | None, bound: Bound | None) -> None:
-        """Make it, look whether it is still there, or remove it."""
-        app = self._vendors.app(duty.subject.partition(".")[0])
+    async def perform(self, job: BackgroundJob, target: Target | None, bound: Bound | None) -> None:
+        """Register the webhook, check that it still exists, or remove it."""
+        app = self._vendors.app(job.subject.partition(".")[0])
         registration = app.registration if app else None
         if app is None or registration is None:
-            await self._database.write(lambda connection: keep(connection, duty, due_at=None, phase="done"))
-        elif duty.phase == _REMOVING:
-            await self._remove(duty, app, registration, bound)
-        elif target is None or self.subject(target) != duty.subject:
-            await self._database.write(lambda connection: keep(connection, duty, due_at=clock.now() + _AGAIN))
-        elif duty.phase == "registered" and duty.cursor is not None:
-            await self._check(duty, app, registration, bound)
+            await self._database.write(lambda connection: keep(connection, job, due_at=None, phase="done"))
+        elif job.phase == _REMOVING:
+            await self._remove(job, app, registration, bound)
+        elif target is None or self.subject(target) != job.subject:
+            await self._database.write(lambda connection: keep(connection, job, due_at=clock.now() + _AGAIN))
+        elif job.phase == "registered" and job.cursor is not None:
+            await self._check(job, app, registration, bound)
         else:
-            await self._make(duty, target, registration, bound)
+            await self._make(job, target, registration, bound)
 
-    async def _make(self, duty: BackgroundJob, target: Target, registration: Registration, bound: Bound | None) -> None:
+    async def _make(self, job: BackgroundJob, target: Target, registration: Registration, bound: Bound | None) -> None:
         url = f"{self._server_url}/hooks/{target.id}/{target.hook_token}"
         # The address itself is a proof, and this sentence is read by those who may only read.
         by_hand = registration.manual.replace("{url}", "the webhook URL of this flow connection")
         if not registration.possible(bound.credentials if bound else None):
             values: dict[str, Any] = {"phase": "manual", "sentence": by_hand}
-            await self._database.write(lambda connection: keep(connection, duty, due_at=clock.now() + _AGAIN, **values))
+            await self._database.write(lambda connection: keep(connection, job, due_at=clock.now() + _AGAIN, **values))
             return
         context = self._vendors.context(target.app, bound, effect=Effect.IDEMPOTENT_WRITE)
         try:
@@ -93,12 +93,12 @@ class WebhookRegistration:
         except AppError as error:
             problem = f"The webhook of {target.name!r} could not be registered: {error.message}"
             values = {"phase": "failed", "sentence": f"{problem} {by_hand}", "note": problem}
-            await self._database.write(lambda connection: keep(connection, duty, due_at=clock.now() + _AGAIN, **values))
+            await self._database.write(lambda connection: keep(connection, job, due_at=clock.now() + _AGAIN, **values))
             return
 
         def unit(connection: Connection) -> None:
             keep(
-                connection, duty, phase="registered", cursor=made.state, due_at=clock.now() + _CHECKED_EVERY,
+                connection, job, phase="registered", cursor=made.state, due_at=clock.now() + _CHECKED_EVERY,
                 sentence=f"Registered at {target.app.title}.",
             )  # fmt: skip
             self._learn_secret(connection, target.id, made)
@@ -123,35 +123,35 @@ class WebhookRegistration:
         except CannotOpen:
             return []
 
-    async def _check(self, duty: BackgroundJob, app: App, registration: Registration, bound: Bound | None) -> None:
+    async def _check(self, job: BackgroundJob, app: App, registration: Registration, bound: Bound | None) -> None:
         wrong = ""
         if registration.check is not None:
             try:
-                wrong = await registration.check(self._vendors.context(app, bound), _state(duty))
+                wrong = await registration.check(self._vendors.context(app, bound), _state(job))
             except AppError as error:
                 wrong = f"It is not known whether the webhook is still there: {error.message}"
         values = {"sentence": wrong or f"Registered at {app.title}.", "note": wrong}
         await self._database.write(
-            lambda connection: keep(connection, duty, due_at=clock.now() + _CHECKED_EVERY, **values)
+            lambda connection: keep(connection, job, due_at=clock.now() + _CHECKED_EVERY, **values)
         )
 
-    async def _remove(self, duty: BackgroundJob, app: App, registration: Registration, bound: Bound | None) -> None:
+    async def _remove(self, job: BackgroundJob, app: App, registration: Registration, bound: Bound | None) -> None:
         if bound is not None:
             try:
                 await registration.unregister(
-                    self._vendors.context(app, bound, effect=Effect.IDEMPOTENT_WRITE), _state(duty)
+                    self._vendors.context(app, bound, effect=Effect.IDEMPOTENT_WRITE), _state(job)
                 )
             except AppError as error:
-                if duty.failures < _MOST_TRIES and not isinstance(error, AuthFailed):
+                if job.failures < _MOST_TRIES and not isinstance(error, AuthFailed):
                     raise
-                _log.warning("webhook left at the vendor", app=app.key, state=duty.cursor, reason=error.message)
+                _log.warning("webhook left at the vendor", app=app.key, state=job.cursor, reason=error.message)
 
         def unit(connection: Connection) -> None:
-            keep(connection, duty, due_at=None)
-            store.remove(connection, duty.flow_connection_id, duty.kind)
+            keep(connection, job, due_at=None)
+            store.remove(connection, job.flow_connection_id, job.kind)
 
         await self._database.write(unit)
 
 
-def _state(duty: BackgroundJob) -> JSONObject:
-    return duty.cursor if isinstance(duty.cursor, dict) else {}
+def _state(job: BackgroundJob) -> JSONObject:
+    return job.cursor if isinstance(job.cursor, dict) else {}

@@ -39,8 +39,7 @@ from affluent.services.connections.event_source import TRIGGER
 from affluent.services.inbound.deliveries import LARGEST_REFUSED, Quota, plain
 from affluent.services.inbound.webhook_reading import Hook, Reading, read, readable
 from affluent.services.inbound.webhook_secrets import Proofs, proofs_of
-from affluent.store import bulk, tables
-from affluent.store import directory_sync as mirror
+from affluent.store import bulk, directory_sync, tables
 from affluent.store.bulk import Row
 from affluent.store.database import Database
 from affluent.vault.envelope import CannotOpen, Vault
@@ -54,7 +53,7 @@ _DELIVERY = [column.name for column in tables.deliveries.columns]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the vendor is told."""
+    """The response to the vendor."""
 
     status: int
     body: JSONObject
@@ -62,12 +61,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """A delivery to be kept, with the event it carries if it is a good one."""
+    """A delivery to store, with the draft of its event if it was accepted."""
 
     delivery: Row
     draft: EventDraft | None
-    mirrored_at: str = ""
-    mirrored: Sequence[SyncedRecord] = ()
+    synced_connection_id: str = ""
+    synced_records: Sequence[SyncedRecord] = ()
 
 
 class Hooks:
@@ -85,7 +84,10 @@ class Hooks:
         self._quota = Quota()
 
     async def receive(self, flow_connection_id: str, token: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Verify over the raw body, keep, accept. Header names are lower case. Returns when the commit is durable."""
+        """Verify the signature over the raw body, store the delivery, accept the event. Returns when the commit is durable.
+
+        Header names are lower case.
+        """
         hook = await self._hook(flow_connection_id)
         if hook is None or not hmac.compare_digest(hook.token.encode(), token.encode()):
             sentence = "There is no webhook at this address. Copy it again from the flow connection."
@@ -105,7 +107,7 @@ class Hooks:
     async def refuse_too_large(
         self, flow_connection_id: str, beginning: bytes, headers: Mapping[str, str], largest: int
     ) -> Answer:
-        """Say that a body is too large; its beginning is kept."""
+        """Refuse a body that is too large; its beginning is stored."""
         hook = await self._hook(flow_connection_id)
         sentence = f"The body is larger than {largest} bytes."
         return await self._refuse(hook, beginning, headers, 413, "too_large", sentence)
@@ -113,7 +115,7 @@ class Hooks:
     async def refuse_too_slow(
         self, flow_connection_id: str, beginning: bytes, headers: Mapping[str, str], seconds: float
     ) -> Answer:
-        """Say that a body did not come to its end; its beginning is kept."""
+        """Refuse a body that did not arrive in time; its beginning is stored."""
         hook = await self._hook(flow_connection_id)
         sentence = f"The body did not come to its end within {seconds:g} seconds. Send it again."
         return await self._refuse(hook, beginning, headers, 408, "too_slow", sentence)
@@ -122,8 +124,8 @@ class Hooks:
         arrival = Arrival(
             delivery=_delivery(hook, reading.text, headers, status=200, verdict="accepted", detail=""),
             draft=reading.draft,
-            mirrored_at=hook.mirrored_at,
-            mirrored=reading.mirrored,
+            synced_connection_id=hook.synced_connection_id,
+            synced_records=reading.synced_records,
         )
         crash.point("accept.before")
         accepted = await self._database.group(self._keep, arrival)
@@ -151,8 +153,10 @@ class Hooks:
         ]
         bulk.insert(connection, tables.deliveries, rows, columns=_DELIVERY)
         for arrival, answer in zip(arrivals, accepted, strict=True):
-            if arrival.mirrored and answer is not None and answer.is_new:  # a repeat may be older than what is known
-                mirror.reflect(connection, arrival.mirrored_at, arrival.mirrored)
+            if (
+                arrival.synced_records and answer is not None and answer.is_new
+            ):  # a repeat may be older than what is known
+                directory_sync.reflect(connection, arrival.synced_connection_id, arrival.synced_records)
         return accepted
 
     async def _hook(self, flow_connection_id: str) -> Hook | None:
@@ -180,7 +184,7 @@ class Hooks:
             source=row.trigger_source if app.webhook.secret_field else row.id,
             secrets=proofs.secrets,
             accepts_unsigned=proofs.accepts_unsigned,
-            mirrored_at="" if row.trigger_source == WORKSPACE else row.bindings.get(TRIGGER, ""),
+            synced_connection_id="" if row.trigger_source == WORKSPACE else row.bindings.get(TRIGGER, ""),
         )
 
 

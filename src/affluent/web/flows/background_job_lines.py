@@ -57,7 +57,7 @@ async def standings(hub: Hub, links: Iterable[str]) -> Mapping[str, Standing]:
     ids = list(links)
     if not ids:
         return {}
-    offers, found = await asyncio.gather(hub.polls.offers(ids), hub.duties.of(ids))
+    offers, found = await asyncio.gather(hub.polls.offers(ids), hub.background_jobs.of(ids))
     return {
         one: Standing(lines=tuple(_line(duty, offers[one]) for duty in duties), offer=offers[one])
         for one, duties in found.items()
