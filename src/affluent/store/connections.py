@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, Text, delete, func, insert, or_, select, text, type_coerce, update
 
@@ -100,3 +100,23 @@ def release_paused(connection: Connection, connection_id: str, now: datetime) ->
     )
     rows = connection.execute(sql, {"id": connection_id, "now": to_micros(now)}).mappings().all()
     return [dict(row) for row in rows if row["ready"]]
+
+
+class Attention(NamedTuple):
+    """A connection that needs somebody."""
+
+    id: str
+    version: int
+    name: str
+    status_reason: str
+
+
+def all_rows(connection: Connection) -> Sequence[Row[Any]]:
+    """All connections, by app and name."""
+    return connection.execute(select(C).order_by(C.c.app, C.c.name)).all()
+
+
+def needing_attention(connection: Connection) -> list[Attention]:
+    """The connections whose status is needs_attention, oldest first."""
+    query = select(C.c.id, C.c.version, C.c.name, C.c.status_reason).where(C.c.status == "needs_attention")
+    return [Attention(*row) for row in connection.execute(query.order_by(C.c.id))]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, Text, delete, insert, select, text, type_coerce, update
 
 from affluent.kit.clock import to_micros
+from affluent.kit.jsons import JSONObject
 from affluent.store import tables
 
 L, F, V = tables.flow_connections, tables.flows, tables.flow_versions
@@ -82,3 +83,55 @@ def cancel_runs(connection: Connection, flow_connection_id: str, sentence: str, 
         f"{where} <> 'running' RETURNING ordering_key"
     )
     return sorted({row[0] for row in connection.execute(ended, values)})
+
+
+class Source(NamedTuple):
+    """Where the events of a flow connection come from."""
+
+    id: str
+    bindings: dict[str, str]
+    trigger_source: str
+
+
+class FlowConnectionRow(NamedTuple):
+    """A flow connection without its flow."""
+
+    id: str
+    flow_id: str
+    name: str
+    enabled: bool
+    bindings: dict[str, str]
+    inputs: JSONObject
+
+
+def by_id(connection: Connection, flow_connection_id: str) -> Row[Any] | None:
+    """The flow connection of an id, without its flow."""
+    return connection.execute(select(L).where(L.c.id == flow_connection_id)).one_or_none()
+
+
+def bindings_of(connection: Connection, flow_connection_id: str) -> dict[str, str] | None:
+    """The connections that a flow connection binds, by step id or "trigger"; None when it is gone."""
+    return connection.execute(select(L.c.bindings).where(L.c.id == flow_connection_id)).scalar()
+
+
+def all_rows(connection: Connection) -> list[FlowConnectionRow]:
+    """All flow connections, oldest first."""
+    query = select(*(L.c[name] for name in FlowConnectionRow._fields)).order_by(L.c.id)
+    return [FlowConnectionRow(*row) for row in connection.execute(query)]
+
+
+def sources(connection: Connection) -> list[Source]:
+    """The source of every flow connection."""
+    return [Source(*row) for row in connection.execute(select(L.c.id, L.c.bindings, L.c.trigger_source))]
+
+
+def listen_to(connection: Connection, flow_connection_ids: Sequence[str], source: str) -> None:
+    """Let flow connections listen to another source."""
+    if flow_connection_ids:
+        connection.execute(update(L).where(L.c.id.in_(flow_connection_ids)).values(trigger_source=source))
+
+
+def listening(connection: Connection, app: str, event: str) -> Sequence[str]:
+    """Ids of the enabled flow connections whose trigger is this event of an app, oldest first."""
+    query = select(L.c.id).where(L.c.enabled, L.c.trigger_app == app, L.c.trigger_event == event)
+    return connection.execute(query.order_by(L.c.id)).scalars().all()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, select, update
 
+from affluent.domain.flow import Visibility
+from affluent.kit.jsons import JSONObject
 from affluent.store import tables
 
 F, V, L, R = tables.flows, tables.flow_versions, tables.flow_connections, tables.runs
@@ -96,3 +98,55 @@ def remove(connection: Connection, flow_id: str) -> None:
         return
     connection.execute(delete(V).where(V.c.flow_id == flow_id))
     connection.execute(delete(F).where(F.c.id == flow_id))
+
+
+class PrivateFlow(NamedTuple):
+    """A flow that somebody made here, with the definition of its current version."""
+
+    id: str
+    name: str
+    definition: JSONObject
+
+
+class Version(NamedTuple):
+    """A version of a flow."""
+
+    flow_id: str
+    number: int
+    definition: JSONObject
+
+
+def names(connection: Connection) -> dict[str, str]:
+    """Flow id → how a file names it: the key of a ready-made flow, the name of a private one."""
+    query = select(F.c.id, F.c.key, F.c.name).where(F.c.visibility != DELETED)
+    return {row.id: row.key or row.name for row in connection.execute(query.order_by(F.c.id))}
+
+
+def private(connection: Connection) -> list[PrivateFlow]:
+    """The flows that were made here and are published, oldest first."""
+    query = (
+        select(F.c.id, F.c.name, V.c.definition)
+        .join_from(F, V, (V.c.flow_id == F.c.id) & (V.c.number == F.c.version))
+        .where(F.c.visibility == Visibility.PRIVATE.value)
+        .order_by(F.c.id)
+    )
+    return [PrivateFlow(*row) for row in connection.execute(query)]
+
+
+def current_version(connection: Connection, flow_id: str) -> int | None:
+    """The number of a flow's current version; None when the flow is gone."""
+    return connection.execute(select(F.c.version).where(F.c.id == flow_id)).scalar()
+
+
+def has_version(connection: Connection, flow_id: str, number: int) -> bool:
+    """Whether a flow has a version of this number."""
+    query = select(V.c.number).where(V.c.flow_id == flow_id, V.c.number == number)
+    return connection.execute(query).first() is not None
+
+
+def all_versions(connection: Connection, *, only_current: bool = False) -> list[Version]:
+    """Every version of every flow, or the current one of each."""
+    query = select(V.c.flow_id, V.c.number, V.c.definition)
+    if only_current:
+        query = query.join(F, (F.c.id == V.c.flow_id) & (F.c.version == V.c.number))
+    return [Version(*row) for row in connection.execute(query)]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection
 
 from affluent.domain.event import WORKSPACE
-from affluent.store import tables
+from affluent.store import flow_connections
 
 TRIGGER = "trigger"
 """Key of the trigger's connection among the bindings."""
@@ -19,10 +19,11 @@ def source_of(*, connection_id: str, is_local: bool, flow_connection_id: str) ->
 
 
 def repoint(connection: Connection, connection_id: str, *, is_local: bool) -> None:
-    """A connection may point elsewhere now: the flow connections whose trigger uses it listen to its new source."""
-    links = tables.flow_connections
-    rows = connection.execute(select(links.c.id, links.c.bindings, links.c.trigger_source)).all()
+    """Let the flow connections whose trigger uses a connection listen to its source, after its address changed."""
     source = source_of(connection_id=connection_id, is_local=is_local, flow_connection_id="")
-    stale = [row.id for row in rows if row.bindings.get(TRIGGER) == connection_id and row.trigger_source != source]
-    if stale:
-        connection.execute(update(links).where(links.c.id.in_(stale)).values(trigger_source=source))
+    stale = [
+        link.id
+        for link in flow_connections.sources(connection)
+        if link.bindings.get(TRIGGER) == connection_id and link.trigger_source != source
+    ]
+    flow_connections.listen_to(connection, stale, source)

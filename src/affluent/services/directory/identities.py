@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
-
 from affluent.catalog import Catalog
-from affluent.store import tables
+from affluent.store import identities as store
 from affluent.store.database import Database
 
 
@@ -40,13 +38,12 @@ class Identities:
         self, *, account_id: str = "", external_id: str = "", app: str = "", limit: int = 100
     ) -> Sequence[IdentityView]:
         """Identities of an account, or of a vendor's id."""
-        table = tables.identities
-        query = select(table).order_by(table.c.account_id, table.c.app, table.c.kind).limit(min(limit, 500))
-        for column, value in ((table.c.account_id, account_id), (table.c.external_id, external_id), (table.c.app, app)):
-            if value:
-                query = query.where(column == value)
-        rows = await self._database.read(lambda connection: connection.execute(query).all())
-        return [IdentityView(**row._mapping, link=self._link(row.app, row.kind, row.external_id)) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+        rows = await self._database.read(
+            lambda connection: store.find(
+                connection, account_id=account_id, external_id=external_id, app=app, limit=min(limit, 500)
+            )
+        )
+        return [IdentityView(**row._asdict(), link=self._link(row.app, row.kind, row.external_id)) for row in rows]
 
     def _link(self, app: str, kind: str, external_id: str) -> str:
         known = self._catalog.apps.get(app)

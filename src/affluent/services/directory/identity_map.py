@@ -9,25 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, literal, or_, select, tuple_
+from sqlalchemy import Connection
 
 from affluent.catalog import Catalog
 from affluent.kit import clock
 from affluent.services.errors import Invalid, NotFound
 from affluent.services.reconciliation.csv_export import safe
-from affluent.store import bulk, tables
+from affluent.store import identities as store
 from affluent.store.configuration_lock import alone
 from affluent.store.database import Database
-from affluent.store.tables import billing as tables_billing
 
-I = tables.identities  # noqa: E741 - the table of this module
-A = tables_billing.accounts
-COLUMNS = ("account_id", "app", "connection_id", "kind", "external_id", "how")
-_ROW = [column.name for column in I.columns]
+COLUMNS = store.COLUMNS
 _MOST = 100_000
 _LONGEST = 300
-_OWNED = 50
-"""Accounts of one customer that are looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,16 +60,11 @@ class IdentityMap:
 
     async def conflicts(self, *, limit: int = 200) -> list[IdentityConflict]:
         """Ids that stand for several accounts, those aside that many may share (e.g. the promoter who referred them)."""
+        may_be_shared = [(app.key, kind) for app in self._catalog.apps.values() for kind in app.shared_identities]
 
         def unit(connection: Connection) -> list[IdentityConflict]:
-            same = (I.c.app, I.c.kind, I.c.external_id)
-            query = select(*same).group_by(*same).having(func.count(I.c.account_id.distinct()) > 1).order_by(*same)
-            shared = [
-                pair for app in self._catalog.apps.values() for pair in ((app.key, k) for k in app.shared_identities)
-            ]
-            if shared:
-                query = query.where(tuple_(I.c.app, I.c.kind).not_in(shared))
-            return [_conflict(connection, row) for row in connection.execute(query.limit(limit)).all()]
+            shared = store.shared(connection, but=may_be_shared, limit=limit)
+            return [_conflict(shared_id, store.accounts_of(connection, shared_id)) for shared_id in shared]
 
         return await self._database.read(unit)
 
@@ -83,31 +72,14 @@ class IdentityMap:
         self, *, q: str = "", app: str = "", limit: int = 50, after: Sequence[str] = ()
     ) -> tuple[list[IdentityRow], tuple[str, ...]]:
         """Identities by account, whose account, vendor's id or customer is `q`, and the keys to go on after."""
-        key = (I.c.account_id, I.c.connection_id, I.c.kind)
-
-        def unit(connection: Connection) -> Sequence[Any]:
-            query = (
-                select(I, A.c.name.label("account_name"), tables.connections.c.name.label("connection_name"))
-                .join_from(I, A, A.c.id == I.c.account_id, isouter=True)
-                .join(tables.connections, tables.connections.c.id == I.c.connection_id, isouter=True)
-                .order_by(*key)
-                .limit(limit + 1)
-            )
-            if q:
-                owned = connection.execute(select(A.c.id).where(A.c.customer_id == q).limit(_OWNED)).scalars()
-                query = query.where(or_(I.c.account_id.in_([q, *owned]), I.c.external_id == q))
-            if app:
-                query = query.where(I.c.app == app)
-            if len(after) == len(key):
-                query = query.where(tuple_(*key) > tuple_(*(literal(value) for value in after)))
-            return connection.execute(query).all()
-
-        rows = await self._database.read(unit)
+        rows = await self._database.read(
+            lambda connection: store.page(connection, q=q, app=app, limit=limit + 1, after=after)
+        )
         links = [self._row(row) for row in rows[:limit]]
         last = links[-1] if len(rows) > limit else None
         return links, (last.account_id, last.connection_id, last.kind) if last else ()
 
-    def _row(self, row: Any) -> IdentityRow:  # noqa: ANN401 - a row of the map with its names
+    def _row(self, row: store.NamedIdentity) -> IdentityRow:
         app = self._catalog.apps.get(row.app)
         link = app.deep_links.get(row.kind, "").replace("{id}", row.external_id) if app else ""
         return IdentityRow(
@@ -125,23 +97,18 @@ class IdentityMap:
 
     async def merge(self, *, app: str, kind: str, external_id: str, account_id: str, author: str) -> IdentityConflict:
         """Say whose id it is: the other accounts lose it. Raises NotFound when this account never had it."""
-        same = and_(I.c.app == app, I.c.kind == kind, I.c.external_id == external_id)
+        shared_id = store.SharedId(app=app, kind=kind, external_id=external_id)
 
         def unit(connection: Connection) -> IdentityConflict:
-            mine = connection.execute(select(I.c.account_id).where(same, I.c.account_id == account_id)).first()
-            if mine is None:
+            if not store.assign(connection, shared_id, account_id, f"merged by {author}"):
                 raise NotFound(f"The account {account_id} is not known as {kind} {external_id}.", field="account_id")
-            connection.execute(delete(I).where(same, I.c.account_id != account_id))
-            values = {"how": f"merged by {author}", "updated_at": clock.now()}
-            connection.execute(I.update().where(same).values(**values))
-            return IdentityConflict(app=app, kind=kind, external_id=external_id, account_ids=(account_id,))
+            return _conflict(shared_id, [account_id])
 
         return await self._database.write(alone(unit))
 
     async def export(self) -> str:
         """The map as CSV."""
-        query = select(*(I.c[name] for name in COLUMNS)).order_by(I.c.account_id, I.c.app, I.c.connection_id, I.c.kind)
-        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        rows = await self._database.read(store.all_cells)
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\r\n")
         writer.writerow(COLUMNS)
@@ -156,7 +123,7 @@ class IdentityMap:
         return await self._database.write(alone(lambda connection: self._take(connection, text, author)))
 
     def _take(self, connection: Connection, text: str, author: str) -> int:
-        links = connection.execute(select(tables.connections.c.id, tables.connections.c.app)).all()
+        links = store.connections(connection)
         problems: list[tuple[str, str]] = []
         rows: dict[tuple[str, str, str], dict[str, Any]] = {}
         now = clock.to_micros(clock.now())
@@ -175,17 +142,12 @@ class IdentityMap:
                 rows[key] = {**names, **own, "created_at": now, "updated_at": now}
         if problems:
             raise Invalid("Nothing was imported: some lines are wrong.", field="csv", problems=problems[:100])
-        unique = ("account_id", "connection_id", "kind")
-        bulk.insert(
-            connection, I, list(rows.values()), columns=_ROW, unique=unique, update=("external_id", "how", "updated_at")
-        )
+        store.put(connection, list(rows.values()))
         return len(rows)
 
 
-def _conflict(connection: Connection, row: Any) -> IdentityConflict:  # noqa: ANN401 - a row of (app, kind, id)
-    same = (I.c.app == row.app, I.c.kind == row.kind, I.c.external_id == row.external_id)
-    accounts = connection.execute(select(I.c.account_id).where(*same).distinct().order_by(I.c.account_id)).scalars()
-    return IdentityConflict(app=row.app, kind=row.kind, external_id=row.external_id, account_ids=tuple(accounts))
+def _conflict(shared_id: store.SharedId, account_ids: Sequence[str]) -> IdentityConflict:
+    return IdentityConflict(**shared_id._asdict(), account_ids=tuple(account_ids))
 
 
 def _read(text: str) -> list[dict[str, str]]:
@@ -196,7 +158,9 @@ def _read(text: str) -> list[dict[str, str]]:
     except csv.Error as error:
         raise Invalid(f"The file is not CSV: {error}.", field="csv") from error
     if not lines:
-        raise Invalid("The file holds no line. Its first line names the columns: " + ", ".join(COLUMNS), field="csv")
+        raise Invalid(
+            "The file holds no line. Its first line names the columns: " + ", ".join(COLUMNS), field="csv"
+        )
     missing = {"account_id", "kind", "external_id"} - lines[0].keys()
     if missing:
         raise Invalid(f"The column {min(missing)} is missing.", field="csv")
@@ -211,7 +175,7 @@ def _plain(value: Any) -> str:  # noqa: ANN401 - a cell, or None where a line is
     return text[1:] if text.startswith("'") and safe(text[1:]) == text else text
 
 
-def _link(links: Sequence[Any], given: dict[str, str]) -> Any:  # noqa: ANN401 - a row of (id, app), or None
+def _link(links: Sequence[store.ConnectionApp], given: dict[str, str]) -> store.ConnectionApp | None:
     if given.get("connection_id"):
         return next((link for link in links if link.id == given["connection_id"]), None)
     fitting = [link for link in links if link.app == given.get("app")]

@@ -19,12 +19,12 @@ from affluent.services.connections.owners import new_owner
 from affluent.services.connections.service import Connections
 from affluent.services.errors import Conflict, Invalid, NotFound, ServiceError
 from affluent.services.flow_files.model import FileConnection, FileFlowConnection, FlowFile, reference
-from affluent.services.flow_files.reading import connection_rows, flow_names, link_rows
 from affluent.services.flows.flow_connections import FlowConnections
 from affluent.services.flows.inputs import checked_inputs
 from affluent.services.flows.service import Flows
 from affluent.services.names import checked_name
 from affluent.store import connections as connection_store
+from affluent.store import flow_connections as link_store
 from affluent.store import flows as flow_store
 from affluent.store.audit.recording import who_acts
 from affluent.vault.envelope import Vault
@@ -53,7 +53,7 @@ class Work:
         self._flows = flows
         self._links = flow_connections
         self._author = author
-        self._rows = {reference(row.app, row.name): row for row in connection_rows(connection)}
+        self._rows = {reference(row.app, row.name): row for row in connection_store.all_rows(connection)}
         self.changes: list[tuple[str, bool, tuple[str, ...]]] = []
         """(what, whether it is new, what changed in words)."""
         self.attention: list[str] = []
@@ -174,7 +174,9 @@ class Work:
     def _put_link(self, what: str, item: FileFlowConnection) -> None:
         flow_id = self._flow_id(item.flow)
         bindings = {place: self._connection_id(place, name) for place, name in item.connections.items()}
-        matches = [row for row in link_rows(self._connection) if (row.flow_id, row.name) == (flow_id, item.name)]
+        matches = [
+            row for row in link_store.all_rows(self._connection) if (row.flow_id, row.name) == (flow_id, item.name)
+        ]
         if len(matches) > 1:
             raise Conflict("There are two of this name; rename one of them.")
         if not matches:
@@ -218,7 +220,7 @@ class Work:
         return str(row.id)
 
     def _flow_id(self, name: str, *, is_needed: bool = True) -> str:
-        ids = [flow_id for flow_id, known in flow_names(self._connection).items() if known == name]
+        ids = [flow_id for flow_id, known in flow_store.names(self._connection).items() if known == name]
         if len(ids) > 1:
             raise Conflict(f"Two flows are called {name!r}; rename one of them.", field="flow")
         if not ids and is_needed:

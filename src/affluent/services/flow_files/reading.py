@@ -6,26 +6,28 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row
 
-from affluent.domain.flow import FlowDefinition, Visibility
+from affluent.domain.flow import FlowDefinition
 from affluent.services.errors import Conflict, NotFound
 from affluent.services.flow_files.model import FileConnection, FileFlowConnection, FileLimit, FlowFile, reference
+from affluent.store import connections as connection_store
+from affluent.store import flow_connections as link_store
 from affluent.store import flows as flow_store
-from affluent.store import tables
+from affluent.store.flow_connections import FlowConnectionRow
 
 
 def read_all(connection: Connection, *, flow_id: str = "") -> FlowFile:
     """Everything, or one flow with what it needs; drafts are not part of it."""
     if flow_id and flow_store.one(connection, flow_id) is None:
         raise NotFound(f"There is no flow {flow_id}.")
-    names = flow_names(connection)
+    names = flow_store.names(connection)
     ids = {id_ for id_ in names if not flow_id or id_ == flow_id}
-    links = [row for row in link_rows(connection) if row.flow_id in ids]
+    links = [row for row in link_store.all_rows(connection) if row.flow_id in ids]
     used = {value for row in links for value in row.bindings.values()}
-    rows = [row for row in connection_rows(connection) if not flow_id or row.id in used]
+    rows = [row for row in connection_store.all_rows(connection) if not flow_id or row.id in used]
     references = {row.id: reference(row.app, row.name) for row in rows}
-    private = [row for row in _private(connection) if row.id in ids]
+    private = [row for row in flow_store.private(connection) if row.id in ids]
     _refuse_doubles("flows of your own", (row.name for row in private))
     _refuse_doubles("flow connections of one flow", (f"{names[row.flow_id]}: {row.name}" for row in links))
     return FlowFile(
@@ -35,42 +37,12 @@ def read_all(connection: Connection, *, flow_id: str = "") -> FlowFile:
     )
 
 
-def connection_rows(connection: Connection) -> list[Row[Any]]:
-    """All connections, by app and name."""
-    table = tables.connections
-    return list(connection.execute(select(table).order_by(table.c.app, table.c.name)))
-
-
-def link_rows(connection: Connection) -> list[Row[Any]]:
-    """All flow connections, oldest first."""
-    table = tables.flow_connections
-    return list(connection.execute(select(table).order_by(table.c.id)))
-
-
-def flow_names(connection: Connection) -> dict[str, str]:
-    """Flow id → how a file names it: the key of a ready-made flow, the name of one's own."""
-    table = tables.flows
-    query = select(table.c.id, table.c.key, table.c.name).where(table.c.visibility != flow_store.DELETED)
-    return {row.id: row.key or row.name for row in connection.execute(query.order_by(table.c.id))}
-
-
-def _private(connection: Connection) -> list[Row[Any]]:
-    flows, versions = tables.flows, tables.flow_versions
-    query = (
-        select(flows.c.id, flows.c.name, versions.c.definition)
-        .join_from(flows, versions, (versions.c.flow_id == flows.c.id) & (versions.c.number == flows.c.version))
-        .where(flows.c.visibility == Visibility.PRIVATE.value)
-        .order_by(flows.c.id)
-    )
-    return list(connection.execute(query))
-
-
 def _connection(row: Row[Any]) -> FileConnection:
     limit = FileLimit(requests=row.limit_requests, seconds=row.limit_seconds or 60) if row.limit_requests else None
     return FileConnection(app=row.app, name=row.name, fields=row.fields, limit=limit, disabled=row.status == "disabled")
 
 
-def _link(row: Row[Any], names: dict[str, str], references: dict[str, str]) -> FileFlowConnection:
+def _link(row: FlowConnectionRow, names: dict[str, str], references: dict[str, str]) -> FileFlowConnection:
     bound = {place: references[value] for place, value in row.bindings.items() if value in references}
     return FileFlowConnection(
         flow=names[row.flow_id], name=row.name, enabled=row.enabled, connections=bound, inputs=row.inputs

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from functools import partial
 from time import monotonic
 
-from sqlalchemy import Connection, text
-
+from affluent.store import deliveries as store
 from affluent.store.database import Database
 
 LARGEST_REFUSED = 16_384
@@ -42,7 +42,7 @@ class Quota:
 async def drop_surplus(database: Database) -> int:
     """Delete refused deliveries that are too many, a little at a time; returns how many."""
     dropped = 0
-    while count := await database.write(_surplus):
+    while count := await database.write(partial(store.drop_refused, kept=_KEPT_REFUSED, limit=_BATCH)):
         dropped += count
         await asyncio.sleep(_BREATH_SECONDS)
     return dropped
@@ -51,19 +51,3 @@ async def drop_surplus(database: Database) -> int:
 def plain(value: str) -> str:
     """Text without the zero bytes that PostgreSQL refuses; they are shown as an escape."""
     return value.replace("\x00", "\\x00")
-
-
-_CROWDED = text(
-    "SELECT flow_connection_id FROM deliveries WHERE verdict <> 'accepted' GROUP BY flow_connection_id"
-    f" HAVING count(*) > {_KEPT_REFUSED} LIMIT 1"
-)
-_SURPLUS = text(
-    "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE verdict <> 'accepted' AND flow_connection_id = :hook"
-    f" AND id < (SELECT id FROM deliveries WHERE verdict <> 'accepted' AND flow_connection_id = :hook"
-    f" ORDER BY id DESC LIMIT 1 OFFSET {_KEPT_REFUSED - 1}) ORDER BY id LIMIT {_BATCH})"
-)
-
-
-def _surplus(connection: Connection) -> int:
-    hook = connection.execute(_CROWDED).scalar()
-    return connection.execute(_SURPLUS, {"hook": hook}).rowcount if hook is not None else 0

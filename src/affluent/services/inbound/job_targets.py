@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row
 
 from affluent.catalog import Catalog
 from affluent.domain.event import WORKSPACE, Priority
@@ -19,8 +19,8 @@ from affluent.kit import clock
 from affluent.kit.jsons import JSONObject
 from affluent.sdk import App, Context, Effect, SyncedRecord, Trigger
 from affluent.services.connections.event_source import TRIGGER
+from affluent.store import connections
 from affluent.store import flow_connections as links
-from affluent.store import tables
 from affluent.vault.envelope import Vault
 
 
@@ -67,8 +67,7 @@ class Vendors:
     ) -> tuple[Target | None, Bound | None]:
         """A target and a connection, each None when it is gone."""
         row = links.one(connection, flow_connection_id)
-        table = tables.connections
-        connection_row = connection.execute(select(table).where(table.c.id == connection_id)).one_or_none()
+        connection_row = connections.one(connection, connection_id)
         bound = bind(connection_row, self._catalog.apps, self._vault) if connection_row is not None else None
         return self.target(row) if row is not None else None, bound
 

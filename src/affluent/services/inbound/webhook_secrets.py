@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row
 
 from affluent.kit.jsons import JSONObject, loads
 from affluent.sdk import App, WebhookScheme
 from affluent.services.connections.event_source import TRIGGER
-from affluent.store import tables
+from affluent.store import connections
 from affluent.vault.envelope import CannotOpen, Vault
 
 
@@ -31,8 +31,8 @@ def proofs_of(connection: Connection, vault: Vault, app: App, row: Row[Any]) -> 
     own: tuple[str, ...] = ()
     if row.hook_secrets:
         own = tuple(loads(vault.open(row.hook_secrets, f"flow_connections/{row.id}")))
-    field, table = app.webhook.secret_field, tables.connections
-    held = connection.execute(select(table).where(table.c.id == row.bindings.get(TRIGGER, ""))).one_or_none()
+    field = app.webhook.secret_field
+    held = connections.one(connection, row.bindings.get(TRIGGER, ""))
     if not field or held is None:
         return Proofs(secrets=own)
     opened = loads(vault.open(held.secrets, f"connections/{held.id}"))

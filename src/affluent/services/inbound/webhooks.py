@@ -23,7 +23,7 @@ import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from affluent.catalog import Catalog
 from affluent.domain.event import WORKSPACE, Accepted, EventDraft
@@ -39,7 +39,8 @@ from affluent.services.connections.event_source import TRIGGER
 from affluent.services.inbound.deliveries import LARGEST_REFUSED, Quota, plain
 from affluent.services.inbound.webhook_reading import Hook, Reading, read, readable
 from affluent.services.inbound.webhook_secrets import Proofs, proofs_of
-from affluent.store import bulk, directory_sync, tables
+from affluent.store import deliveries, directory_sync
+from affluent.store import flow_connections as links
 from affluent.store.bulk import Row
 from affluent.store.database import Database
 from affluent.vault.envelope import CannotOpen, Vault
@@ -48,7 +49,6 @@ _FRESH_SECONDS = 1.0
 _LONGEST_NAME = 200
 _LONGEST_HEADER = 1000
 _MOST_HEADERS = 50
-_DELIVERY = [column.name for column in tables.deliveries.columns]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +151,7 @@ class Hooks:
             {**arrival.delivery, "event_id": answer.event_id if answer else None}
             for arrival, answer in zip(arrivals, accepted, strict=True)
         ]
-        bulk.insert(connection, tables.deliveries, rows, columns=_DELIVERY)
+        deliveries.add(connection, rows)
         for arrival, answer in zip(arrivals, accepted, strict=True):
             if (
                 arrival.synced_records and answer is not None and answer.is_new
@@ -166,8 +166,7 @@ class Hooks:
         )
 
     def _read(self, connection: Connection, flow_connection_id: str) -> Hook | None:
-        links = tables.flow_connections
-        row = connection.execute(select(links).where(links.c.id == flow_connection_id)).one_or_none()
+        row = links.by_id(connection, flow_connection_id)
         app = self._catalog.apps.get(row.trigger_app) if row else None
         if row is None or app is None or app.webhook is None:
             return None
