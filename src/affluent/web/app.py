@@ -140,7 +140,7 @@ def collected(site: WebApp) -> list[Route]:
         package = importlib.import_module(f"affluent.web.{subject}")
         for name in sorted(module.name for module in pkgutil.iter_modules(package.__path__) if not module.ispkg):
             module = importlib.import_module(f"{package.__name__}.{name}")
-            if hasattr(module, "routes"):
+            if callable(getattr(module, "routes", None)):  # a package has its module `routes` as an attribute too
                 found.extend(module.routes(site))
     return found
 
