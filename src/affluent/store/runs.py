@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
     ColumnElement,
@@ -21,9 +21,12 @@ from sqlalchemy import (
     select,
     text,
     type_coerce,
+    update,
 )
 
-from affluent.store import run_texts, tables
+from affluent.kit import clock
+from affluent.kit.jsons import dumps
+from affluent.store import bulk, run_texts, tables
 from affluent.store.run_texts import Found
 
 R, E, F, L = tables.runs, tables.events, tables.flows, tables.flow_connections
@@ -217,3 +220,168 @@ def failures_by_cause(connection: Connection, limit: int = 20) -> Sequence[Row[A
 
 def _plain(text: str) -> str:
     return text.replace("%", "").replace("_", r"_")
+
+
+class NewestRun(NamedTuple):
+    """The newest run of an account."""
+
+    id: str
+    state: str
+    created_at: datetime
+
+
+class StepOutcome(NamedTuple):
+    """How a step of a run ended."""
+
+    event_id: str
+    flow_connection_id: str
+    step_id: str
+    outcome: str
+
+
+class FailedCause(NamedTuple):
+    """Runs that failed for one cause, with the sentence of one of them."""
+
+    cause: str
+    number: int
+    sentence: str
+
+
+def newest_of_account(connection: Connection, account_id: str) -> NewestRun | None:
+    """The newest run of an account; None when there is none."""
+    query = select(R.c.id, R.c.state, R.c.created_at).where(R.c.account_id == account_id)
+    row = connection.execute(query.order_by(R.c.id.desc()).limit(1)).one_or_none()
+    return NewestRun(*row) if row is not None else None
+
+
+def matching(connection: Connection, which: RunFilter, *, limit: int) -> Sequence[Row[Any]]:
+    """The runs of a filter, oldest first, without their flow and event."""
+    return connection.execute(narrow(connection, select(R), which).order_by(R.c.id).limit(limit)).all()
+
+
+def ids_of(connection: Connection, which: RunFilter, states: Sequence[str], *, limit: int) -> list[str]:
+    """Ids of the runs of a filter that are in one of these states, oldest first."""
+    query = narrow(connection, select(R.c.id), which).where(R.c.state.in_(states)).order_by(R.c.id).limit(limit)
+    return list(connection.execute(query).scalars())
+
+
+def locked(connection: Connection, run_id: str) -> Row[Any] | None:
+    """A run, locked until the transaction ends."""
+    return connection.execute(select(R).where(R.c.id == run_id).with_for_update()).one_or_none()
+
+
+def ordering_keys(connection: Connection, run_ids: Sequence[str]) -> list[str]:
+    """The ordering keys of runs, sorted, so that they are locked in the same order everywhere."""
+    sql = text(f"SELECT DISTINCT ordering_key FROM runs WHERE id IN {bulk.each(connection.dialect.name)}")
+    return sorted(connection.execute(sql, {"keys": dumps(list(run_ids))}).scalars())
+
+
+def has_ready(connection: Connection, ordering_key: str) -> bool:
+    """Whether an unfinished run of an ordering key is ready to be executed."""
+    sql = text("SELECT 1 FROM runs WHERE ordering_key = :key AND finished_at IS NULL AND ready LIMIT 1")
+    return connection.execute(sql, {"key": ordering_key}).first() is not None
+
+
+def queue_again(connection: Connection, run_id: str, *, ready: bool) -> None:
+    """Put a run back into the state queued, due now, as if it had not been tried."""
+    connection.execute(
+        update(R)
+        .where(R.c.id == run_id)
+        .values(
+            state="queued",
+            due_at=clock.now(),
+            tries=0,
+            first_failed_at=None,
+            finished_at=None,
+            cancel=False,
+            cause="",
+            waits_for="",
+            ready=ready,
+        )
+    )
+
+
+def ask_to_cancel(connection: Connection, run_id: str) -> None:
+    """Let the worker that executes a run stop after the current step."""
+    connection.execute(update(R).where(R.c.id == run_id).values(cancel=True))
+
+
+def cancel(connection: Connection, run_id: str, sentence: str) -> None:
+    """End a run that no worker executes, and void its lease."""
+    values = {"state": "cancelled", "sentence": sentence, "finished_at": clock.now(), "waits_for": ""}
+    connection.execute(update(R).where(R.c.id == run_id).values(**values, lease=R.c.lease + 1))
+
+
+def ended(connection: Connection, run_ids: Sequence[str], *, but_app: str) -> Sequence[Row[Any]]:
+    """Runs with their event type, flow, definition, flow connection and last step; without events of the app `but_app`."""
+    versions, steps = tables.flow_versions, tables.step_runs
+    query = (
+        select(
+            R,
+            E.c.type.label("event_type"),
+            F.c.name.label("flow"),
+            versions.c.definition,
+            L.c.name.label("flow_connection"),
+            steps.c.app.label("step_app"),
+            steps.c.action.label("step_action"),
+        )
+        .join_from(R, E, E.c.id == R.c.event_id)
+        .join(F, F.c.id == R.c.flow_id)
+        .join(versions, (versions.c.flow_id == R.c.flow_id) & (versions.c.number == R.c.flow_version))
+        .outerjoin(L, L.c.id == R.c.flow_connection_id)
+        .outerjoin(steps, (steps.c.run_id == R.c.id) & (steps.c.position == R.c.position))
+        .where(R.c.id.in_(run_ids), E.c.app != but_app)
+        .order_by(R.c.id)
+    )
+    return connection.execute(query).all()
+
+
+def outcomes_of_events(connection: Connection, event_ids: Sequence[str]) -> list[StepOutcome]:
+    """The steps of all runs of these events, older runs first."""
+    sql = text(
+        "SELECT r.event_id, r.flow_connection_id, s.step_id, s.outcome FROM runs r JOIN step_runs s ON s.run_id = r.id"
+        f" WHERE r.event_id IN {bulk.each(connection.dialect.name)} ORDER BY r.id"
+    )
+    return [StepOutcome(*row) for row in connection.execute(sql, {"keys": dumps(list(event_ids))})]
+
+
+def failed_since(connection: Connection, first_run_id: str, *, at_least: int) -> list[FailedCause]:
+    """Causes for which at least so many runs failed, among those from this run id on."""
+    query: Select[Any] = (
+        select(R.c.cause, func.count(), func.min(R.c.sentence))
+        .where(R.c.state == "failed", R.c.id >= first_run_id)
+        .group_by(R.c.cause)
+        .having(func.count() >= at_least)
+    )
+    return [FailedCause(*row) for row in connection.execute(query)]
+
+
+def unfinished_by_state(connection: Connection) -> dict[str, int]:
+    """How many unfinished runs each state has."""
+    sql = text("SELECT state, count(*) FROM runs WHERE finished_at IS NULL GROUP BY state")
+    return {row[0]: row[1] for row in connection.execute(sql)}
+
+
+def oldest_queued(connection: Connection) -> datetime | None:
+    """Since when the oldest run that is ready waits for a worker; None: no run does."""
+    oldest = connection.execute(
+        text("SELECT min(due_at) FROM runs WHERE finished_at IS NULL AND state = 'queued' AND ready")
+    ).scalar()
+    return clock.from_micros(oldest) if oldest else None
+
+
+def oldest_due(connection: Connection) -> datetime | None:
+    """Since when the oldest run is due, queued or waiting; None: no run is."""
+    sql = text(
+        "SELECT min(due_at) FROM runs WHERE finished_at IS NULL AND"
+        " ((state = 'queued' AND ready) OR (state = 'waiting' AND due_at <= :now))"
+    )
+    oldest = connection.execute(sql, {"now": clock.to_micros(clock.now())}).scalar()
+    return clock.from_micros(oldest) if oldest else None
+
+
+def open_effects(connection: Connection) -> dict[str, int]:
+    """How many effects are intended or unknown, by fate."""
+    # Spelled out, as the partial index spells it.
+    sql = text("SELECT fate, count(*) FROM effects WHERE fate IN ('intended', 'unknown') GROUP BY fate")
+    return {row[0]: row[1] for row in connection.execute(sql)}

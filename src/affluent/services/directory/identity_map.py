@@ -158,9 +158,7 @@ def _read(text: str) -> list[dict[str, str]]:
     except csv.Error as error:
         raise Invalid(f"The file is not CSV: {error}.", field="csv") from error
     if not lines:
-        raise Invalid(
-            "The file holds no line. Its first line names the columns: " + ", ".join(COLUMNS), field="csv"
-        )
+        raise Invalid("The file holds no line. Its first line names the columns: " + ", ".join(COLUMNS), field="csv")
     missing = {"account_id", "kind", "external_id"} - lines[0].keys()
     if missing:
         raise Invalid(f"The column {min(missing)} is missing.", field="csv")

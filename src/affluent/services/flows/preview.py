@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from affluent.catalog import Catalog
 from affluent.domain.expression import ExpressionError, shorten
@@ -20,7 +20,8 @@ from affluent.services.flows import samples
 from affluent.services.flows.checks import definition_of
 from affluent.services.flows.problems import FlowProblem
 from affluent.services.flows.rehearsal import Rehearsal, rehearse
-from affluent.store import connections, flows, tables
+from affluent.store import connections, flows
+from affluent.store import events as event_store
 from affluent.store.database import Database
 from affluent.store.schema.types import readable
 from affluent.vault.envelope import Vault
@@ -201,8 +202,7 @@ class Preview:
 
 
 def _past_event(connection: Connection, event_id: str) -> tuple[JSONObject, JSONObject]:
-    events = tables.events
-    row = connection.execute(select(events).where(events.c.id == event_id)).one_or_none()
+    row = event_store.one(connection, event_id)
     if row is None:
         raise NotFound(f"There is no event {event_id}.", field="event_id")
     if row.forgotten_at is not None:

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row
 
 from affluent.kit.jsons import JSONValue
 from affluent.kit.money import Money
 from affluent.services.errors import NotFound
 from affluent.services.runs.views import RunView, money, view
+from affluent.store import deliveries as delivery_store
+from affluent.store import events as store
 from affluent.store import runs as run_store
-from affluent.store import tables
 from affluent.store.database import Database
 from affluent.store.schema.types import readable
 
@@ -80,25 +81,22 @@ class Events:
         before: str = "",
     ) -> Sequence[EventView]:
         """Events, newest first, older than `before`."""
-        events = tables.events
-        query = select(events).order_by(events.c.id.desc()).limit(min(limit, 200))
-        for column, value in (
-            (events.c.app, app),
-            (events.c.type, event_type),
-            (events.c.account_id, account_id),
-            (events.c.external_id, external_id),
-        ):
-            if value:
-                query = query.where(column == value)
-        if before:
-            query = query.where(events.c.id < before)
-        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        rows = await self._database.read(
+            lambda connection: store.find(
+                connection,
+                app=app,
+                event_type=event_type,
+                account_id=account_id,
+                external_id=external_id,
+                limit=min(limit, 200),
+                before=before,
+            )
+        )
         return [event_view(row) for row in rows]
 
     async def get(self, event_id: str) -> EventDetail:
         """One event; raises NotFound."""
-        query = select(tables.events).where(tables.events.c.id == event_id)
-        row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
+        row = await self._database.read(lambda connection: store.one(connection, event_id))
         if row is None:
             raise NotFound(f"There is no event {event_id}.")
         runs = await self._database.read(lambda connection: run_store.runs_of_event(connection, event_id))
@@ -113,15 +111,15 @@ class Events:
         self, *, flow_connection_id: str = "", verdict: str = "", limit: int = 50, before: str = ""
     ) -> Sequence[DeliveryView]:
         """Deliveries, newest first."""
-        table = tables.deliveries
-        query = select(table).order_by(table.c.id.desc()).limit(min(limit, 200))
-        if flow_connection_id:
-            query = query.where(table.c.flow_connection_id == flow_connection_id)
-        if verdict:
-            query = query.where(table.c.verdict == verdict)
-        if before:
-            query = query.where(table.c.id < before)
-        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        rows = await self._database.read(
+            lambda connection: delivery_store.find(
+                connection,
+                flow_connection_id=flow_connection_id,
+                verdict=verdict,
+                limit=min(limit, 200),
+                before=before,
+            )
+        )
         return [DeliveryView(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
 
 

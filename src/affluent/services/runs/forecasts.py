@@ -6,13 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, text
+from sqlalchemy import Connection, Row
 
 from affluent.domain.run import Outcome
-from affluent.kit.jsons import dumps
 from affluent.kit.money import Money
 from affluent.services.runs.views import money
-from affluent.store import bulk, tables
+from affluent.store import events, flows
 from affluent.store import runs as store
 from affluent.store.runs import RunFilter
 
@@ -41,10 +40,8 @@ def forecast(
     connection: Connection, filter_: RunFilter, *, action: str, possible: Sequence[str], sends: bool, replays: bool
 ) -> Forecast:
     """The forecast of an action that is possible in some states. `replays`: on the flow's current version, from the top."""
-    runs = tables.runs
-    query = store.narrow(connection, select(runs), filter_).order_by(runs.c.id).limit(LARGEST)
-    rows = connection.execute(query).all()
-    gone = _forgotten(connection, rows) if sends else set()
+    rows = store.matching(connection, filter_, limit=LARGEST)
+    gone = events.forgotten(connection, [row.event_id for row in rows]) if sends else set()
     able = [
         row
         for row in rows
@@ -59,12 +56,6 @@ def forecast(
         not_possible=len(rows) - len(able),
         money=_totals(sending),
     )
-
-
-def _forgotten(connection: Connection, rows: Sequence[Row[Any]]) -> set[str]:
-    """The events of these runs whose payload retention took."""
-    sql = text(f"SELECT id FROM events WHERE forgotten_at IS NOT NULL AND id IN {bulk.each(connection.dialect.name)}")
-    return set(connection.execute(sql, {"keys": dumps([row.event_id for row in rows])}).scalars())
 
 
 def _sending(connection: Connection, rows: Sequence[Row[Any]], *, replays: bool) -> list[Row[Any]]:
@@ -84,24 +75,16 @@ def _sending(connection: Connection, rows: Sequence[Row[Any]], *, replays: bool)
 
 def _steps_of_versions(connection: Connection, *, replays: bool) -> dict[tuple[str, int], tuple[int, list[str]]]:
     """(flow, version) → version, step ids; the current version stands under 0 when it is replayed."""
-    flows, versions = tables.flows, tables.flow_versions
-    query = select(versions.c.flow_id, versions.c.number, versions.c.definition)
-    if replays:
-        query = query.join(flows, (flows.c.id == versions.c.flow_id) & (flows.c.version == versions.c.number))
     return {
-        (row.flow_id, 0 if replays else row.number): (row.number, [step["id"] for step in row.definition["steps"]])
-        for row in connection.execute(query)
+        (flow_id, 0 if replays else number): (number, [step["id"] for step in definition["steps"]])
+        for flow_id, number, definition in flows.all_versions(connection, only_current=replays)
     }
 
 
 def _done(connection: Connection, rows: Sequence[Row[Any]]) -> dict[Lane, dict[str, str]]:
     """Lane → step id → how the step stands, over all runs of the lane; what was done once stays done."""
-    sql = text(
-        "SELECT r.event_id, r.flow_connection_id, s.step_id, s.outcome FROM runs r JOIN step_runs s ON s.run_id = r.id"
-        f" WHERE r.event_id IN {bulk.each(connection.dialect.name)} ORDER BY r.id"
-    )
     done: dict[Lane, dict[str, str]] = {}
-    for event_id, link_id, step_id, outcome in connection.execute(sql, {"keys": dumps([row.event_id for row in rows])}):
+    for event_id, link_id, step_id, outcome in store.outcomes_of_events(connection, [row.event_id for row in rows]):
         outcomes = done.setdefault((event_id, link_id), {})
         if outcomes.get(step_id) not in _DONE:
             outcomes[step_id] = outcome

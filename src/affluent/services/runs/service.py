@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, text, update
+from sqlalchemy import Connection, Row
 
 from affluent.domain.event import EventDraft, Priority
 from affluent.domain.run import RESUMABLE, UNFINISHED, RunState
@@ -19,7 +19,6 @@ from affluent.engine.journal import Journal
 from affluent.engine.queue import Queue
 from affluent.kit import clock
 from affluent.kit.ids import new_id
-from affluent.kit.jsons import dumps
 from affluent.sdk import App
 from affluent.services.connections.owners import refuse_without_rights
 from affluent.services.errors import Conflict, NotFound
@@ -27,7 +26,8 @@ from affluent.services.paging import LARGEST_PAGE, Page, bounded
 from affluent.services.runs import forecasts as run_forecasts
 from affluent.services.runs.forecasts import Forecast
 from affluent.services.runs.views import Cause, RunDetail, RunView, detail, money, view
-from affluent.store import bulk, ledger, tables
+from affluent.store import flow_connections as links
+from affluent.store import flows, ledger
 from affluent.store import runs as store
 from affluent.store.audit.recording import note
 from affluent.store.database import Database, on_commit
@@ -152,13 +152,15 @@ class Runs:
             BulkAction.REPLAY: lambda connection, run_id: self._replay(connection, run_id, None, Priority.BACKFILL),
             BulkAction.CANCEL: self._cancel,
         }
-        ids = await self._database.read(lambda connection: _ids(connection, filter_, _possible(action)))
+        ids = await self._database.read(
+            lambda connection: store.ids_of(connection, filter_, _possible(action), limit=run_forecasts.LARGEST)
+        )
         done = 0
         for start in range(0, len(ids), _CHUNK):
             chunk = ids[start : start + _CHUNK]
 
             def unit(connection: Connection, chunk: Sequence[str] = chunk) -> int:
-                self._queue.lock(connection, _ordering_keys(connection, chunk))
+                self._queue.lock(connection, store.ordering_keys(connection, chunk))
                 return sum(_quietly(act[action], connection, run_id) for run_id in chunk)
 
             done += await self._database.write(unit)
@@ -179,17 +181,11 @@ class Runs:
                 f"This run is {row.state}; only a failed, unknown, cancelled, paused or waiting run can be resumed."
             )
         _remembered(connection, row)
-        links = tables.flow_connections
-        bindings = connection.execute(select(links.c.bindings).where(links.c.id == row.flow_connection_id)).scalar()
+        bindings = links.bindings_of(connection, row.flow_connection_id)
         refuse_without_rights(connection, (bindings or {}).values())
         ledger.moved(connection, [(run_id, ledger.OPEN)])
         note(connection, "resumed", "run", subject=run_id, name=row.title, was=row.state)
-        values = {"state": "queued", "due_at": clock.now(), "tries": 0, "first_failed_at": None, "finished_at": None}
-        connection.execute(
-            update(tables.runs)
-            .where(tables.runs.c.id == run_id)
-            .values(**values, cancel=False, cause="", waits_for="", ready=row.finished_at is None and row.ready)
-        )
+        store.queue_again(connection, run_id, ready=row.finished_at is None and row.ready)
         if row.finished_at is None and row.ready:
             self._queue.put(connection, [_queued(row)])
             on_commit(connection, self._wake)
@@ -197,29 +193,20 @@ class Runs:
             self._make_ready(connection, row)
 
     def _make_ready(self, connection: Connection, row: Row[Any]) -> None:
-        busy = connection.execute(
-            text("SELECT 1 FROM runs WHERE ordering_key = :key AND finished_at IS NULL AND ready LIMIT 1"),
-            {"key": row.ordering_key},
-        ).first()
-        if busy is None:
+        if not store.has_ready(connection, row.ordering_key):
             self._journal.release(connection, [row.ordering_key])
 
     def _replay(
         self, connection: Connection, run_id: str, version: int | None, priority: Priority | None = None
     ) -> str:
         row = _row(connection, run_id)
-        flow = connection.execute(select(tables.flows).where(tables.flows.c.id == row.flow_id)).one_or_none()
-        link = connection.execute(
-            select(tables.flow_connections.c.bindings).where(tables.flow_connections.c.id == row.flow_connection_id)
-        ).one_or_none()
-        if flow is None or link is None:
+        current = flows.current_version(connection, row.flow_id)
+        bindings = links.bindings_of(connection, row.flow_connection_id)
+        if current is None or bindings is None:
             raise Conflict("The flow connection of this run was removed, so its event cannot be replayed through it.")
-        refuse_without_rights(connection, link.bindings.values())
-        number = version or flow.version
-        versions = tables.flow_versions
-        if not connection.execute(
-            select(versions.c.number).where(versions.c.flow_id == row.flow_id, versions.c.number == number)
-        ).first():
+        refuse_without_rights(connection, bindings.values())
+        number = version or current
+        if not flows.has_version(connection, row.flow_id, number):
             raise NotFound(f"This flow has no version {number}.", field="version")
         event = _event(connection, row.event_id)
         new = new_id("run")
@@ -245,25 +232,15 @@ class Runs:
             raise Conflict(f"This run has ended ({row.state}); there is nothing to cancel.")
         note(connection, "cancelled", "run", subject=run_id, name=row.title, was=row.state)
         if state is RunState.RUNNING:
-            connection.execute(update(tables.runs).where(tables.runs.c.id == run_id).values(cancel=True))
+            store.ask_to_cancel(connection, run_id)
             return
         ledger.moved(connection, [(run_id, RunState.CANCELLED.value)])
-        connection.execute(
-            update(tables.runs)
-            .where(tables.runs.c.id == run_id)
-            .values(
-                state="cancelled",
-                sentence="Cancelled by a person.",
-                finished_at=clock.now(),
-                lease=tables.runs.c.lease + 1,
-                waits_for="",
-            )
-        )
+        store.cancel(connection, run_id, "Cancelled by a person.")
         self._journal.release(connection, [row.ordering_key])
 
     def _locked(self, connection: Connection, run_id: str) -> Row[Any]:
         """The run, which nobody else changes until the transaction ends. Ordering key first, as the journal does."""
-        self._queue.lock(connection, _ordering_keys(connection, [run_id]))
+        self._queue.lock(connection, store.ordering_keys(connection, [run_id]))
         return _row(connection, run_id)
 
 
@@ -284,27 +261,11 @@ def _possible(action: BulkAction) -> tuple[str, ...]:
     return tuple(sorted(set(RunState) - {RunState.RUNNING}))
 
 
-def _ids(connection: Connection, filter_: RunFilter, possible: tuple[str, ...]) -> list[str]:
-    runs = tables.runs
-    query = (
-        store.narrow(connection, select(runs.c.id), filter_)
-        .where(runs.c.state.in_(possible))
-        .order_by(runs.c.id)
-        .limit(run_forecasts.LARGEST)
-    )
-    return [row[0] for row in connection.execute(query)]
-
-
 def _row(connection: Connection, run_id: str) -> Row[Any]:
-    row = connection.execute(select(tables.runs).where(tables.runs.c.id == run_id).with_for_update()).one_or_none()
+    row = store.locked(connection, run_id)
     if row is None:
         raise NotFound(f"There is no run {run_id}.")
     return row
-
-
-def _ordering_keys(connection: Connection, run_ids: Sequence[str]) -> list[str]:
-    sql = text(f"SELECT DISTINCT ordering_key FROM runs WHERE id IN {bulk.each(connection.dialect.name)}")
-    return sorted(row[0] for row in connection.execute(sql, {"keys": dumps(list(run_ids))}))
 
 
 def _queued(row: Row[Any]) -> dict[str, object]:

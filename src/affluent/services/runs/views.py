@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row
 
 from affluent.domain.event import Priority
 from affluent.kit.jsons import JSONValue
 from affluent.kit.money import Money, is_currency
 from affluent.services.errors import NotFound
+from affluent.store import flows
 from affluent.store import runs as store
-from affluent.store import tables
 from affluent.store.schema.types import readable
 
 
@@ -180,10 +180,7 @@ def detail(connection: Connection, run_id: str) -> RunDetail:
     if row is None:
         raise NotFound(f"There is no run {run_id}.")
     event = store.event_of(connection, row.event_id)
-    versions = tables.flow_versions
-    definition = connection.execute(
-        select(versions.c.definition).where(versions.c.flow_id == row.flow_id, versions.c.number == row.flow_version)
-    ).scalar()
+    definition = flows.definition_of(connection, row.flow_id, row.flow_version)
     tries: dict[int, list[AttemptView]] = {}
     for attempt in store.attempts_of(connection, run_id):
         tries.setdefault(attempt.position, []).append(_attempt(attempt))
