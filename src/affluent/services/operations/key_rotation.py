@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, text
-
-from affluent.store import metadata
-from affluent.store.audit.recording import UNAUDITED, note
+from affluent.store import sealed_secrets as store
+from affluent.store.audit.recording import note
 from affluent.store.database import Database
+from affluent.store.sealed_secrets import SealedSecret
 from affluent.vault.envelope import Vault, key_id
 from affluent.vault.rotation import PLACES, Place, sealed_anew
 
@@ -37,10 +36,10 @@ class Rotation:
         """Seal every secret that is under another key anew under the current one. What changes meanwhile is left as it is."""
         done = 0
         for place in PLACES:
-            for identity, sealed in await self._read(place):
-                fresh = sealed_anew(self._vault, sealed, f"{place.context}/{identity}")
+            for secret in await self._read(place):
+                fresh = sealed_anew(self._vault, secret.sealed, f"{place.context}/{secret.id}")
                 if fresh is not None:
-                    done += await self._replace(place, identity, sealed, fresh)
+                    done += await self._replace(place, secret, fresh)
         uses = await self.uses()
         current = self._vault.current
         if done:
@@ -53,8 +52,8 @@ class Rotation:
         """How many secrets, and how many seals of the ledger, each master key is needed for."""
         counted: Counter[str] = Counter()
         for place in PLACES:
-            counted.update(key_id(sealed) for _, sealed in await self._read(place))
-        for key in await self._database.read(_ledger_keys):
+            counted.update(key_id(secret.sealed) for secret in await self._read(place))
+        for key in await self._database.read(store.ledger_keys):
             counted[key] += 1
         return dict(counted)
 
@@ -62,19 +61,10 @@ class Rotation:
         """Note which keys were taken away."""
         await self._database.write(lambda c: note(c, "retired", "master key", subject=", ".join(key_ids)))
 
-    async def _read(self, place: Place) -> list[tuple[str, bytes]]:
-        sql = text(f"SELECT id, {place.column} FROM {place.table} WHERE {place.column} IS NOT NULL ORDER BY id")
-        return await self._database.read(lambda c: [(row[0], bytes(row[1])) for row in c.execute(sql)])
+    async def _read(self, place: Place) -> list[SealedSecret]:
+        return await self._database.read(lambda connection: store.find(connection, place.table, place.column))
 
-    async def _replace(self, place: Place, identity: str, old: bytes, new: bytes) -> int:
-        # Said in SQL, so that the audit log does not tell of changed credentials: it is the same secret.
-        sql = text(f"UPDATE {place.table} SET {place.column} = :new WHERE id = :id AND {place.column} = :old")
-        sql = sql.execution_options(**{UNAUDITED: True})
-        values = {"new": new, "id": identity, "old": old}
-        return await self._database.write(lambda c: int(c.execute(sql, values).rowcount))
-
-
-def _ledger_keys(connection: Connection) -> list[str]:
-    if "key_id" not in metadata().tables["ledger"].columns:
-        return []
-    return [str(row[0]) for row in connection.execute(text("SELECT DISTINCT key_id FROM ledger"))]
+    async def _replace(self, place: Place, secret: SealedSecret, sealed: bytes) -> bool:
+        return await self._database.write(
+            lambda connection: store.replace(connection, place.table, place.column, secret, sealed)
+        )

@@ -1,4 +1,4 @@
-"""The engine's parts, counting what they do; and what the database knows, read when somebody asks."""
+"""Metrics: parts of the engine that count what they do, and figures that are read from the database on request."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import timedelta
 from time import monotonic, perf_counter
 
 from prometheus_client import generate_latest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from affluent.domain.event import Accepted, EventDraft
 from affluent.domain.run import RunState
@@ -24,15 +24,10 @@ from affluent.kit.jsons import JSONValue
 from affluent.sdk import Limit
 from affluent.services.operations.progress import PATIENCE, stalled
 from affluent.store import connections as connection_store
+from affluent.store import runs as run_store
 from affluent.store.database import Database, on_commit
 
 _FRESH_SECONDS = 5.0
-_STANDING = text("SELECT state, count(*) AS number FROM runs WHERE finished_at IS NULL GROUP BY state")
-_OLDEST = text(
-    "SELECT min(due_at) FROM runs WHERE finished_at IS NULL AND"
-    " ((state = 'queued' AND ready) OR (state = 'waiting' AND due_at <= :now))"
-)
-_OPEN = text("SELECT fate, count(*) AS number FROM effects WHERE fate IN ('intended', 'unknown') GROUP BY fate")
 
 
 class CountingIntake(Intake):
@@ -52,7 +47,7 @@ class CountingIntake(Intake):
 
 
 class CountingJournal(Journal):
-    """Counts where runs stand when they are left."""
+    """Counts the states in which runs end or pause."""
 
     def record(self, connection: Connection, entries: Sequence[Entry]) -> list[Verdict]:
         """As Journal."""
@@ -79,7 +74,7 @@ class CountingJournal(Journal):
 
 
 class CountingSteps(StepRunner):
-    """Counts tries, what vendors answered and how long they took."""
+    """Counts attempts, the answers of vendors and how long they took."""
 
     async def attempt(
         self, claimed: LeasedRun, planned: PlannedStep, position: int, data: Mapping[str, JSONValue]
@@ -110,7 +105,7 @@ class TimedExecutor(Executor):
 
 
 class CountingLimiter(Limiter):
-    """Counts who waits for a vendor's limit."""
+    """Counts the calls that wait for the limit of a vendor."""
 
     async def acquire(
         self, connection_id: str, limit: Limit | None, priority: int, *, may_come_back: bool = False
@@ -125,7 +120,7 @@ class CountingLimiter(Limiter):
 
 
 class Metrics:
-    """Everything as Prometheus reads it. The database is asked at most every few seconds, over its partial indexes."""
+    """All metrics in the format of Prometheus. The database is asked every few seconds at most, over its partial indexes."""
 
     def __init__(self, database: Database, *, patience: timedelta = PATIENCE) -> None:
         self._database = database
@@ -135,23 +130,22 @@ class Metrics:
     async def text(self) -> bytes:
         """The exposition format. Raises StoreUnavailable."""
         if monotonic() - self._read_at >= _FRESH_SECONDS:
-            await self._database.read(lambda connection: _look(connection, self._patience))
+            await self._database.read(lambda connection: _read(connection, self._patience))
             self._read_at = monotonic()
         return generate_latest(metrics.registry)
 
 
-def _look(connection: Connection, patience: timedelta) -> None:
-    standing = {row.state: row.number for row in connection.execute(_STANDING)}
+def _read(connection: Connection, patience: timedelta) -> None:
+    unfinished = run_store.unfinished_by_state(connection)
     for state in (RunState.QUEUED, RunState.RUNNING, RunState.WAITING, RunState.PAUSED):
-        metrics.runs_unfinished.labels(state.value).set(standing.get(state.value, 0))
-    now = clock.to_micros(clock.now())
-    oldest = connection.execute(_OLDEST, {"now": now}).scalar()
-    metrics.queue_age.set(max(0, now - oldest) / 1_000_000 if oldest else 0)
+        metrics.runs_unfinished.labels(state.value).set(unfinished.get(state.value, 0))
+    oldest = run_store.oldest_due(connection)
+    metrics.queue_age.set(max(0.0, (clock.now() - oldest).total_seconds()) if oldest else 0)
     stall = stalled(connection, patience=patience)
     metrics.stalled.set(stall.age.total_seconds() if stall else 0)
-    unknown = {row.fate: row.number for row in connection.execute(_OPEN)}
+    fates = run_store.open_effects(connection)
     for fate in ("intended", "unknown"):
-        metrics.effects_open.labels(fate).set(unknown.get(fate, 0))
+        metrics.effects_open.labels(fate).set(fates.get(fate, 0))
     metrics.connections.clear()
     for app, statuses in connection_store.counts(connection).items():
         for status, number in statuses.items():
