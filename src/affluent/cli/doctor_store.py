@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, Row, select, text
+from sqlalchemy import Connection, Row
 
 from affluent.bootstrap import Hub, build
 from affluent.cli.doctor_checks import FINE, NOTE, TROUBLE, Finding
@@ -17,8 +17,8 @@ from affluent.engine.plans import bind
 from affluent.kit import clock
 from affluent.services.operations.progress import patience, stalled
 from affluent.settings import Settings
-from affluent.store import tables
-from affluent.store.database import StoreUnavailable
+from affluent.store import connections as connection_store
+from affluent.store.database import StoreUnavailable, time_of
 from affluent.store.schema import upgrade as schema
 
 _MOST_SKEW = timedelta(seconds=2)
@@ -56,7 +56,7 @@ async def store(settings: Settings, *, offline: bool) -> list[Finding]:
 async def _inside(hub: Hub, *, offline: bool) -> AsyncIterator[Finding]:
     yield await _clock(hub)
     yield _apps(hub)
-    rows = await hub.database.read(lambda connection: connection.execute(select(tables.connections)).all())
+    rows = await hub.database.read(connection_store.all_rows)
     yield _secrets(hub, rows)
     yield await _runs(hub)
     waiting = [f"{row.name}: {row.status_reason}" for row in rows if row.status == "needs_attention"]
@@ -85,8 +85,7 @@ async def _clock(hub: Hub) -> Finding:
         return Finding(about="Clock", state=FINE, sentence=f"It is {clock.now():%Y-%m-%d %H:%M:%S} UTC here.")
 
     def difference(connection: Connection) -> timedelta:
-        theirs: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-        return abs(clock.now() - theirs)
+        return abs(clock.now() - time_of(connection))
 
     skew = await hub.database.read(difference)
     sentence = f"{skew.total_seconds():.1f} seconds between this machine and the database."

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from affluent.bootstrap import Hub, build
-from affluent.cli import audit, keys, nouns, show, tokens, users
+from affluent.cli import audit, commands, keys, show, tokens, users
 from affluent.cli.demo import demo
 from affluent.cli.evidence import evidence
 from affluent.cli.ledger import ledger
@@ -35,7 +35,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 show.register(app)
-nouns.register(app)
+commands.register(app)
 for group in (audit, keys, tokens, users):
     group.register(app)
 app.command()(demo)

@@ -70,7 +70,7 @@ def cast() -> list[Party]:
 
 
 class Story:
-    """Plays the story and says what happens."""
+    """Plays the story and reports each step with `say`."""
 
     def __init__(
         self, hub: Hub, wiring: Wiring, outside: Outside, say: Callable[[str], None], *, outage_seconds: float
@@ -82,7 +82,7 @@ class Story:
         self._outage_seconds = outage_seconds
 
     async def play(self) -> None:
-        """The whole story; returns when every run has ended."""
+        """Play the whole story; return when every run has ended."""
         await self._plans()
         everyone = cast()
         parties = [party for party in everyone if party.number != PAYS_ONLINE]
@@ -213,7 +213,7 @@ class Story:
         await self.settled()
         await self._invoice(party)
         await self.settled()
-        (asked,) = (await self._outside.books("razorpay"))["payment_links"]
+        (asked,) = (await self._outside.records("razorpay"))["payment_links"]
         self._say(f"{party.name}, referred too, is asked to pay {party.money} at Razorpay")
         await self._outside.twin("razorpay", "pay", id=asked["id"])
         await self._wiring.arrived("razorpay")

@@ -1,4 +1,4 @@
-"""The world outside the demo's server: a person at the billing workspace, and a hand at the twins' switches."""
+"""What acts on the demo's server from outside: a person who uses the billing workspace, and the switches of the twins."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from affluent.kit.jsons import JSONObject, JSONValue, dumps, loads
 
 
 class Outside:
-    """Speaks to the server and to the twins over HTTP, as anybody would."""
+    """Calls the server and the twins over HTTP."""
 
     def __init__(self, workspace_url: str, token: str, twins_url: str) -> None:
         self._workspace_url = workspace_url
@@ -24,15 +24,15 @@ class Outside:
         await self._session.close()
 
     async def bill(self, method: str, path: str, body: JSONValue = None) -> JSONObject:
-        """One call of the billing workspace; a refusal is a defect of the story."""
+        """Call the billing workspace. Raises RuntimeError when it refuses, which is a defect of the story."""
         return await self._call(method, self._workspace_url + path, body)
 
     async def twin(self, app: str, switch: str, **options: JSONValue) -> None:
-        """Throw a switch of a twin."""
+        """Use a switch of a twin, e.g. to let it fail."""
         await self._call("POST", f"{self._twins_url}/{app}/_twin/{switch}", options)
 
-    async def books(self, app: str) -> JSONObject:
-        """What a twin holds."""
+    async def records(self, app: str) -> JSONObject:
+        """The records that a twin holds."""
         return await self._call("GET", f"{self._twins_url}/{app}/_twin/books")
 
     async def _call(self, method: str, url: str, body: JSONValue = None) -> JSONObject:

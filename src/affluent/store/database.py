@@ -9,9 +9,10 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
 T = TypeVar("T")
@@ -102,3 +103,9 @@ def committed(connection: Connection) -> list[Callable[[], None]]:
 def as_unit(unit: Unit[Any]) -> Processor[None, Any]:
     """A unit as a processor of one item."""
     return lambda connection, _items: [unit(connection)]
+
+
+def time_of(connection: Connection) -> datetime:
+    """What the clock of the database server says; PostgreSQL only."""
+    moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+    return moment

@@ -19,11 +19,12 @@ import pyotp
 import pytest
 
 from affluent.bootstrap import Hub
-from affluent.cli import demo
-from affluent.cli.demo import Stage
+from affluent.demo import stage as demo
+from affluent.demo.stage import Stage
 from affluent.demo.story import WEBHOOK_SECRET, Story
 from affluent.kit import clock, logs
 from affluent.kit.jsons import loads
+from affluent.settings import Settings
 from tests.acceptance.process import command
 
 PASSWORD = "a password that must not be seen " + chance.token_hex(6)
@@ -55,7 +56,8 @@ class Haul:
 
 @asynccontextmanager
 async def stage(data_dir: Path) -> AsyncIterator[Stage]:
-    async with demo._stage(data_dir, (0, 0)) as it:
+    settings = Settings(data_dir=data_dir, allow_private_addresses=True, database_url="")
+    async with demo.stage(settings) as it:
         logs.configure(level="debug")
         yield it
 

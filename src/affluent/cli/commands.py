@@ -1,4 +1,4 @@
-"""The commands of every noun, one module each."""
+"""Registers the commands that have a module of their own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from affluent.cli.show import apps
 
 
 def register(app: typer.Typer) -> None:
-    """Add them to the command."""
+    """Add the commands and groups of commands to `affluent`."""
     apps.command("new")(new_app)
     apps.command("check")(check_app)
     groups = {"connections": connections, "flows": flows, "runs": runs, "events": events, "identities": identities}
