@@ -88,17 +88,17 @@ class Catalog:
 
     def twins(self) -> list[Twin]:
         """A twin of every app that has one; those that cannot be imported are logged and left out."""
-        found: list[Twin] = []
+        twins: list[Twin] = []
         for app in self.apps.values():
             package = self.packages.get(app.key, "")
             if package and (app.folder / "twin.py").exists():
                 try:
-                    found += [kind() for kind in _twin_classes(f"{package}.twin")]
+                    twins += [kind() for kind in _twin_classes(f"{package}.twin")]
                 except Exception:
                     if self._is_built_in(app.key):
                         raise
                     _log.exception("a twin cannot be loaded", app=app.key)
-        return found
+        return twins
 
     def _is_built_in(self, key: str) -> bool:
         return self.packages.get(key, "").startswith(f"{built_in.__name__}.")

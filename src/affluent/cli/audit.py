@@ -12,7 +12,7 @@ from affluent.bootstrap import Hub
 from affluent.cli.options import AsJson, DatabaseUrl, DataDir
 from affluent.cli.output import console, fail, say_json, table
 from affluent.cli.show import with_hub
-from affluent.services.operations.audit import Verdict, Wanted
+from affluent.services.operations.audit import AuditFilter, Verdict
 
 audit = typer.Typer(help="The audit log: who changed what.", no_args_is_help=True)
 
@@ -52,7 +52,7 @@ def list_entries(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Entries, newest first."""
-    query = Wanted(noun=noun, actor=actor)
+    query = AuditFilter(noun=noun, actor=actor)
     entries = with_hub(lambda hub: hub.audit.find(query, limit=limit), data_dir, database_url).items
     if as_json:
         say_json([asdict(entry) for entry in entries])
@@ -70,7 +70,7 @@ def export(
     """All entries on standard output."""
 
     async def use(hub: Hub) -> None:
-        async for line in hub.audit.export(Wanted(), as_json=as_json):
+        async for line in hub.audit.export(AuditFilter(), as_json=as_json):
             sys.stdout.write(line)
 
     with_hub(use, data_dir, database_url)

@@ -14,7 +14,7 @@ def changes(before: FlowDefinition | None, after: FlowDefinition) -> tuple[str, 
     """One sentence per change, from the top of the flow to its end; the first version says just that."""
     if before is None:
         return ("First version.",)
-    found = [
+    sentences = [
         *_text("Name", before.name, after.name),
         *_text("Description", before.description, after.description),
         *_text("Type", before.type.value, after.type.value),
@@ -23,7 +23,7 @@ def changes(before: FlowDefinition | None, after: FlowDefinition) -> tuple[str, 
         *_steps(before.steps, after.steps),
         *_text("The name of the money it tracks", before.tracks_money_of, after.tracks_money_of),
     ]
-    return tuple(found) or ("Nothing changed.",)
+    return tuple(sentences) or ("Nothing changed.",)
 
 
 def _trigger(before: FlowDefinition, after: FlowDefinition) -> Iterator[str]:

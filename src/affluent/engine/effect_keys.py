@@ -43,15 +43,15 @@ def for_vendor(key: str, limit: int) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:limit]
 
 
-def difference(known: Row, given: Row, same: Same) -> Difference | None:
+def difference(known: Row, intended: Row, same: Same) -> Difference | None:
     """Where an effect that is known differs from one that is wanted under its key: in its money, or in whose it is.
 
     Rows of effects, with unpacked inputs. What one of them does not say is no difference.
     """
     run_id = known["run_id"]
-    if _is_other_money(known, given):
-        return Difference(field="amount", known=_money(known), given=_money(given), run_id=run_id)
-    old, new = known["input"] or {}, given["input"] or {}
+    if _is_other_money(known, intended):
+        return Difference(field="amount", known=_money(known), given=_money(intended), run_id=run_id)
+    old, new = known["input"] or {}, intended["input"] or {}
     for entry in same:
         names = (entry,) if isinstance(entry, str) else entry
         name = next((name for name in names if _filled(old, name) and _filled(new, name)), None)
@@ -60,8 +60,8 @@ def difference(known: Row, given: Row, same: Same) -> Difference | None:
     return None
 
 
-def _filled(given: JSONObject, name: str) -> bool:
-    return given.get(name) not in (None, "", [], {})
+def _filled(fields: JSONObject, name: str) -> bool:
+    return fields.get(name) not in (None, "", [], {})
 
 
 def _comparable(value: JSONValue) -> JSONValue:
@@ -69,11 +69,11 @@ def _comparable(value: JSONValue) -> JSONValue:
     return value.strip().lower() if isinstance(value, str) and "@" in value else value
 
 
-def _is_other_money(known: Row, given: Row) -> bool:
-    if known["amount_minor"] is None or given["amount_minor"] is None:
+def _is_other_money(known: Row, intended: Row) -> bool:
+    if known["amount_minor"] is None or intended["amount_minor"] is None:
         return False
-    currencies = {(row["currency"] or "").upper() for row in (known, given)} - {""}
-    return known["amount_minor"] != given["amount_minor"] or len(currencies) > 1
+    currencies = {(row["currency"] or "").upper() for row in (known, intended)} - {""}
+    return known["amount_minor"] != intended["amount_minor"] or len(currencies) > 1
 
 
 def _money(row: Row) -> str:

@@ -63,20 +63,20 @@ def intend(connection: Connection, intents: Sequence[Intent]) -> list[Standing]:
     content stays as it is. Writing an intent again is harmless.
     """
     held = _held(connection, intents)
-    wanted = {intent.row["key"]: intent.row for intent in reversed(intents) if intent.row["run_id"] in held}
+    rows_by_key = {intent.row["key"]: intent.row for intent in reversed(intents) if intent.row["run_id"] in held}
     new = {
         row[0]
         for row in bulk.insert(
             connection,
             tables.effects,
-            [wanted[key] for key in sorted(wanted)],
+            [rows_by_key[key] for key in sorted(rows_by_key)],
             columns=_COLUMNS,
             unique=("key",),
             returning=("key",),
         )
     }
     ledger.intended(connection, sorted(new))
-    old = _locked(connection, [key for key in wanted if key not in new])
+    old = _locked(connection, [key for key in rows_by_key if key not in new])
     taken: dict[str, str] = {}
     standings = [_standing(intent, old, taken) if intent.row["run_id"] in held else LOST for intent in intents]
     _take(connection, intents, standings)

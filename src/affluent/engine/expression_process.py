@@ -51,9 +51,9 @@ def read(source: BinaryIO) -> bytes | None:
 
 def _answer(source: str, values: list[JSONValue]) -> bytes:
     try:
-        said = dumps({"value": compile_expression(source).compute(values)})
-        if len(said) <= LONGEST_RESULT:
-            return said.encode()
+        result = dumps({"value": compile_expression(source).compute(values)})
+        if len(result) <= LONGEST_RESULT:
+            return result.encode()
         reason = f"{source}: the result has more than {LONGEST_RESULT:,} characters."
     except ExpressionError as error:
         reason = str(error)

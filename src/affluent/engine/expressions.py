@@ -138,8 +138,8 @@ class Worker:
             process = self._started()
             _write(process, job)
             for expression in expressions:
-                said: JSONObject = loads(_read(process))
-                answers[expression.source] = said["value"] if "value" in said else ExpressionError(said["error"])
+                answer: JSONObject = loads(_read(process))
+                answers[expression.source] = answer["value"] if "value" in answer else ExpressionError(answer["error"])
         except (OSError, EOFError, TimeoutError):
             why = self._reason(self._end())
             for expression in expressions[len(answers) :]:

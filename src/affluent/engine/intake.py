@@ -121,16 +121,16 @@ class Intake:
             self._looked_at = monotonic()
             self._fair.observe(connection.execute(_FOLLOWING).scalar())
 
-    def _run_row(self, draft: EventDraft, event_id: str, wanted: Subscription) -> JSONObject:
+    def _run_row(self, draft: EventDraft, event_id: str, subscription: Subscription) -> JSONObject:
         run_id = new_id("run")
         return run_row(
             run_id,
             draft,
             event_id,
-            flow_id=wanted.flow_id,
-            flow_version=wanted.flow_version,
-            flow_connection_id=wanted.flow_connection_id,
-            rank=self._fair.rank(wanted.flow_connection_id),
+            flow_id=subscription.flow_id,
+            flow_version=subscription.flow_version,
+            flow_connection_id=subscription.flow_connection_id,
+            rank=self._fair.rank(subscription.flow_connection_id),
         )
 
     @staticmethod
@@ -241,10 +241,10 @@ def _subscriptions(connection: Connection) -> list[Subscription]:
     ]
 
 
-def _matches(wanted: Subscription, draft: EventDraft) -> bool:
+def _matches(subscription: Subscription, draft: EventDraft) -> bool:
     if draft.only_flow_connection:
-        return wanted.flow_connection_id == draft.only_flow_connection
-    return wanted.app == draft.app and wanted.event == draft.type and wanted.source == draft.source
+        return subscription.flow_connection_id == draft.only_flow_connection
+    return subscription.app == draft.app and subscription.event == draft.type and subscription.source == draft.source
 
 
 def _busy(connection: Connection, keys: list[str]) -> set[str]:

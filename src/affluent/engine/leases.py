@@ -194,27 +194,27 @@ def _damage(row: dict[str, JSONValue]) -> str:
 def _events_of(connection: Connection, rows: Sequence[dict[str, JSONValue]]) -> dict[str, JSONValue]:
     if not rows:
         return {}
-    found = connection.execute(
+    events = connection.execute(
         _statement(
             "SELECT id, app, type, occurred_at, payload FROM events WHERE id IN " + bulk.each(connection.dialect.name)
         ),
         {"keys": dumps([row["event_id"] for row in rows])},
     )
-    return {event.id: event for event in found}
+    return {event.id: event for event in events}
 
 
 def _steps_of(connection: Connection, rows: Sequence[dict[str, JSONValue]]) -> dict[str, list[JSONValue]]:
     old = [row["id"] for row in rows if row["lease"] > 1 or row["position"] > 0]
     earlier: dict[str, list[JSONValue]] = {}
     if old:
-        found = connection.execute(
+        steps = connection.execute(
             _statement(
                 "SELECT run_id, position, step_id, state, outcome, output, tries, started_at FROM step_runs WHERE run_id IN "
                 + bulk.each(connection.dialect.name)
             ),
             {"keys": dumps(old)},
         )
-        for step in found:
+        for step in steps:
             earlier.setdefault(step.run_id, []).append(step)
     return earlier
 

@@ -141,8 +141,8 @@ class Limiter:
                 if not _let_one_go(lane):
                     break
 
-    async def _reserve_locally(self, connection_id: str, limit: Limit, wanted: int) -> tuple[float, int, float]:
-        del wanted
+    async def _reserve_locally(self, connection_id: str, limit: Limit, waiting: int) -> tuple[float, int, float]:
+        del waiting
         lane = self._lanes[connection_id]
         gap, burst = spacing(limit)
         now = asyncio.get_running_loop().time()
@@ -206,9 +206,9 @@ def shared_reserve(database: Database) -> Reserve:
     statement = text(_RESERVE.format(now=_NOW[database.dialect]))
     clocks = _Clocks()
 
-    async def reserve(connection_id: str, limit: Limit, wanted: int) -> tuple[float, int, float]:
+    async def reserve(connection_id: str, limit: Limit, waiting: int) -> tuple[float, int, float]:
         gap, burst = spacing(limit)
-        granted = max(1, min(wanted, int(_LONGEST_RESERVE_SECONDS / gap)))
+        granted = max(1, min(waiting, int(_LONGEST_RESERVE_SECONDS / gap)))
         stretch = round(gap * granted * 1_000_000)
         values: dict[str, str | int] = {
             "id": connection_id,

@@ -108,12 +108,12 @@ class Plans:
         known = self._definitions.get((flow_id, number))
         if known is None:
             versions = tables.flow_versions
-            found = connection.execute(
+            stored_definition = connection.execute(
                 select(versions.c.definition).where(versions.c.flow_id == flow_id, versions.c.number == number)
             ).scalar()
-            if found is None:
+            if stored_definition is None:
                 raise PlanBroken(f"Version {number} of this flow does not exist.")
-            known = self._definitions[(flow_id, number)] = FlowDefinition.model_validate(found)
+            known = self._definitions[(flow_id, number)] = FlowDefinition.model_validate(stored_definition)
         return known
 
     def plan_step(self, step: Step, bound: Bound | None) -> PlannedStep:

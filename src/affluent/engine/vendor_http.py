@@ -165,13 +165,13 @@ class HttpVendorClient:
         self.wrote = self.wrote or is_write
         return response
 
-    async def reach(self, host: str, port: int, *, said: JSONObject) -> str:
+    async def reach(self, host: str, port: int, *, message: JSONObject) -> str:
         """See sdk.context.Door."""
         await self._slot()
         exchange: JSONObject = {
             "method": "CONNECT",
             "url": f"{host}:{port}",
-            "request": {"headers": {}, "body": redact(said, self.secrets)},
+            "request": {"headers": {}, "body": redact(message, self.secrets)},
         }
         self.exchanges.append(exchange)
         try:

@@ -136,8 +136,8 @@ def _value(body: bytes, content_type: str) -> JSONValue:
         return loads(_ESCAPE.sub(_whole_escape, text))
 
 
-def _whole_escape(found: re.Match[str]) -> str:
-    return r"\ufffd" if found["half"] else found[0]
+def _whole_escape(escape: re.Match[str]) -> str:
+    return r"\ufffd" if escape["half"] else escape[0]
 
 
 def _charset(content_type: str) -> str:
@@ -146,16 +146,16 @@ def _charset(content_type: str) -> str:
         return ""
     header = Message()
     header["content-type"] = content_type[:200]
-    said = header.get_content_charset() or ""
-    if not said:
+    charset = header.get_content_charset() or ""
+    if not charset:
         return ""
     try:
-        known = codecs.lookup(said)
+        known = codecs.lookup(charset)
     except (LookupError, ValueError, UnicodeError):
         known = None
     if known is None or not getattr(known, "_is_text_encoding", True) or known.name in _NO_CHARSETS:
         raise BadBody(
-            f"The body has the charset {said[:60]!r}, which is not known here. Send it as UTF-8.",
+            f"The body has the charset {charset[:60]!r}, which is not known here. Send it as UTF-8.",
             status=415,
             verdict="unknown_charset",
         )

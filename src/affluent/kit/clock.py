@@ -86,10 +86,10 @@ def zone(name: str) -> ZoneInfo | None:
 def day(text: str) -> date | None:
     """The day of a text such as 2026-11-24, from 1970 to 2199, so that a zone and a day more stay in the calendar; else None."""
     try:
-        found = date.fromisoformat(text)
+        parsed = date.fromisoformat(text)
     except ValueError:
         return None
-    return found if EARLIEST.date() <= found < LATEST.date() else None
+    return parsed if EARLIEST.date() <= parsed < LATEST.date() else None
 
 
 def _aware(at: datetime) -> datetime:

@@ -71,7 +71,7 @@ def unstorable(value: JSONValue, path: str = "") -> tuple[str, str] | None:
         parts = [(str(number), item) for number, item in enumerate(value)]
     else:
         return None
-    return next((found for name, item in parts if (found := unstorable(item, f"{path}.{name}".strip(".")))), None)
+    return next((fault for name, item in parts if (fault := unstorable(item, f"{path}.{name}".strip(".")))), None)
 
 
 def whole_text(value: str) -> str:

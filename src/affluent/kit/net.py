@@ -82,9 +82,9 @@ class PublicResolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """As any resolver, without the addresses that are not public."""
-        found = await self._resolver.resolve(host, port, family)
-        public = [result for result in found if is_public(result["host"])]
-        if found and not public:
+        addresses = await self._resolver.resolve(host, port, family)
+        public = [result for result in addresses if is_public(result["host"])]
+        if addresses and not public:
             raise ForbiddenAddress(
                 f"{host} resolves to a private address; allow it with AFFLUENT_ALLOW_PRIVATE_ADDRESSES"
             )

@@ -159,15 +159,15 @@ class Action:
     money: tuple[str, str] | None = None
     """Input fields that hold minor units and the currency, when the action moves money."""
 
-    def remembers(self, given: BaseModel) -> timedelta:
+    def remembers(self, action_input: BaseModel) -> timedelta:
         """How long the vendor knows the key of this input after it came first."""
         if self.key_lasts is None:
             return UNSTATED
-        return self.key_lasts if isinstance(self.key_lasts, timedelta) else self.key_lasts(given)
+        return self.key_lasts if isinstance(self.key_lasts, timedelta) else self.key_lasts(action_input)
 
-    def repeats_failures(self, given: BaseModel) -> bool:
+    def repeats_failures(self, action_input: BaseModel) -> bool:
         """Whether the vendor repeats a 5xx under the same key."""
-        return self.keeps_failures if isinstance(self.keeps_failures, bool) else self.keeps_failures(given)
+        return self.keeps_failures if isinstance(self.keeps_failures, bool) else self.keeps_failures(action_input)
 
     @property
     def ids(self) -> frozenset[str]:

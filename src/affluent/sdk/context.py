@@ -39,10 +39,10 @@ class Door(Protocol):
         """
         ...
 
-    async def reach(self, host: str, port: int, *, said: JSONObject) -> str:
+    async def reach(self, host: str, port: int, *, message: JSONObject) -> str:
         """The IP address at which a vendor that speaks no HTTP may be connected to.
 
-        Takes a place under the limit, judges the address, and notes `said`: what the action is about to tell the vendor,
+        Takes a place under the limit, judges the address, and notes `message`: what the action is about to tell the vendor,
         without secrets. A preview ends here. Raises Misconfigured with the field `host`, or Unavailable.
         """
         ...

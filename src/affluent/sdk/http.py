@@ -91,15 +91,15 @@ def classify(response: Response, faults: Faults, *, vendor: str, is_write: bool)
         return _by_fault(fault, response, vendor)
     if response.ok:
         return None
-    said = f"{vendor} answered {status}: {message_of(response)}"
+    sentence = f"{vendor} answered {status}: {message_of(response)}"
     if status in (401, 403):
         return AuthFailed(
             f"{vendor} refused the credentials ({status}). Check the key of this connection.", status=status
         )
     if status in (408, 425, 429):
-        return RateLimited(said, retry_after=response.retry_after(), status=status)
+        return RateLimited(sentence, retry_after=response.retry_after(), status=status)
     if status >= 500:
         if is_write:
-            return OutcomeUnknown(said, status=status)
-        return Unavailable(said, retry_after=response.retry_after(), status=status)
-    return Rejected(said, status=status)
+            return OutcomeUnknown(sentence, status=status)
+        return Unavailable(sentence, retry_after=response.retry_after(), status=status)
+    return Rejected(sentence, status=status)

@@ -129,9 +129,10 @@ def _update(
     sets = ", ".join(f"{name} = v.c{index + len(by)}" for index, name in enumerate(columns))
     where = " AND ".join(f"{table.name}.{name} = v.c{index}" for index, name in enumerate(by))
     inner = ", ".join(f"{field} AS c{index}" for index, field in enumerate(_fields(dialect, names)))
-    told = ", ".join(f"{table.name}.{name}" for name in (*by, *back))
+    returned = ", ".join(f"{table.name}.{name}" for name in (*by, *back))
     return text(
-        f"UPDATE {table.name} SET {sets} FROM (SELECT {inner} FROM {_source(dialect, table, names)}) AS v WHERE {where} RETURNING {told}"
+        f"UPDATE {table.name} SET {sets} FROM (SELECT {inner} FROM {_source(dialect, table, names)}) AS v WHERE {where}"
+        f" RETURNING {returned}"
     )
 
 

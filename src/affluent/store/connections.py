@@ -35,12 +35,12 @@ def find(
 
 def counts(connection: Connection) -> dict[str, dict[str, int]]:
     """How many connections each app has, by status."""
-    found: dict[str, dict[str, int]] = {}
+    by_app: dict[str, dict[str, int]] = {}
     for app, status, number in connection.execute(
         select(C.c.app, C.c.status, func.count()).group_by(C.c.app, C.c.status)
     ):
-        found.setdefault(app, {})[status] = number
-    return found
+        by_app.setdefault(app, {})[status] = number
+    return by_app
 
 
 def one(connection: Connection, connection_id: str) -> Row[Any] | None:
@@ -74,20 +74,20 @@ def remove(connection: Connection, connection_id: str) -> None:
 
 def uses(connection: Connection, connection_ids: Sequence[str]) -> dict[str, list[tuple[Row[Any], tuple[str, ...]]]]:
     """Per connection the flow connections that bind it, each with the places: step ids and "trigger"."""
-    wanted = set(connection_ids)
-    found: dict[str, list[tuple[Row[Any], tuple[str, ...]]]] = {one: [] for one in wanted}
+    ids = set(connection_ids)
+    uses_by_id: dict[str, list[tuple[Row[Any], tuple[str, ...]]]] = {connection_id: [] for connection_id in ids}
     query: Select[Any] = (
         select(L.c.id, L.c.name, L.c.flow_id, L.c.enabled, L.c.bindings, F.c.name.label("flow_name"))
         .join_from(L, F, L.c.flow_id == F.c.id)
         .order_by(L.c.id)
     )
-    if len(wanted) == 1:
-        query = query.where(type_coerce(L.c.bindings, Text).contains(next(iter(wanted)), autoescape=True))
+    if len(ids) == 1:
+        query = query.where(type_coerce(L.c.bindings, Text).contains(next(iter(ids)), autoescape=True))
     for row in connection.execute(query):
-        for bound in wanted & set(row.bindings.values()):
+        for bound in ids & set(row.bindings.values()):
             places = tuple(place for place, value in row.bindings.items() if value == bound)
-            found[bound].append((row, places))
-    return found
+            uses_by_id[bound].append((row, places))
+    return uses_by_id
 
 
 def release_paused(connection: Connection, connection_id: str, now: datetime) -> list[dict[str, Any]]:

@@ -25,9 +25,9 @@ _ACCOUNT = ("customer_id", "name", "email", "currency", "status")
 def reflect(connection: Connection, connection_id: str, records: Sequence[SyncedRecord]) -> None:
     """Put what was just seen at a connection. What is not said stays as it was; a repeat changes nothing but the time."""
     accounts = _merged(record for record in records if record.kind == "account")
-    owners = (SyncedRecord(kind="customer", id=one.customer_id) for one in accounts.values())
-    said = (record for record in records if record.kind == "customer")
-    _put(connection, C, connection_id, _merged([*owners, *said]), _CUSTOMER)
+    owners = (SyncedRecord(kind="customer", id=account.customer_id) for account in accounts.values())
+    customers = (record for record in records if record.kind == "customer")
+    _put(connection, C, connection_id, _merged([*owners, *customers]), _CUSTOMER)
     _put(connection, A, connection_id, accounts, _ACCOUNT)
 
 
@@ -97,14 +97,14 @@ def _is_own() -> ColumnElement[bool]:
 
 def _merged(records: Iterable[SyncedRecord]) -> dict[str, SyncedRecord]:
     """One record per id, the later ones over the earlier ones; ids that no index takes are left out."""
-    found: dict[str, SyncedRecord] = {}
+    records_by_id: dict[str, SyncedRecord] = {}
     for record in records:
         if not 0 < len(record.id) <= _LONGEST:
             continue
-        before = found.get(record.id)
-        said = {name: text for name in _ACCOUNT if (text := getattr(record, name))}
-        found[record.id] = replace(before, **said) if before else record
-    return found
+        before = records_by_id.get(record.id)
+        filled = {name: text for name in _ACCOUNT if (text := getattr(record, name))}
+        records_by_id[record.id] = replace(before, **filled) if before else record
+    return records_by_id
 
 
 def _put(

@@ -112,9 +112,9 @@ def reread(connection: Connection, key: str) -> None:
     _notes(connection).append(["f", key, digest({**values, **packed}, EFFECT)])
 
 
-def taken(connection: Connection, id_: str, found: str) -> None:
+def taken(connection: Connection, id_: str, content_digest: str) -> None:
     """The digest of a snapshot or statement."""
-    _notes(connection).append(["d", id_, found])
+    _notes(connection).append(["d", id_, content_digest])
 
 
 def digest(row: Any, columns: Sequence[str]) -> str:  # noqa: ANN401 - a mapping of a row's values, packed or not

@@ -45,23 +45,23 @@ def put(connection: Connection, of: Table, rows: Rows) -> None:
 def fingerprint(connection: Connection, of: Table) -> tuple[int, str]:
     """How many rows a table has, and a digest of all that does not depend on their order."""
     total, number = 0, 0
-    names = [one.name for one in of.columns if one.name != "job_id"]
+    names = [item.name for item in of.columns if item.name != "job_id"]
     for rows in batches(connection, of):
         for row in rows:
-            said = dumps([row[name].hex() if isinstance(row[name], bytes) else row[name] for name in names])
-            total += int.from_bytes(hashlib.sha256(said.encode()).digest())
+            packed = dumps([row[name].hex() if isinstance(row[name], bytes) else row[name] for name in names])
+            total += int.from_bytes(hashlib.sha256(packed.encode()).digest())
             number += 1
     return number, f"{total % 2**256:064x}"
 
 
 def filled(connection: Connection) -> list[str]:
     """The tables that have rows already."""
-    return [one.name for one in every_table() if connection.execute(select(func.count()).select_from(one)).scalar()]
+    return [item.name for item in every_table() if connection.execute(select(func.count()).select_from(item)).scalar()]
 
 
 def count(connection: Connection) -> int:
     """How many rows there are in all tables."""
-    return sum(connection.execute(select(func.count()).select_from(one)).scalar() or 0 for one in every_table())
+    return sum(connection.execute(select(func.count()).select_from(item)).scalar() or 0 for item in every_table())
 
 
 def finish(connection: Connection) -> int:
@@ -78,7 +78,7 @@ def finish(connection: Connection) -> int:
 
 def _raw(of: Table) -> TableClause:
     """A table whose moments are numbers and whose JSON is text, as they are kept."""
-    return table(of.name, *(column(one.name, _kind(one.type)) for one in of.columns))
+    return table(of.name, *(column(item.name, _kind(item.type)) for item in of.columns))
 
 
 def _kind(of: TypeEngine[Any]) -> TypeEngine[Any]:

@@ -115,14 +115,14 @@ def add_link(connection: Connection, values: dict[str, Any]) -> None:
 
 def link(connection: Connection, token_hash: str, purpose: str, now: datetime) -> Row[Any] | None:
     """A link that can still be used."""
-    wanted = (L.c.token_hash == token_hash, L.c.purpose == purpose, L.c.expires_at > now)
-    return connection.execute(select(L).where(*wanted)).one_or_none()
+    conditions = (L.c.token_hash == token_hash, L.c.purpose == purpose, L.c.expires_at > now)
+    return connection.execute(select(L).where(*conditions)).one_or_none()
 
 
 def use_link(connection: Connection, token_hash: str, purpose: str, now: datetime) -> Row[Any] | None:
     """Take a link so that nobody else can; None when it was used or is too old."""
-    wanted = (L.c.token_hash == token_hash, L.c.purpose == purpose, L.c.expires_at > now)
-    return connection.execute(delete(L).where(*wanted).returning(L)).one_or_none()
+    conditions = (L.c.token_hash == token_hash, L.c.purpose == purpose, L.c.expires_at > now)
+    return connection.execute(delete(L).where(*conditions).returning(L)).one_or_none()
 
 
 def forget_links(connection: Connection, purpose: str) -> None:
@@ -137,8 +137,8 @@ def forget_links_of(connection: Connection, person_id: str) -> None:
 
 def longest_wait(connection: Connection, keys: Sequence[str]) -> datetime | None:
     """Until when the one of these keys that waits longest has to wait."""
-    found: datetime | None = connection.execute(select(func.max(F.c.until)).where(F.c.key.in_(keys))).scalar()
-    return found
+    until: datetime | None = connection.execute(select(func.max(F.c.until)).where(F.c.key.in_(keys))).scalar()
+    return until
 
 
 def take_try(connection: Connection, key: str, now: datetime, past: datetime) -> int | None:

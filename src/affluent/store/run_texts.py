@@ -31,13 +31,13 @@ class Found:
     """When the oldest run that was read began, if older ones have not been read."""
 
 
-def words(wanted: str) -> ColumnElement[bool]:
+def words(search: str) -> ColumnElement[bool]:
     """The condition that title or sentence holds the text. In small letters on both sides: ILIKE takes half as long again."""
-    part = func.lower("%" + wanted.replace("/", "//").replace("%", "/%").replace("_", "/_") + "%")
+    part = func.lower("%" + search.replace("/", "//").replace("%", "/%").replace("_", "/_") + "%")
     return or_(*(func.lower(column).like(part, escape="/") for column in (R.c.title, R.c.sentence)))
 
 
-def led_to(connection: Connection, wanted: str) -> list[ColumnElement[bool]]:
+def led_to(connection: Connection, search: str) -> list[ColumnElement[bool]]:
     """What is true of a run that a text leads to as an id of a run, event, account, customer, invoice or of any system.
 
     Each is one look into an index. Events and accounts are looked up first, so that PostgreSQL plans for the few that there are:
@@ -49,16 +49,16 @@ def led_to(connection: Connection, wanted: str) -> list[ColumnElement[bool]]:
         return connection.execute(union_all(*queries).limit(_FARTHEST)).scalars().all()
 
     sources = select(tables.flow_connections.c.trigger_source)
-    events = ids(select(E.c.id).where(E.c.source.in_(sources), E.c.external_id == wanted))
+    events = ids(select(E.c.id).where(E.c.source.in_(sources), E.c.external_id == search))
     owners = ids(
-        select(accounts.c.id).where(accounts.c.customer_id == wanted),
-        select(aliases.c.account_id).where(aliases.c.value == wanted),
-        select(known.c.account_id).where(known.c.external_id == wanted),
+        select(accounts.c.id).where(accounts.c.customer_id == search),
+        select(aliases.c.account_id).where(aliases.c.value == search),
+        select(known.c.account_id).where(known.c.external_id == search),
     )
-    billed = ids(select(invoices.c.account_id).where(or_(invoices.c.id == wanted, invoices.c.number == wanted)))
-    ways = [R.c.id == wanted, R.c.event_id.in_([wanted, *events]), R.c.account_id.in_([wanted, *owners])]
+    billed = ids(select(invoices.c.account_id).where(or_(invoices.c.id == search, invoices.c.number == search)))
+    ways = [R.c.id == search, R.c.event_id.in_([search, *events]), R.c.account_id.in_([search, *owners])]
     if billed:
-        ways.append(R.c.account_id.in_(billed) & words(wanted))
+        ways.append(R.c.account_id.in_(billed) & words(search))
     return ways
 
 
@@ -72,14 +72,14 @@ def look(
         rest.add_columns(R.c.created_at).order_by(*newest_first).offset(STRETCH - 1).limit(1)
     ).one_or_none()
     stretch = rest.where(R.c.id >= edge.id) if edge else rest
-    told, ways = stretch.where(words(text)), led_to(connection, text)
+    by_words, ways = stretch.where(words(text)), led_to(connection, text)
     if ids_shown:
-        told = told.where(not_(or_(*ways)))
-    found = {row.id for row in connection.execute(told.order_by(*newest_first).limit(limit + 1))}
+        by_words = by_words.where(not_(or_(*ways)))
+    run_ids = {row.id for row in connection.execute(by_words.order_by(*newest_first).limit(limit + 1))}
     if not ids_shown:
         newest = (rest.where(way).order_by(R.c.id.desc()).limit(limit + 1).subquery() for way in ways)
-        found |= set(connection.execute(union_all(*(select(each.c.id) for each in newest))).scalars())
-    ids = sorted(found, reverse=True)
+        run_ids |= set(connection.execute(union_all(*(select(each.c.id) for each in newest))).scalars())
+    ids = sorted(run_ids, reverse=True)
     if len(ids) > limit:
         return Found(ids=tuple(ids[:limit]), next=ids[limit - 1] + (_IDS_SHOWN if ids_shown else ""), stopped_at=None)
     if edge is None:

@@ -72,73 +72,73 @@ def _listed() -> Select[Any]:
 
 
 def find(
-    connection: Connection, wanted: RunFilter, *, limit: int, before: str = "", after: str = ""
+    connection: Connection, filters: RunFilter, *, limit: int, before: str = "", after: str = ""
 ) -> Sequence[Row[Any]]:
     """Runs, newest first; those older than the run `before`, or newer than the run `after` (then oldest first)."""
     order = R.c.id if after else R.c.id.desc()
     # First which, by an index alone; then what is shown of them: what is sorted stays small.
-    which = narrow(connection, select(R.c.id), wanted).limit(limit)
+    which = narrow(connection, select(R.c.id), filters).limit(limit)
     if after:
         which = which.where(R.c.id > after)
     elif before:
         which = which.where(R.c.id < before)
-    column = _sorted(wanted)
+    column = _sorted(filters)
     which = which.order_by(column if after else column.desc())
     return connection.execute(_listed().where(R.c.id.in_(which)).order_by(order)).all()
 
 
 def look(
-    connection: Connection, wanted: RunFilter, *, limit: int, cursor: str = ""
+    connection: Connection, filters: RunFilter, *, limit: int, cursor: str = ""
 ) -> tuple[Sequence[Row[Any]], Found]:
     """One look for the filter's text: at most `limit` runs, newest first, and where the next look goes on."""
-    matching = select(R.c.id).where(*_conditions(wanted))
-    found = run_texts.look(connection, wanted.text, matching, [_sorted(wanted).desc()], limit=limit, cursor=cursor)
-    return connection.execute(_listed().where(R.c.id.in_(found.ids)).order_by(R.c.id.desc())).all(), found
+    matching = select(R.c.id).where(*_conditions(filters))
+    hits = run_texts.look(connection, filters.text, matching, [_sorted(filters).desc()], limit=limit, cursor=cursor)
+    return connection.execute(_listed().where(R.c.id.in_(hits.ids)).order_by(R.c.id.desc())).all(), hits
 
 
-def _sorted(wanted: RunFilter) -> ColumnElement[str]:
+def _sorted(filters: RunFilter) -> ColumnElement[str]:
     """What runs of this filter are sorted by: the id."""
-    if wanted.states and set(wanted.states) <= set(_ON_THE_WAY):
+    if filters.states and set(filters.states) <= set(_ON_THE_WAY):
         # Few are unfinished among many: an order that no index has keeps SQLite from walking through them all.
         return func.coalesce(R.c.id, "")
     return cast("ColumnElement[str]", R.c.id)
 
 
-def narrow(connection: Connection, query: Select[Any], wanted: RunFilter) -> Select[Any]:
+def narrow(connection: Connection, query: Select[Any], filters: RunFilter) -> Select[Any]:
     """The query with the filter's conditions, the text among them: it reads every run that matches the others."""
-    conditions = _conditions(wanted)
-    if wanted.text:
-        conditions.append(or_(run_texts.words(wanted.text), *run_texts.led_to(connection, wanted.text)))
+    conditions = _conditions(filters)
+    if filters.text:
+        conditions.append(or_(run_texts.words(filters.text), *run_texts.led_to(connection, filters.text)))
     return query.where(and_(*conditions)) if conditions else query
 
 
-def _conditions(wanted: RunFilter) -> list[ColumnElement[bool] | TextClause]:
+def _conditions(filters: RunFilter) -> list[ColumnElement[bool] | TextClause]:
     conditions: list[ColumnElement[bool] | TextClause] = []
     for column, value in (
-        (R.c.flow_id, wanted.flow_id),
-        (R.c.flow_connection_id, wanted.flow_connection_id),
-        (R.c.account_id, wanted.account_id),
-        (R.c.event_id, wanted.event_id),
-        (R.c.cause, wanted.cause),
+        (R.c.flow_id, filters.flow_id),
+        (R.c.flow_connection_id, filters.flow_connection_id),
+        (R.c.account_id, filters.account_id),
+        (R.c.event_id, filters.event_id),
+        (R.c.cause, filters.cause),
     ):
         if value:
             conditions.append(column == value)
-    if wanted.states:
-        conditions.append(R.c.state.in_(wanted.states))
-        if not set(wanted.states) & set(_USUAL):
+    if filters.states:
+        conditions.append(R.c.state.in_(filters.states))
+        if not set(filters.states) & set(_USUAL):
             conditions.append(_IS_UNUSUAL)
-        if set(wanted.states) <= set(_ATTENTION):
+        if set(filters.states) <= set(_ATTENTION):
             conditions.append(_NEEDS_ATTENTION)
-        if set(wanted.states) <= set(_ON_THE_WAY):
+        if set(filters.states) <= set(_ON_THE_WAY):
             conditions.append(_IS_UNFINISHED)
-    if wanted.ids:
-        conditions.append(R.c.id.in_(wanted.ids))
-    if wanted.since:
-        conditions.append(R.c.created_at >= wanted.since)
-    if wanted.until:
-        conditions.append(R.c.created_at < wanted.until)
-    if wanted.connection_id:
-        links = select(L.c.id).where(type_coerce(L.c.bindings, Text).like(f'%"{_plain(wanted.connection_id)}"%'))
+    if filters.ids:
+        conditions.append(R.c.id.in_(filters.ids))
+    if filters.since:
+        conditions.append(R.c.created_at >= filters.since)
+    if filters.until:
+        conditions.append(R.c.created_at < filters.until)
+    if filters.connection_id:
+        links = select(L.c.id).where(type_coerce(L.c.bindings, Text).like(f'%"{_plain(filters.connection_id)}"%'))
         conditions.append(R.c.flow_connection_id.in_(links))
     return conditions
 

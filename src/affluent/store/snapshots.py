@@ -76,15 +76,15 @@ class Covering:
 
 def covering(connection: Connection) -> Sequence[Covering]:
     """The statements that are done, newest first; without those whose whole period a newer one has."""
-    made: list[Covering] = []
+    statements: list[Covering] = []
     periods = select(S.c.id, S.c.period_start, S.c.period_end).where(S.c.phase == "done").order_by(S.c.id.desc())
     for row in connection.execute(periods).all():
         begins, ends = clock.to_micros(row.period_start), clock.to_micros(row.period_end)
-        if not any(one.begins <= begins and ends <= one.ends for one in made):
+        if not any(statement.begins <= begins and ends <= statement.ends for statement in statements):
             accounts = select(L.c.account_id).where(L.c.statement_id == row.id, L.c.open != 0).distinct()
-            found = frozenset(connection.execute(accounts).scalars())
-            made.append(Covering(begins=begins, ends=ends, open_accounts=found))
-    return made
+            open_accounts = frozenset(connection.execute(accounts).scalars())
+            statements.append(Covering(begins=begins, ends=ends, open_accounts=open_accounts))
+    return statements
 
 
 def locked_over(connection: Connection, start: Any, end: Any) -> Row[Any] | None:  # noqa: ANN401 - instants

@@ -51,11 +51,11 @@ def from_file(path: Path) -> Vault:
             mark = _mark(path)
             if mark == seen:
                 return None
-            found = _named(path.read_text().split())
+            named = _named(path.read_text().split())
         except (OSError, BadMasterKey):
             return None  # the keys that are known stay good
         seen = mark
-        return found
+        return named
 
     vault.follow(changed)
     return vault
@@ -116,8 +116,8 @@ def _printed(command: str) -> str:
 
 
 def _mark(path: Path) -> tuple[int, int, int]:
-    told = path.stat()
-    return told.st_ino, told.st_mtime_ns, told.st_size
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _named(texts: list[str]) -> tuple[dict[str, bytes], str]:

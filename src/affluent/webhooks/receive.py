@@ -59,8 +59,8 @@ class _Receiver:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As an endpoint of Starlette."""
-        given = scope["path_params"]
-        await self.answer(given["flow_connection"], given["token"], scope, receive, send)
+        parameters = scope["path_params"]
+        await self.answer(parameters["flow_connection"], parameters["token"], scope, receive, send)
 
     async def answer(self, flow_connection: str, token: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one webhook."""

@@ -57,9 +57,9 @@ async def settle_unknown(hub: Hub) -> None:
 
 async def requeue_lost(hub: Hub) -> None:
     """Queue runs again that nobody holds."""
-    found = await hub.requeue_lost()
-    if found:
-        _log.warning("queued runs again that nobody held", runs=found)
+    requeued = await hub.requeue_lost()
+    if requeued:
+        _log.warning("queued runs again that nobody held", runs=requeued)
 
 
 async def reconcile(hub: Hub) -> None:

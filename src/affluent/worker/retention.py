@@ -15,12 +15,12 @@ _log = logger("retention")
 
 async def forget_old(hub: Hub) -> None:
     """Take what is older than the settings say, kind by kind; 0 days: for ever."""
-    wanted = await hub.options.current()
+    settings = await hub.options.current()
     kinds = (
-        (DELIVERIES, wanted.deliveries_days),
-        (ATTEMPTS, wanted.attempts_days),
-        (RUNS, wanted.runs_days),
-        (EVENTS, wanted.events_days),
+        (DELIVERIES, settings.deliveries_days),
+        (ATTEMPTS, settings.attempts_days),
+        (RUNS, settings.runs_days),
+        (EVENTS, settings.events_days),
     )
     for kind, days in kinds:
         taken = await forget(hub.database, kind, timedelta(days=days)) if days else 0

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from affluent.kit import clock
 from affluent.kit.actor import Actor, acting
 from affluent.kit.redact import HIDDEN
-from affluent.services.operations.audit import Audit, Wanted
+from affluent.services.operations.audit import Audit, AuditFilter
 from affluent.store import metadata, tables
 from affluent.store.audit import log as audit
 from affluent.store.audit.recording import Unaudited, note
@@ -56,7 +56,7 @@ def change(token_id: str, **values: Any) -> Any:
 
 
 async def entries(database: Database) -> list[Any]:
-    found = await database.read(lambda connection: audit.find(connection, audit.Wanted(), limit=200))
+    found = await database.read(lambda connection: audit.find(connection, audit.AuditFilter(), limit=200))
     return list(reversed(found))
 
 
@@ -246,6 +246,6 @@ async def test_an_export_holds_no_cell_that_a_spreadsheet_computes(database: Dat
             insert(tables.tokens), [token(f"tok_{number}", name=name) for number, name in enumerate(names)]
         )
     )
-    text = "".join([line async for line in Audit(database).export(Wanted(noun="token"))])
+    text = "".join([line async for line in Audit(database).export(AuditFilter(noun="token"))])
     exported = [row["subject_name"] for row in csv.DictReader(io.StringIO(text, newline=""))]
     assert sorted(exported) == sorted(f"'{name}" for name in names)

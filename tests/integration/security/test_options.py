@@ -15,7 +15,7 @@ from affluent.kit import clock
 from affluent.kit.ids import first_id
 from affluent.services.errors import Conflict, NotFound
 from affluent.services.identity.roles import Role
-from affluent.services.operations.audit import Wanted
+from affluent.services.operations.audit import AuditFilter
 from affluent.services.operations.server_settings import CHANGEABLE, wishes
 from affluent.settings import Settings
 from affluent.store import server_settings as store
@@ -109,14 +109,14 @@ async def test_a_secret_is_kept_sealed_and_shown_nowhere(at: Callers) -> None:
     assert HOOK.encode() not in row.secret
     assert row.value is None
     assert (await at.hub.options.current()).alerts_to.get_secret_value() == HOOK
-    log = await at.hub.audit.find(Wanted(noun="server setting"))
+    log = await at.hub.audit.find(AuditFilter(noun="server setting"))
     assert HOOK not in str(log)
 
 
 async def test_every_change_is_in_the_audit_log(at: Callers) -> None:
     await save(at, "deliveries_days", "7")
     await save(at, "deliveries_days", "8")
-    entries = (await at.hub.audit.find(Wanted(noun="server setting"))).items
+    entries = (await at.hub.audit.find(AuditFilter(noun="server setting"))).items
     assert [(one.action, one.actor_name, one.changes["value"]) for one in entries] == [
         ("changed", "Mira Kapoor", [7, 8]),
         ("created", "Mira Kapoor", [None, 7]),

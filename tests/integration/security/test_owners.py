@@ -10,7 +10,7 @@ import pytest
 from affluent.kit.actor import Actor, acting
 from affluent.services.errors import Conflict, Invalid, ServiceError
 from affluent.services.identity.roles import Role
-from affluent.services.operations.audit import Wanted
+from affluent.services.operations.audit import AuditFilter
 from affluent.services.runs.search import RunFilter
 from affluent.services.runs.service import BulkAction
 from tests.integration.security.callers import Callers, callers
@@ -171,7 +171,7 @@ async def test_an_administrator_takes_it_over_on_its_page(at: Callers) -> None:
     assert (await at.hub.connections.owner(connection)).name == "Mira Kapoor"
     with acting(SOMEBODY):
         assert (await at.hub.flow_connections.trigger_now(link, {"id": 2})).run_ids
-    entry = (await at.hub.audit.find(Wanted(noun="connection"))).items[0]
+    entry = (await at.hub.audit.find(AuditFilter(noun="connection"))).items[0]
     assert (entry.actor_name, list(entry.changes)) == ("Mira Kapoor", ["owner_id"])
 
 

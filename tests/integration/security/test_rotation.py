@@ -84,7 +84,7 @@ async def test_the_log_tells_of_the_rotation_and_not_of_changed_credentials(data
     await database.write(lambda c: c.execute(insert(tables.connections).values(**row)))
     keys.add_to_file(path)
     await Rotation(database=database, vault=vault).reseal()
-    told = await database.read(lambda c: audit.find(c, audit.Wanted(), limit=10))
+    told = await database.read(lambda c: audit.find(c, audit.AuditFilter(), limit=10))
     assert [entry.action for entry in told] == ["rotated", "created"]
 
 

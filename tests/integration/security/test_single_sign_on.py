@@ -17,7 +17,7 @@ from joserfc.jwk import RSAKey
 
 from affluent.kit import clock
 from affluent.services.identity.roles import Role
-from affluent.services.operations.audit import Wanted
+from affluent.services.operations.audit import AuditFilter
 from tests.integration.security.callers import Callers, callers
 from tests.integration.web.browser import PASSWORD, Answer, Browser
 from tests.support.provider import CLIENT_ID, CLIENT_SECRET, Provider, provider
@@ -56,7 +56,7 @@ async def told(at: Callers) -> list[tuple[str, str, str]]:
     """The newest entries of the audit log: action, name, changes."""
     return [
         (entry.action, entry.subject_name, str(entry.changes))
-        for entry in (await at.hub.audit.find(Wanted())).items[:4]
+        for entry in (await at.hub.audit.find(AuditFilter())).items[:4]
     ]
 
 

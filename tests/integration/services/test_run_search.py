@@ -83,5 +83,5 @@ async def test_runs_are_narrowed_to_those_of_a_connection(database_url: str) -> 
         found = {}
         for name in ("con_1", "con_2"):
             wanted = RunFilter(connection_id=name)
-            found[name] = len(await it.database.read(partial(runs.find, wanted=wanted, limit=5)))
+            found[name] = len(await it.database.read(partial(runs.find, filters=wanted, limit=5)))
     assert found == {"con_1": 2, "con_2": 0}

@@ -59,7 +59,7 @@ async def looks(database: Database, wanted: RunFilter, limit: int = 3) -> list[t
     found: list[tuple[list[int], bool]] = []
     cursor = ""
     while True:
-        ask = partial(store.look, wanted=wanted, limit=limit, cursor=cursor)
+        ask = partial(store.look, filters=wanted, limit=limit, cursor=cursor)
         rows, told = await database.read(ask)
         found.append(([int(row.id.removeprefix("run_")) for row in rows], told.stopped_at is not None))
         cursor = told.next

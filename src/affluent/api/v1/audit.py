@@ -9,7 +9,7 @@ from fastapi import Query
 from affluent.api.routing import needs, router
 from affluent.api.v1 import schemas
 from affluent.api.v1.hub import Hub, Limit
-from affluent.services.operations.audit import EntryView, Verdict, Wanted
+from affluent.services.operations.audit import AuditFilter, EntryView, Verdict
 from affluent.services.paging import Page
 
 routes = router("Audit log")
@@ -30,7 +30,7 @@ async def find(  # noqa: PLR0917 - each is a parameter of the query
     after: Number = "",
 ) -> Page[EntryView]:
     """Newest first: who changed what, when, from where, before and after without secrets. Empty conditions match all."""
-    wanted = Wanted(actor=actor, noun=noun, subject=subject, since=since, until=until)
+    wanted = AuditFilter(actor=actor, noun=noun, subject=subject, since=since, until=until)
     return await hub.audit.find(wanted, limit=limit, after=after)
 
 

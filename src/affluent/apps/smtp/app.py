@@ -40,7 +40,7 @@ async def _in_thread(given: Credentials, address: str, message: EmailMessage | N
 async def test(ctx: Context[Credentials]) -> str:
     """Connect and log in; nothing is sent."""
     given = ctx.credentials
-    address = await ctx.http.reach(given.host, given.port, said={"login": bool(given.username)})
+    address = await ctx.http.reach(given.host, given.port, message={"login": bool(given.username)})
     await _in_thread(given, address, None)
     return f"{given.host} accepted the login." if given.username else f"{given.host} answers."
 
@@ -61,7 +61,7 @@ async def send_email(ctx: Context[Credentials], email: NewEmail) -> SentEmail:
     """Send an e-mail as text, or as text and HTML. Repeats carry the same Message-ID."""
     given = ctx.credentials
     said = {"from": given.sender, "subject": email.subject, "to": email.recipients, "text": email.text}
-    address = await ctx.http.reach(given.host, given.port, said=said)
+    address = await ctx.http.reach(given.host, given.port, message=said)
     message = composed(ctx, email)
     refused = await _in_thread(given, address, message)
     return SentEmail(message_id=str(message["Message-ID"]), refused=refused)

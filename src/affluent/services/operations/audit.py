@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Row
 
 from affluent.kit.jsons import JSONValue, dumps
 from affluent.kit.numbers import whole
 from affluent.services.errors import NotFound
 from affluent.services.paging import Page, bounded, page_of
 from affluent.store.audit import log as store
-from affluent.store.audit.log import Verdict, Wanted
+from affluent.store.audit.log import AuditFilter, Verdict
 from affluent.store.audit.recording import note
 from affluent.store.audit.watched_tables import AUDITED
 from affluent.store.database import Database
 
-__all__ = ["Audit", "EntryView", "Verdict", "Wanted"]
+__all__ = ["Audit", "AuditFilter", "EntryView", "Verdict"]
 
 NOUNS = tuple(sorted({audited.noun for audited in AUDITED.values()} | {"run", "sign-in", "master key", "audit log"}))
 _BATCH = 1_000
@@ -65,7 +65,7 @@ class Audit:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def find(self, query: Wanted, *, limit: int = 50, after: str = "") -> Page[EntryView]:
+    async def find(self, query: AuditFilter, *, limit: int = 50, after: str = "") -> Page[EntryView]:
         """Entries, newest first; `after` is the number of the last one of the page before."""
         limit, before = bounded(limit), whole(after, digits=18) or 0
         rows = await self._database.read(lambda c: store.find(c, query, limit=limit + 1, before=before))
@@ -86,7 +86,7 @@ class Audit:
         """Whether an entry has this digest."""
         return await self._database.read(lambda connection: store.has_digest(connection, digest))
 
-    async def export(self, query: Wanted, *, as_json: bool = False) -> AsyncIterator[str]:
+    async def export(self, query: AuditFilter, *, as_json: bool = False) -> AsyncIterator[str]:
         """All entries that match, newest first, as CSV or as one JSON object a line; the export itself is noted."""
         await self._database.write(
             lambda c: note(c, "exported", "audit log", subject="", form="JSON" if as_json else "CSV")
@@ -95,17 +95,13 @@ class Audit:
             yield _csv(_COLUMNS)
         before = 0
         while True:
-            rows = await self._database.read(partial(_find, query, before))
+            rows = await self._database.read(partial(store.find, filters=query, limit=_BATCH, before=before))
             for row in rows:
                 values = {name: getattr(row, name) for name in _COLUMNS}
                 yield (dumps(values) + "\n") if as_json else _csv(_cells(values))
             if len(rows) < _BATCH:
                 return
             before = rows[-1].number
-
-
-def _find(query: Wanted, before: int, connection: Connection) -> Sequence[Row[Any]]:
-    return store.find(connection, query, limit=_BATCH, before=before)
 
 
 def _cells(values: dict[str, Any]) -> list[str]:

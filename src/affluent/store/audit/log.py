@@ -34,7 +34,7 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class AuditFilter:
     """Which entries are asked for; empty conditions match all."""
 
     actor: str = ""
@@ -65,7 +65,7 @@ def append(connection: Connection, actor: Actor, notes: Sequence[Note]) -> None:
     last = connection.execute(select(E.c.number, E.c.digest).order_by(E.c.number.desc()).limit(1)).one_or_none()
     number, digest = (last.number, last.digest) if last else (0, START)
     at, rows = clock.now(), []
-    for one in notes:
+    for note in notes:
         number += 1
         row: dict[str, Any] = {
             "number": number,
@@ -74,20 +74,20 @@ def append(connection: Connection, actor: Actor, notes: Sequence[Note]) -> None:
             "actor_id": actor.id,
             "actor_name": actor.name,
             "address": actor.address,
-            "action": one.action,
-            "noun": one.noun,
-            "subject_id": one.subject_id,
-            "subject_name": one.subject_name,
-            "changes": one.changes,
+            "action": note.action,
+            "noun": note.noun,
+            "subject_id": note.subject_id,
+            "subject_name": note.subject_name,
+            "changes": note.changes,
         }
         digest = row["digest"] = _digest(digest, row)
         rows.append(row)
     connection.execute(insert(E), rows)
 
 
-def find(connection: Connection, wanted: Wanted, *, limit: int, before: int = 0) -> Sequence[Row[Any]]:
+def find(connection: Connection, filters: AuditFilter, *, limit: int, before: int = 0) -> Sequence[Row[Any]]:
     """Entries, newest first, older than number `before`."""
-    query = select(E).where(*_conditions(wanted)).order_by(E.c.number.desc()).limit(limit)
+    query = select(E).where(*_conditions(filters)).order_by(E.c.number.desc()).limit(limit)
     return connection.execute(query.where(E.c.number < before) if before else query).all()
 
 
@@ -117,29 +117,29 @@ def verify(connection: Connection) -> Verdict:
 
 
 def _digest(previous: str, row: dict[str, Any]) -> str:
-    told = [clock.to_micros(row["at"]), *(row[name] for name in _TOLD), dumps(row["changes"])]
-    return hashlib.sha256(dumps([previous, row["number"], *told]).encode()).hexdigest()
+    values = [clock.to_micros(row["at"]), *(row[name] for name in _TOLD), dumps(row["changes"])]
+    return hashlib.sha256(dumps([previous, row["number"], *values]).encode()).hexdigest()
 
 
 _TOLD = ("actor_kind", "actor_id", "actor_name", "address", "action", "noun", "subject_id", "subject_name")
 
 
-def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
-    if wanted.actor:
-        found.append(or_(E.c.actor_id == wanted.actor, E.c.actor_name == wanted.actor))
-    if wanted.noun:
-        found.append(E.c.noun == wanted.noun)
-    if wanted.subject:
-        found.append(E.c.subject_id == wanted.subject)
-    if wanted.since:
-        found.append(E.c.at >= wanted.since)
-    if wanted.until:
-        found.append(E.c.at < wanted.until)
-    if wanted.search:
+def _conditions(filters: AuditFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if filters.actor:
+        conditions.append(or_(E.c.actor_id == filters.actor, E.c.actor_name == filters.actor))
+    if filters.noun:
+        conditions.append(E.c.noun == filters.noun)
+    if filters.subject:
+        conditions.append(E.c.subject_id == filters.subject)
+    if filters.since:
+        conditions.append(E.c.at >= filters.since)
+    if filters.until:
+        conditions.append(E.c.at < filters.until)
+    if filters.search:
         like = [
-            column.icontains(wanted.search, autoescape=True)
+            column.icontains(filters.search, autoescape=True)
             for column in (E.c.subject_name, E.c.subject_id, E.c.actor_name)
         ]
-        found.append(or_(*like))
-    return found
+        conditions.append(or_(*like))
+    return conditions

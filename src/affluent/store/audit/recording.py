@@ -62,11 +62,11 @@ def recording(connection: Connection, actor: Actor = SYSTEM) -> Iterator[None]:
         info.pop(_RECORDER, None)
 
 
-def note(connection: Connection, action: str, noun: str, *, subject: str, name: str = "", **told: JSONValue) -> None:
+def note(connection: Connection, action: str, noun: str, *, subject: str, name: str = "", **facts: JSONValue) -> None:
     """Note an act that changes no audited row by itself, e.g. a sign-in or the replay of a run."""
     recorder = connection.info.get(_RECORDER)
     if recorder is not None:
-        changes = {key: [None, value] for key, value in told.items()}
+        changes = {key: [None, value] for key, value in facts.items()}
         recorder.noted.append(audit.Note(action, noun, subject, name, changes))
 
 
@@ -117,17 +117,17 @@ def _watched(connection: Connection, statement: Any) -> tuple[_Recorder, Audited
     return recorder, audited
 
 
-def _before(connection: Connection, statement: Any, several: Any, one: Any, _options: Any) -> None:  # noqa: ANN401 - SQLAlchemy's signature
+def _before(connection: Connection, statement: Any, several: Any, single: Any, _options: Any) -> None:  # noqa: ANN401 - SQLAlchemy's signature
     watched = _watched(connection, statement)
     if watched is None:
         return
     table: Table = statement.table
     if isinstance(statement, Insert):
         if _may_replace(statement):
-            sets = several or [one or {}]
+            sets = several or [single or {}]
             compiled = statement.compile(dialect=connection.dialect, column_keys=list(sets[0]) or None)
-            given = [compiled.construct_params(values) for values in sets]
-            watched[0].before = _read(connection, table, [_key(table, values) for values in given])
+            parameters = [compiled.construct_params(values) for values in sets]
+            watched[0].before = _read(connection, table, [_key(table, values) for values in parameters])
         return
     query = select(table)
     if statement.whereclause is not None:
@@ -143,7 +143,7 @@ def _after(connection: Connection, statement: Any, *rest: Any) -> None:  # noqa:
     table: Table = statement.table
     before, recorder.before = recorder.before, {}
     is_new = isinstance(statement, Insert)
-    keys = [_key(table, given) for given in rest[-1].context.compiled_parameters] if is_new else list(before)
+    keys = [_key(table, parameters) for parameters in rest[-1].context.compiled_parameters] if is_new else list(before)
     after = {} if isinstance(statement, Delete) else _read(connection, table, keys)
     for key in keys:
         verb = "changed" if is_new and key in before else _VERBS[type(statement)]
@@ -171,12 +171,12 @@ def _note(
 
 def _read(connection: Connection, table: Table, keys: Sequence[Key]) -> Rows:
     columns = list(table.primary_key)
-    wanted: Callable[[], Any] = (
+    condition: Callable[[], Any] = (
         (lambda: columns[0].in_([key[0] for key in keys]))
         if len(columns) == 1
         else (lambda: tuple_(*columns).in_(keys))
     )
-    return _by_key(table, connection.execute(select(table).where(wanted())).mappings().all()) if keys else {}
+    return _by_key(table, connection.execute(select(table).where(condition())).mappings().all()) if keys else {}
 
 
 def _by_key(table: Table, rows: Sequence[Any]) -> Rows:

@@ -38,10 +38,10 @@ class Audited:
     def shown(self, row: Mapping[str, Any]) -> dict[str, JSONValue]:
         """The columns that are told, as JSON without secrets."""
         quiet = self.quiet | _ALWAYS_QUIET
-        told = {
+        columns = {
             name: value for name, value in row.items() if name not in quiet and (not self.only or name in self.only)
         }
-        return {name: self._value(name, value) for name, value in told.items()}
+        return {name: self._value(name, value) for name, value in columns.items()}
 
     def changes(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, JSONValue]:
         """Column → [before, after] of what differs and is told. A row that is not there is an empty mapping."""

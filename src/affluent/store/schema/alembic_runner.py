@@ -12,9 +12,9 @@ from sqlalchemy import Connection
 
 def config() -> Config:
     """Alembic's configuration, without an ini file."""
-    made = Config()
-    made.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    return made
+    settings = Config()
+    settings.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return settings
 
 
 def to_head(connection: Connection) -> list[str]:

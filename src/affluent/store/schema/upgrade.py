@@ -113,8 +113,8 @@ def revision(connection: Connection) -> str | None:
     """The revision that the database is at; None: it has no tables yet."""
     if not inspect(connection).has_table("alembic_version"):
         return None
-    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    return found
+    current: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return current
 
 
 @cache
@@ -128,19 +128,19 @@ def head() -> str:
 def _links() -> dict[str, str]:
     """Revision → the one before it, of every migration of this release."""
     files = sorted((Path(__file__).parent / "migrations" / "versions").glob("*.py"))
-    found = [dict(_LINK.findall(file.read_text())) for file in files]
-    return {one["revision"]: one.get("down_revision", "") for one in found}
+    migrations = [dict(_LINK.findall(file.read_text())) for file in files]
+    return {migration["revision"]: migration.get("down_revision", "") for migration in migrations}
 
 
 def is_newer(connection: Connection) -> bool:
     """Whether a newer release migrated the database, so that this one may work beside it. Raises TooNew when it may not."""
-    found = revision(connection)
-    if found is None or found in _links():
+    current = revision(connection)
+    if current is None or current in _links():
         return False
     mark = connection.execute(select(tables.notes.c.value).where(tables.notes.c.key == _MARK)).scalar() or {}
-    if mark.get("at") != found or head() not in mark["readers"]:
+    if mark.get("at") != current or head() not in mark["readers"]:
         raise TooNew(
-            f"The database is at {found}, which a newer release made; this release knows up to {head()} and cannot use it."
+            f"The database is at {current}, which a newer release made; this release knows up to {head()} and cannot use it."
             " Install the newer release here, too, or restore the backup made before the upgrade."
         )
     return True

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from affluent.kit import clock
 from affluent.kit.jsons import JSONValue, dumps
 from affluent.services.identity.people import Role
-from affluent.services.operations.audit import NOUNS, EntryView, Wanted
+from affluent.services.operations.audit import NOUNS, AuditFilter, EntryView
 from affluent.web.app import WebApp
 from affluent.web.request import Crumb, PageRequest
 
@@ -80,9 +80,9 @@ async def export(visit: PageRequest) -> Response:
     return StreamingResponse(lines, media_type=kind, headers=headers)
 
 
-def _wanted(filters: dict[str, str]) -> Wanted:
+def _wanted(filters: dict[str, str]) -> AuditFilter:
     until = _day(filters["until"])
-    return Wanted(
+    return AuditFilter(
         actor=filters["actor"],
         noun=filters["noun"],
         subject=filters["subject"],
