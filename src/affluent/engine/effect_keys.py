@@ -1,4 +1,4 @@
-"""Keys of effects: what names an effect in our books, what the vendor is told, and whose effect it is."""
+"""Keys of effects: how an effect is named here and at the vendor, and whether two effects under one key are the same."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from affluent.sdk.app import Same
 from affluent.store.bulk import Row
 
 _LONGEST = 2_000
-"""Bytes of a key in our books: PostgreSQL's indexes take no longer ones."""
+"""Bytes of a key in the database: PostgreSQL's indexes take no longer ones."""
 _PLAIN = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """Where the content under a known key is another one."""
+    """A field in which an effect differs from the one that is known under its key."""
 
     field: str
     known: str
     given: str
     run_id: str
-    """The run that has the effect."""
+    """The run of the known effect."""
 
 
 def of_record(connection_id: str, app: str, action: str, value: str) -> str:
@@ -44,9 +44,9 @@ def for_vendor(key: str, limit: int) -> str:
 
 
 def difference(known: Row, intended: Row, same: Same) -> Difference | None:
-    """Where an effect that is known differs from one that is wanted under its key: in its money, or in whose it is.
+    """Where a known effect differs from one that is intended under its key: in its money, or in whose it is.
 
-    Rows of effects, with unpacked inputs. What one of them does not say is no difference.
+    Both are rows of effects with unpacked inputs. A field that one of them leaves empty is no difference.
     """
     run_id = known["run_id"]
     if _is_other_money(known, intended):

@@ -38,14 +38,15 @@ _STEP = [column.name for column in tables.step_runs.columns]
 _ATTEMPT = [column.name for column in tables.attempts.columns]
 _EFFECT = [column.name for column in tables.effects.columns]
 _IDENTITY = [column.name for column in tables.identities.columns]
-
-
+_STEP_KEY = ("run_id", "position")
+_ATTEMPT_KEY = ("run_id", "position", "number")
+_IDENTITY_KEY = ("account_id", "connection_id", "kind")
 _REPAIRED = timedelta(seconds=1)
 
 
 @dataclass(slots=True, kw_only=True)
-class Entry:
-    """What one commit says of one run."""
+class JournalEntry:
+    """What one commit writes about one run."""
 
     run_id: str
     lease: int
@@ -73,11 +74,11 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What the store said to an entry."""
+class RecordResult:
+    """Whether an entry was written, and whether its run must stop."""
 
     is_mine: bool
-    """False: the lease was lost, someone else has the run now, and nothing of the entry was written."""
+    """False: another process has taken over the run, and nothing of the entry was written."""
     cancel: bool = False
     """A person asked for the run to stop."""
 
@@ -102,11 +103,11 @@ class Journal:
         self._failed = failed
         self._moved = moved
 
-    def record(self, connection: Connection, entries: Sequence[Entry]) -> list[Verdict]:
+    def record(self, connection: Connection, entries: Sequence[JournalEntry]) -> list[RecordResult]:
         """Write entries; a processor of the grouped writer."""
-        ended = [entry for entry in entries if entry.state in FINISHED or entry.leaves_line]
-        finished = sorted({entry.ordering_key for entry in ended if entry.ordering_key != entry.run_id})
-        self._queue.lock(connection, finished)
+        leaving = [entry for entry in entries if entry.state in FINISHED or entry.leaves_line]
+        freed_keys = sorted({entry.ordering_key for entry in leaving if entry.ordering_key != entry.run_id})
+        self._queue.lock(connection, freed_keys)
         changed = bulk.update(
             connection,
             tables.runs,
@@ -115,64 +116,24 @@ class Journal:
             columns=_RUN_CHANGE,
             returning=("cancel",),
         )
-        mine = {(run_id, lease) for run_id, lease, _ in changed}
-        cancelled = {run_id for run_id, _, cancel in changed if cancel}
-        held = [entry for entry in entries if (entry.run_id, entry.lease) in mine]
-        bulk.insert(
-            connection,
-            tables.step_runs,
-            _last_of(held, "steps", ("run_id", "position")),
-            columns=_STEP,
-            unique=("run_id", "position"),
-            update=_STEP[2:],
-        )
-        attempts = _last_of(held, "attempts", ("run_id", "position", "number"))
-        bulk.insert(connection, tables.attempts, attempts, columns=_ATTEMPT, unique=("run_id", "position", "number"))
-        effects = _last_of(held, "effects", ("key",))
-        kept = [name for name in _EFFECT if name not in ("key", "created_at")]
-        bulk.insert(connection, tables.effects, effects, columns=_EFFECT, unique=("key",), update=kept)
-        ledger.settled(connection, effects)
-        ledger.moved(connection, [(entry.run_id, entry.state.value) for entry in held if entry.state in FINISHED])
-        identities = _last_of(held, "identities", ("account_id", "connection_id", "kind"))
-        bulk.insert(
-            connection,
-            tables.identities,
-            identities,
-            columns=_IDENTITY,
-            unique=("account_id", "connection_id", "kind"),
-            update=("external_id", "how", "updated_at"),
-        )
-        for entry in held:
-            if entry.broken_connection is not None:
-                break_connection(connection, *entry.broken_connection)
-        self._not_paused_after_all(connection, [entry.run_id for entry in held if entry.state is RunState.PAUSED])
-        self._stopped_while_waiting(connection, held)
+        is_cancelled = {(run_id, lease): cancel for run_id, lease, cancel in changed}
+        held = [entry for entry in entries if (entry.run_id, entry.lease) in is_cancelled]
+        _write_details(connection, held)
+        self._wait_only_for_broken_connections(connection, _run_ids(held, RunState.PAUSED))
+        self._cancel_instead_of_waiting(connection, _run_ids(held, RunState.WAITING, RunState.PAUSED))
         _leave_line(connection, [entry.run_id for entry in held if entry.leaves_line])
         again = [entry for entry in held if entry.state in (RunState.WAITING, RunState.QUEUED)]
-        self._queue.put(
-            connection,
-            [
-                {
-                    "id": entry.run_id,
-                    "priority": entry.priority,
-                    "rank": entry.rank,
-                    "due_at": clock.to_micros(entry.due_at),
-                }
-                for entry in again
-            ],
-        )
-        self.release(connection, finished)
-        bad = [entry.run_id for entry in held if entry.state in (RunState.FAILED, RunState.UNKNOWN)]
-        if bad and self._failed is not None:
-            self._tell(self._failed, connection, bad)
+        self._queue.put(connection, [_queue_row(entry) for entry in again])
+        self.release(connection, freed_keys)
+        self._report_failures(connection, _run_ids(held, RunState.FAILED, RunState.UNKNOWN))
         if again:
             on_commit(connection, self._wake)
         if held:
             on_commit(connection, self._moved)
         return [
-            Verdict(
-                is_mine=(entry.run_id, entry.lease) in mine,
-                cancel=entry.state is RunState.RUNNING and entry.run_id in cancelled,
+            RecordResult(
+                is_mine=(entry.run_id, entry.lease) in is_cancelled,
+                cancel=entry.state is RunState.RUNNING and bool(is_cancelled.get((entry.run_id, entry.lease))),
             )
             for entry in entries
         ]
@@ -197,56 +158,56 @@ class Journal:
         ledger.moved(connection, [(run_id, RunState.FAILED.value)])
         on_commit(connection, self._moved)
         self._release(connection, "(SELECT ordering_key AS key FROM runs WHERE id = :id)", of_run)
-        if self._failed is not None:
-            self._tell(self._failed, connection, [run_id])
+        self._report_failures(connection, [run_id])
         return True
 
-    def _tell(
-        self, failed: Callable[[Connection, Sequence[str]], None], connection: Connection, run_ids: Sequence[str]
-    ) -> None:
-        """A defect of whoever is told must not keep a run from ending: it is logged, and nothing of it is kept."""
+    def _report_failures(self, connection: Connection, run_ids: Sequence[str]) -> None:
+        """Call `failed`. A defect in it must not keep a run from ending: it is logged, and what it wrote is undone."""
+        if not run_ids or self._failed is None:
+            return
         try:
             with undone_if_it_fails(connection):
-                failed(connection, run_ids)
-        except SQLAlchemyError:  # the database's trouble is everybody's: the entries are written again
+                self._failed(connection, run_ids)
+        except SQLAlchemyError:  # the database fails for everybody: the entries are written again
             raise
         except Exception:  # noqa: BLE001 - logged; the run ends as it should
             _log.exception("nobody was told of runs that failed", runs=list(run_ids))
 
-    def _not_paused_after_all(self, connection: Connection, run_ids: Sequence[str]) -> None:
-        """A connection that was repaired while its run was being paused will not be repaired again: try in a second."""
+    def _wait_only_for_broken_connections(self, connection: Connection, run_ids: Sequence[str]) -> None:
+        """Try paused runs again in a second if their connection was repaired meanwhile: nobody will repair it again."""
         if not run_ids:
             return
+        each, keys = bulk.each(connection.dialect.name), dumps(list(run_ids))
         if connection.dialect.name == "postgresql":
             # A repair that has not committed yet does not see this run: wait for it, or let it wait for us.
-            each = bulk.each(connection.dialect.name)
-            held = f"SELECT id FROM connections WHERE id IN (SELECT waits_for FROM runs WHERE id IN {each}) ORDER BY id FOR SHARE"
-            connection.execute(text(held), {"keys": dumps(list(run_ids))})
+            waited_for = f"SELECT waits_for FROM runs WHERE id IN {each}"
+            connection.execute(
+                text(f"SELECT id FROM connections WHERE id IN ({waited_for}) ORDER BY id FOR SHARE"), {"keys": keys}
+            )
         sql = text(
-            "UPDATE runs SET state = 'waiting', due_at = :due WHERE state = 'paused' AND id IN "
-            + bulk.each(connection.dialect.name)
-            + " AND waits_for IN (SELECT id FROM connections WHERE status = 'active') RETURNING id, priority, rank, due_at"
+            f"UPDATE runs SET state = 'waiting', due_at = :due WHERE state = 'paused' AND id IN {each}"
+            " AND waits_for IN (SELECT id FROM connections WHERE status = 'active') RETURNING id, priority, rank, due_at"
         )
         due = clock.to_micros(clock.now() + _REPAIRED)
-        rows = connection.execute(sql, {"keys": dumps(list(run_ids)), "due": due}).mappings().all()
+        rows = connection.execute(sql, {"keys": keys, "due": due}).mappings().all()
         self._queue.put(connection, [dict(row) for row in rows])
         if rows:
             on_commit(connection, self._wake)
 
-    def _stopped_while_waiting(self, connection: Connection, held: Sequence[Entry]) -> None:
-        """A run that a person cancelled while it was executing does not wait first."""
-        waits = [entry.run_id for entry in held if entry.state in (RunState.WAITING, RunState.PAUSED)]
-        if not waits:
+    def _cancel_instead_of_waiting(self, connection: Connection, run_ids: Sequence[str]) -> None:
+        """Cancel the runs that a person asked to stop while they were executing; they do not wait first."""
+        if not run_ids:
             return
         sql = text(
             "UPDATE runs SET state = 'cancelled', finished_at = :now, sentence = 'Cancelled by a person.', waits_for = ''"
             f" WHERE cancel AND finished_at IS NULL AND id IN {bulk.each(connection.dialect.name)} RETURNING ordering_key, id"
         )
-        rows = connection.execute(sql, {"keys": dumps(waits), "now": clock.to_micros(clock.now())}).all()
+        values = {"keys": dumps(list(run_ids)), "now": clock.to_micros(clock.now())}
+        rows = connection.execute(sql, values).all()
         ledger.moved(connection, [(row.id, RunState.CANCELLED.value) for row in rows])
-        keys = sorted(row[0] for row in rows)
-        self._queue.lock(connection, keys)
-        self.release(connection, keys)
+        ordering_keys = sorted(row.ordering_key for row in rows)
+        self._queue.lock(connection, ordering_keys)
+        self.release(connection, ordering_keys)
 
     def hand_back(self, connection: Connection, run_id: str, lease: int) -> None:
         """Queue a run again that this process does not finish."""
@@ -288,13 +249,47 @@ def break_connection(connection: Connection, connection_id: str, version: int, r
     )
 
 
+def _write_details(connection: Connection, entries: Sequence[JournalEntry]) -> None:
+    """Write what entries hold beside the state of their runs: steps, attempts, effects, identities, broken connections."""
+    steps = _last_of(entries, "steps", _STEP_KEY)
+    bulk.insert(connection, tables.step_runs, steps, columns=_STEP, unique=_STEP_KEY, update=_STEP[2:])
+    attempts = _last_of(entries, "attempts", _ATTEMPT_KEY)
+    bulk.insert(connection, tables.attempts, attempts, columns=_ATTEMPT, unique=_ATTEMPT_KEY)
+    effects = _last_of(entries, "effects", ("key",))
+    settled = [name for name in _EFFECT if name not in ("key", "created_at")]
+    bulk.insert(connection, tables.effects, effects, columns=_EFFECT, unique=("key",), update=settled)
+    ledger.settled(connection, effects)
+    ledger.moved(connection, [(entry.run_id, entry.state.value) for entry in entries if entry.state in FINISHED])
+    identities = _last_of(entries, "identities", _IDENTITY_KEY)
+    bulk.insert(
+        connection,
+        tables.identities,
+        identities,
+        columns=_IDENTITY,
+        unique=_IDENTITY_KEY,
+        update=("external_id", "how", "updated_at"),
+    )
+    for entry in entries:
+        if entry.broken_connection is not None:
+            break_connection(connection, *entry.broken_connection)
+
+
+def _run_ids(entries: Sequence[JournalEntry], *states: RunState) -> list[str]:
+    return [entry.run_id for entry in entries if entry.state in states]
+
+
+def _queue_row(entry: JournalEntry) -> Row:
+    due_at = clock.to_micros(entry.due_at)
+    return {"id": entry.run_id, "priority": entry.priority, "rank": entry.rank, "due_at": due_at}
+
+
 def _leave_line(connection: Connection, run_ids: Sequence[str]) -> None:
     if run_ids:
         sql = text("UPDATE runs SET ordering_key = id WHERE id IN " + bulk.each(connection.dialect.name))
         connection.execute(sql, {"keys": dumps(list(run_ids))})
 
 
-def _run_change(entry: Entry) -> dict[str, object]:
+def _run_change(entry: JournalEntry) -> dict[str, object]:
     return {
         "id": entry.run_id,
         "lease": entry.lease,
@@ -311,7 +306,7 @@ def _run_change(entry: Entry) -> dict[str, object]:
     }
 
 
-def _last_of(entries: Sequence[Entry], name: str, unique: tuple[str, ...]) -> list[Row]:
+def _last_of(entries: Sequence[JournalEntry], name: str, unique: tuple[str, ...]) -> list[Row]:
     """The rows of all entries, one per key: PostgreSQL refuses to update a row twice in one statement."""
     rows: dict[tuple[object, ...], Row] = {}
     for entry in entries:

@@ -1,4 +1,4 @@
-"""Journal entries: what a try, a pause or an end says of a run."""
+"""Builds the journal entries of a run: after a try of a step, when it pauses, and when it ends."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from datetime import datetime
 
 from affluent.domain.retry import policy_for
 from affluent.domain.run import Outcome, RunState, StepState
-from affluent.engine.journal import Entry
+from affluent.engine.journal import JournalEntry
 from affluent.engine.leases import LeasedRun
 from affluent.engine.plans import Plan, PlannedStep
-from affluent.engine.step import Try
+from affluent.engine.step import StepAttempt
 from affluent.kit import clock
 from affluent.kit.jsons import JSONValue, text_of
 from affluent.kit.redact import redact
@@ -19,72 +19,74 @@ from affluent.sdk import Wait
 from affluent.store.bulk import Row
 
 
-def entry_for(claimed: LeasedRun, planned: PlannedStep, position: int, this: Try, steps: list[Row]) -> Entry:
-    """What the journal says after a try."""
+def entry_after_attempt(
+    run: LeasedRun, planned: PlannedStep, position: int, attempt: StepAttempt, steps: list[Row]
+) -> JournalEntry:
+    """The entry after a try of a step: the run goes on, waits, pauses or ends."""
     now = clock.now()
-    entry = _blank(claimed, RunState.RUNNING, position=position + 1, sentence="")
+    entry = _blank(run, RunState.RUNNING, position=position + 1, sentence="")
     entry.steps = steps
-    if this.counts:
-        entry.attempts = [_attempt_row(claimed, position, steps[-1]["tries"], this)]
-    if this.effect is not None:
-        entry.effects = [this.effect]
-    match this.outcome:
+    if attempt.counts:
+        entry.attempts = [_attempt_row(run, position, steps[-1]["tries"], attempt)]
+    if attempt.effect is not None:
+        entry.effects = [attempt.effect]
+    match attempt.outcome:
         case Outcome.APPLIED | Outcome.READ | Outcome.ALREADY_APPLIED | Outcome.NOT_APPLICABLE:
-            entry.identities = _identity_rows(claimed, planned, this, now)
+            entry.identities = _identity_rows(run, planned, attempt, now)
         case Outcome.AUTH_FAILED:
-            _stop(entry, RunState.PAUSED, position, this, cause=this.code)
+            _stop(entry, RunState.PAUSED, position, attempt, cause=attempt.code)
             if planned.bound is not None:
                 entry.waits_for = planned.bound.id
-                entry.broken_connection = (planned.bound.id, planned.bound.version, this.sentence)
-        case Outcome.RETRY | Outcome.UNKNOWN if _may_try_again(planned, this):
-            entry.leaves_line = this.code == Wait.code
-            _stop(entry, RunState.WAITING, position, this, cause="" if entry.leaves_line else this.code)
-            _plan_retry(entry, claimed, this, now)
+                entry.broken_connection = (planned.bound.id, planned.bound.version, attempt.sentence)
+        case Outcome.RETRY | Outcome.UNKNOWN if _may_try_again(planned, attempt):
+            entry.leaves_line = attempt.code == Wait.code
+            _stop(entry, RunState.WAITING, position, attempt, cause="" if entry.leaves_line else attempt.code)
+            _plan_retry(entry, run, attempt, now)
         case Outcome.UNKNOWN:
-            _stop(entry, RunState.UNKNOWN, position, this, cause=this.code)
+            _stop(entry, RunState.UNKNOWN, position, attempt, cause=attempt.code)
             entry.finished_at = now
         case _:
-            _stop(entry, RunState.FAILED, position, this, cause=this.code)
+            _stop(entry, RunState.FAILED, position, attempt, cause=attempt.code)
             entry.finished_at = now
     return entry
 
 
-def _may_try_again(planned: PlannedStep, this: Try) -> bool:
-    return this.outcome is Outcome.RETRY or planned.action.look_up is not None
+def _may_try_again(planned: PlannedStep, attempt: StepAttempt) -> bool:
+    return attempt.outcome is Outcome.RETRY or planned.action.look_up is not None
 
 
-def _plan_retry(entry: Entry, claimed: LeasedRun, this: Try, now: datetime) -> None:
-    first = claimed.first_failed_at or now
-    if not this.counts:
-        entry.tries, entry.first_failed_at = claimed.tries, claimed.first_failed_at
-        entry.due_at = now + this.retry_after if this.retry_after else now
+def _plan_retry(entry: JournalEntry, run: LeasedRun, attempt: StepAttempt, now: datetime) -> None:
+    first = run.first_failed_at or now
+    if not attempt.counts:
+        entry.tries, entry.first_failed_at = run.tries, run.first_failed_at
+        entry.due_at = now + attempt.retry_after if attempt.retry_after else now
         return
-    entry.tries, entry.first_failed_at = claimed.tries + 1, first
-    following = policy_for(this.code).next_at(
+    entry.tries, entry.first_failed_at = run.tries + 1, first
+    following = policy_for(attempt.code).next_at(
         now=now,
         tries=entry.tries,
         first_failed_at=first,
-        retry_after=this.retry_after,
+        retry_after=attempt.retry_after,
         chance=random.random(),  # noqa: S311 - jitter, no secret
     )
     if following is None:
-        entry.state = RunState.UNKNOWN if this.outcome is Outcome.UNKNOWN else RunState.FAILED
+        entry.state = RunState.UNKNOWN if attempt.outcome is Outcome.UNKNOWN else RunState.FAILED
         entry.finished_at = now
     else:
         entry.due_at = following
 
 
-def _stop(entry: Entry, state: RunState, position: int, this: Try, *, cause: str) -> None:
-    entry.state, entry.position, entry.sentence, entry.cause = state, position, this.sentence, cause
+def _stop(entry: JournalEntry, state: RunState, position: int, attempt: StepAttempt, *, cause: str) -> None:
+    entry.state, entry.position, entry.sentence, entry.cause = state, position, attempt.sentence, cause
 
 
-def _blank(claimed: LeasedRun, state: RunState, *, position: int, sentence: str, cause: str = "") -> Entry:
-    return Entry(
-        run_id=claimed.id,
-        lease=claimed.lease,
-        ordering_key=claimed.ordering_key,
-        priority=claimed.priority,
-        rank=claimed.rank,
+def _blank(run: LeasedRun, state: RunState, *, position: int, sentence: str, cause: str = "") -> JournalEntry:
+    return JournalEntry(
+        run_id=run.id,
+        lease=run.lease,
+        ordering_key=run.ordering_key,
+        priority=run.priority,
+        rank=run.rank,
         state=state,
         position=position,
         tries=0,
@@ -92,35 +94,35 @@ def _blank(claimed: LeasedRun, state: RunState, *, position: int, sentence: str,
         first_failed_at=None,
         sentence=sentence,
         cause=cause,
-        started_at=claimed.started_at,
+        started_at=run.started_at,
     )
 
 
-def end(claimed: LeasedRun, state: RunState, sentence: str, cause: str = "", *, position: int | None = None) -> Entry:
-    """The run ends here."""
-    entry = _blank(
-        claimed, state, position=claimed.position if position is None else position, sentence=sentence, cause=cause
-    )
+def ending_entry(
+    run: LeasedRun, state: RunState, sentence: str, cause: str = "", *, position: int | None = None
+) -> JournalEntry:
+    """The entry of a run that ends, at its own position unless another is given."""
+    entry = _blank(run, state, position=run.position if position is None else position, sentence=sentence, cause=cause)
     entry.finished_at = clock.now()
     return entry
 
 
-def pause(claimed: LeasedRun, planned: PlannedStep, position: int, pending: list[Row]) -> Entry:
-    """The connection needs its owner: the run waits without having tried."""
+def pausing_entry(run: LeasedRun, planned: PlannedStep, position: int, pending: list[Row]) -> JournalEntry:
+    """The entry of a run that waits for its connection to be repaired, without a try. `pending`: rows of skipped steps."""
     bound = planned.bound
     name = bound.name if bound else planned.app.title
     reason = bound.status_reason if bound else ""
     entry = _blank(
-        claimed, RunState.PAUSED, position=position, sentence=f"Waits for the connection {name!r}. {reason}".strip()
+        run, RunState.PAUSED, position=position, sentence=f"Waits for the connection {name!r}. {reason}".strip()
     )
     entry.cause, entry.waits_for, entry.steps = "auth_failed", bound.id if bound else "", list(pending)
     return entry
 
 
-def finish(
-    claimed: LeasedRun, plan: Plan, data: Mapping[str, JSONValue], steps: list[Row], *, position: int | None = None
-) -> Entry:
-    """The end of a run: skipped when nothing was done, else succeeded."""
+def finishing_entry(
+    run: LeasedRun, plan: Plan, data: Mapping[str, JSONValue], steps: list[Row], *, position: int | None = None
+) -> JournalEntry:
+    """The entry of a run that went through its steps: skipped when it wrote nothing and was refused or idle, else succeeded."""
     outcomes = [step.get("outcome", "") for step in data["steps"].values()]
     done = [outcome for outcome in outcomes if outcome in ("applied", "already_applied", "read")]
     wrote = [outcome for outcome in outcomes if outcome in ("applied", "already_applied")]
@@ -128,7 +130,7 @@ def finish(
     skipped = not wrote and (bool(reasons) or not done)
     state = RunState.SKIPPED if skipped else RunState.SUCCEEDED
     sentence = (reasons[-1] if reasons else "There was nothing to do.") if skipped else _success(plan, outcomes)
-    entry = end(claimed, state, sentence, position=len(plan.steps) if position is None else position + 1)
+    entry = ending_entry(run, state, sentence, position=len(plan.steps) if position is None else position + 1)
     entry.steps = list(steps)
     return entry
 
@@ -143,27 +145,27 @@ def _success(plan: Plan, outcomes: list[str]) -> str:
     return text + "."
 
 
-def step_row(claimed: LeasedRun, planned: PlannedStep, position: int, started: datetime, this: Try) -> Row:
-    """What the journal says of a step after a try."""
-    earlier = claimed.earlier.get(position)
-    ended = this.outcome not in (Outcome.RETRY, Outcome.AUTH_FAILED)
+def step_row(run: LeasedRun, planned: PlannedStep, position: int, started: datetime, attempt: StepAttempt) -> Row:
+    """The row of a step after a try."""
+    earlier = run.earlier.get(position)
+    ended = attempt.outcome not in (Outcome.RETRY, Outcome.AUTH_FAILED)
     return {
-        "run_id": claimed.id,
+        "run_id": run.id,
         "position": position,
         "step_id": planned.step.id,
         "app": planned.app.key,
         "action": planned.action.key,
         "connection_id": planned.bound.id if planned.bound else None,
-        "state": _STATES[this.outcome].value,
-        "outcome": this.outcome.value,
-        "sentence": this.sentence,
+        "state": _STATES[attempt.outcome].value,
+        "outcome": attempt.outcome.value,
+        "sentence": attempt.sentence,
         "condition": planned.step.condition or None,
-        "input": redact(this.input) if this.effect is None else this.effect["input"],
-        "output": this.output,
+        "input": redact(attempt.input) if attempt.effect is None else attempt.effect["input"],
+        "output": attempt.output,
         "effect": planned.action.effect.value,
-        "effect_key": this.effect_key,
+        "effect_key": attempt.effect_key,
         "tries": (earlier.tries if earlier else 0)
-        + (1 if this.counts and this.outcome is not Outcome.CONDITION_FALSE else 0),
+        + (1 if attempt.counts and attempt.outcome is not Outcome.CONDITION_FALSE else 0),
         "started_at": clock.to_micros(earlier.started_at if earlier else started),
         "finished_at": clock.to_micros(clock.now()) if ended else None,
     }
@@ -183,40 +185,40 @@ _STATES = {
 }
 
 
-def _attempt_row(claimed: LeasedRun, position: int, number: int, this: Try) -> Row:
+def _attempt_row(run: LeasedRun, position: int, number: int, attempt: StepAttempt) -> Row:
     ended = clock.to_micros(clock.now())
     return {
-        "run_id": claimed.id,
+        "run_id": run.id,
         "position": position,
         "number": number,
-        "started_at": ended - this.milliseconds * 1000,
-        "milliseconds": this.milliseconds,
-        "outcome": this.outcome.value,
-        "status": this.status if this.status is not None else _last_status(this),
-        "sentence": this.sentence,
-        "exchanges": this.exchanges,
+        "started_at": ended - attempt.milliseconds * 1000,
+        "milliseconds": attempt.milliseconds,
+        "outcome": attempt.outcome.value,
+        "status": attempt.status if attempt.status is not None else _last_status(attempt),
+        "sentence": attempt.sentence,
+        "exchanges": attempt.exchanges,
     }
 
 
-def _last_status(this: Try) -> int | None:
-    return this.exchanges[-1].get("status") if this.exchanges else None
+def _last_status(attempt: StepAttempt) -> int | None:
+    return attempt.exchanges[-1].get("status") if attempt.exchanges else None
 
 
-def _identity_rows(claimed: LeasedRun, planned: PlannedStep, this: Try, now: datetime) -> list[Row]:
-    if not claimed.account_id or planned.bound is None or not isinstance(this.output, dict):
+def _identity_rows(run: LeasedRun, planned: PlannedStep, attempt: StepAttempt, now: datetime) -> list[Row]:
+    if not run.account_id or planned.bound is None or not isinstance(attempt.output, dict):
         return []
-    how = "found at the vendor" if this.outcome is Outcome.ALREADY_APPLIED else "given by the vendor"
+    how = "found at the vendor" if attempt.outcome is Outcome.ALREADY_APPLIED else "given by the vendor"
     return [
         {
-            "account_id": claimed.account_id,
+            "account_id": run.account_id,
             "connection_id": planned.bound.id,
             "kind": kind,
-            "external_id": text_of(this.output[name]),
+            "external_id": text_of(attempt.output[name]),
             "app": planned.app.key,
             "how": how,
             "created_at": clock.to_micros(now),
             "updated_at": clock.to_micros(now),
         }
         for kind, name in planned.action.identifies.items()
-        if text_of(this.output.get(name))
+        if text_of(attempt.output.get(name))
     ]

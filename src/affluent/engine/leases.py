@@ -1,4 +1,4 @@
-"""Taking runs: the lease, and everything the executor needs to know, read in one go."""
+"""Leases on runs: takes due runs, and reads what the executor needs of them in the same transaction."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from affluent.kit.jsons import InvalidJSON, JSONObject, JSONValue, dumps, stored
 from affluent.kit.logs import logger
 from affluent.store import bulk
 
-_log = logger("claims")
+_log = logger("leases")
 _TEXTS = ("event_id", "flow_id", "flow_connection_id", "ordering_key", "account_id", "title")
 _NUMBERS = ("flow_version", "priority", "rank", "position", "tries", "started_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierStep:
-    """What an earlier try of this run, or an earlier position, left behind."""
+    """The step at a position as an earlier try of this run left it."""
 
     step_id: str
     state: str
@@ -31,8 +31,8 @@ class EarlierStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unreadable:
-    """A run that is ours, but of which something stored cannot be read: it is set aside, and the others go on."""
+class UnreadableRun:
+    """A leased run whose stored data cannot be read: it is set aside, and the others go on."""
 
     id: str
     lease: int
@@ -41,7 +41,7 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeasedRun:
-    """A run that is ours to execute until its lease is taken by someone else."""
+    """A run that this process executes until another takes the lease."""
 
     id: str
     lease: int
@@ -107,18 +107,18 @@ _WAKE_WAITING = text("UPDATE runs SET state = 'queued' WHERE state = 'waiting' A
 _NEXT_DUE = text("SELECT min(due_at) FROM runs WHERE state = 'waiting'")
 
 
-def due(connection: Connection, *, count: int, lowest_priority: int) -> list[LeasedRun | Unreadable]:
+def due(connection: Connection, *, count: int, lowest_priority: int) -> list[LeasedRun | UnreadableRun]:
     """Take up to `count` due runs, live before backfill, in fair order; those that cannot be read come last."""
     rows = connection.execute(_DUE, {"now": to_micros(now()), "count": count, "most": lowest_priority}).mappings().all()
     loaded = load(connection, [dict(row) for row in rows])
     runs = [run for run in loaded if isinstance(run, LeasedRun)]
     return [
         *sorted(runs, key=lambda run: (run.priority, run.rank, run.id)),
-        *(run for run in loaded if isinstance(run, Unreadable)),
+        *(run for run in loaded if isinstance(run, UnreadableRun)),
     ]
 
 
-def by_job(connection: Connection, jobs: Sequence[tuple[str, int]]) -> list[LeasedRun | Unreadable | None]:
+def by_job(connection: Connection, jobs: Sequence[tuple[str, int]]) -> list[LeasedRun | UnreadableRun | None]:
     """Take the runs of jobs (run id, job id); None for those that need nothing any more. A processor of the grouped writer.
 
     A run that is being executed is taken from its worker only by the very job that gave it to that worker: the job comes
@@ -129,8 +129,8 @@ def by_job(connection: Connection, jobs: Sequence[tuple[str, int]]) -> list[Leas
         .mappings()
         .all()
     )
-    claimed = {run.id: run for run in load(connection, [dict(row) for row in rows])}
-    return [claimed.pop(run_id, None) for run_id, _ in jobs]
+    runs = {run.id: run for run in load(connection, [dict(row) for row in rows])}
+    return [runs.pop(run_id, None) for run_id, _ in jobs]
 
 
 def wake_waiting(connection: Connection) -> int | None:
@@ -141,30 +141,30 @@ def wake_waiting(connection: Connection) -> int | None:
 
 
 def clock_stepped_back(connection: Connection, by: timedelta) -> None:
-    """Bring the times of waiting runs back with the clock: they are told by the clock as it was."""
+    """Move the times of waiting runs back by as much as the clock was set back."""
     sql = text("UPDATE runs SET due_at = due_at - :by WHERE state = 'waiting'")
     connection.execute(sql, {"by": round(by.total_seconds() * 1_000_000)})
 
 
 def take_over(connection: Connection) -> int:
-    """Queue again what a process that is gone had claimed; for the only process of an embedded store, at its start."""
+    """Queue again the runs of a process that is gone; for the only process of an embedded store, at its start. Returns how many."""
     newest = connection.execute(text("SELECT created_at FROM runs ORDER BY id DESC LIMIT 1")).scalar()
     if newest is not None and from_micros(newest) - now() > CLOCK_STEP:
         clock_stepped_back(connection, from_micros(newest) - now())
     return connection.execute(text("UPDATE runs SET state = 'queued' WHERE state = 'running'")).rowcount
 
 
-def load(connection: Connection, rows: list[dict[str, JSONValue]]) -> list[LeasedRun | Unreadable]:
-    """Add the events and the earlier steps to claimed rows. One row that cannot be read does not keep the others."""
-    damaged = {row["id"]: wrong for row in rows if (wrong := _damage(row))}
+def load(connection: Connection, rows: list[dict[str, JSONValue]]) -> list[LeasedRun | UnreadableRun]:
+    """Add the events and the earlier steps to rows of leased runs. A row that cannot be read becomes an UnreadableRun."""
+    damaged = {row["id"]: damage for row in rows if (damage := _damage(row))}
     sound = [row for row in rows if row["id"] not in damaged]
     events, steps = _events_of(connection, sound), _steps_of(connection, sound)
-    loaded: list[LeasedRun | Unreadable] = []
+    loaded: list[LeasedRun | UnreadableRun] = []
     for row in rows:
         reason = damaged.get(row["id"], "")
         if not reason:
             try:
-                loaded.append(_claimed(row, events.get(row["event_id"]), steps.get(row["id"], [])))
+                loaded.append(_leased_run(row, events.get(row["event_id"]), steps.get(row["id"], [])))
                 continue
             except _Damaged as error:
                 reason = str(error)
@@ -172,16 +172,16 @@ def load(connection: Connection, rows: list[dict[str, JSONValue]]) -> list[Lease
                 _log.exception("a run cannot be read", run=row["id"])
                 reason = f"{type(error).__name__} while it was read."
         _log.warning("a run is set aside", run=row["id"], reason=reason)
-        loaded.append(Unreadable(id=row["id"], lease=row["lease"], reason=reason))
+        loaded.append(UnreadableRun(id=row["id"], lease=row["lease"], reason=reason))
     return loaded
 
 
 class _Damaged(Exception):
-    """Something that a run needs is not there or is not what it should be; the message is a sentence."""
+    """Data of a run is missing or cannot be read; the message is a sentence."""
 
 
 def _damage(row: dict[str, JSONValue]) -> str:
-    """What is wrong with a claimed row: a database file holds whatever was written into it."""
+    """What is wrong with the row of a leased run, or nothing: a database file holds whatever was written into it."""
     for name in _TEXTS:
         if not isinstance(row[name], str):
             return f"Its column {name} holds no text."
@@ -219,7 +219,7 @@ def _steps_of(connection: Connection, rows: Sequence[dict[str, JSONValue]]) -> d
     return earlier
 
 
-def _claimed(row: dict[str, JSONValue], event: JSONValue, steps: Sequence[JSONValue]) -> LeasedRun:
+def _leased_run(row: dict[str, JSONValue], event: JSONValue, steps: Sequence[JSONValue]) -> LeasedRun:
     if event is None:
         raise _Damaged("Its event is not there any more.")
     return LeasedRun(

@@ -36,7 +36,7 @@ Reserve = Callable[[str, Limit, int], Awaitable[tuple[float, int, float]]]
 """(connection id, limit, wanted) → (loop time of the first slot, slots granted, seconds between them)."""
 
 
-class Held(Exception):
+class NoSlotSoon(Exception):
     """A slot is so far away that waiting here would keep a place from others: the vendor wants to be left alone, or the line is long."""
 
     def __init__(self, seconds: float, *, by_vendor: bool = True) -> None:
@@ -79,7 +79,7 @@ class Limiter:
     async def acquire(
         self, connection_id: str, limit: Limit | None, priority: int, *, may_come_back: bool = False
     ) -> None:
-        """Return when a request may be sent on this connection; raises Held when that is a long time away.
+        """Return when a request may be sent on this connection; raises NoSlotSoon when that is a long time away.
 
         Who may come back is sent away from a long line too, to return when a slot should be free.
         """
@@ -88,7 +88,7 @@ class Limiter:
             return
         loop = asyncio.get_running_loop()
         if lane is not None and lane.held_until - loop.time() > _LONGEST_HOLD_SECONDS:
-            raise Held(lane.held_until - loop.time())
+            raise NoSlotSoon(lane.held_until - loop.time())
         if limit is None:
             return
         if lane is None:
@@ -120,7 +120,7 @@ class Limiter:
         if seconds > _LONGEST_HOLD_SECONDS:
             for _, _, future in lane.waiting:
                 if not future.done():
-                    future.set_exception(Held(seconds))
+                    future.set_exception(NoSlotSoon(seconds))
             lane.waiting.clear()
 
     async def _pump(self, connection_id: str, lane: _Lane) -> None:
@@ -159,7 +159,7 @@ def _check_line(lane: _Lane, priority: int, now: float) -> None:
     ahead = sum(other <= priority for other, _, _ in lane.waiting)
     if ahead and ahead * gap >= _LONGEST_LINE_SECONDS:
         lane.promised[priority] = max(lane.promised.get(priority, 0.0), now + _LONGEST_LINE_SECONDS) + gap * _OVERBOOKED
-        raise Held(lane.promised[priority] - now, by_vendor=False)
+        raise NoSlotSoon(lane.promised[priority] - now, by_vendor=False)
 
 
 def _let_one_go(lane: _Lane) -> bool:

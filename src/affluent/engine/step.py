@@ -1,8 +1,7 @@
-"""One try of one step: mapping → typed input → effect key → intent → vendor call → what it meant."""
+"""One try of one step: mapping → typed input → effect key → intent → vendor call → outcome."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -38,18 +37,17 @@ from affluent.sdk import (
     Wait,
 )
 from affluent.store.bulk import Row
-from affluent.store.database import Database, StoreUnavailable
+from affluent.store.database import Database, StoreUnavailable, retry_while_unavailable
 
 _log = logger("engine")
 _OWNER_BUSY = timedelta(seconds=1)
-_LONGEST_STORE_PAUSE = 5.0
 _LONGEST_ON_ITS_WAY = timedelta(minutes=5)
-"""So long before its vendor forgets a key it is not used any more: a request may wait for its slot and take its time."""
+"""A key is not used any more when its vendor forgets it within this time: a request may wait for its slot, and be slow."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Try:
-    """One try of one step, while it goes and when it has ended."""
+class StepAttempt:
+    """One try of one step: filled while it goes on, and complete when it has ended."""
 
     outcome: Outcome = Outcome.CRASHED
     sentence: str = ""
@@ -63,19 +61,23 @@ class Try:
     exchanges: list[JSONObject] = field(default_factory=list)
     milliseconds: int = 0
     counts: bool = True
-    """False: nothing was tried (breaker open, effect held by another run): no attempt is recorded."""
+    """False: nothing was tried (circuit breaker open, effect held by another run): no attempt is recorded."""
     may_call: bool = False
-    """Whether the breaker let this try through; it then owes the breaker an answer."""
+    """Whether the circuit breaker let this try through; it must then be told how the call ended."""
     in_doubt: bool = False
     """Whether an earlier request under this key may have been applied, and this one repeats it."""
 
+    def end(self, outcome: Outcome, code: str, sentence: str, *, counts: bool = True) -> None:
+        """Note how the try ended, when neither the action nor the vendor told."""
+        self.outcome, self.code, self.sentence, self.counts = outcome, code, sentence, counts
+
 
 class LeaseLost(Exception):
-    """Someone else has the run now."""
+    """Another process has taken over the run."""
 
 
 class StepRunner:
-    """Executes tries. Holds what all of them share."""
+    """Executes tries of steps; one per process."""
 
     def __init__(
         self,
@@ -96,162 +98,167 @@ class StepRunner:
         self._settle_lost = self._settle + timedelta(seconds=network.timeout_seconds)
 
     async def attempt(
-        self, claimed: LeasedRun, planned: PlannedStep, position: int, data: Mapping[str, JSONValue]
-    ) -> Try:
-        """One try. Raises LeaseLost and CancelledError; every other end is in the answer."""
+        self, run: LeasedRun, planned: PlannedStep, position: int, data: Mapping[str, JSONValue]
+    ) -> StepAttempt:
+        """Try a step once. Raises LeaseLost and CancelledError; every other end is in the returned attempt."""
         started = perf_counter()
-        this = Try()
-        door = self._door(claimed, planned, this)
+        attempt = StepAttempt()
+        vendor_client = self._vendor_client(run, planned, attempt)
         try:
-            given = await _typed_input(planned, data)
-            this.input = given.model_dump(mode="json", exclude_none=True)
-            await self._apply(claimed, planned, position, given, door, this)
+            action_input = await _typed_input(planned, data)
+            attempt.input = action_input.model_dump(mode="json", exclude_none=True)
+            await self._apply(run, planned, position, action_input, vendor_client, attempt)
         except AppError as error:
-            _note(this, error)
-            if this.outcome is Outcome.AUTH_FAILED and planned.bound is None:
-                this.outcome = Outcome.REJECTED  # no connection waits to be repaired
+            _note_error(attempt, error)
+            if attempt.outcome is Outcome.AUTH_FAILED and planned.bound is None:
+                attempt.outcome = Outcome.REJECTED  # no connection waits to be repaired
         except MappingError as error:
-            this.outcome, this.code, this.sentence = Outcome.REJECTED, "mapping", f"{error.field}: {error.reason}"
+            attempt.end(Outcome.REJECTED, "mapping", f"{error.field}: {error.reason}")
         except LeaseLost:
             raise
         except StoreUnavailable as error:
-            this.outcome, this.code, this.counts, this.sentence = Outcome.RETRY, "store_unavailable", False, str(error)
+            attempt.end(Outcome.RETRY, "store_unavailable", str(error), counts=False)
         except Exception as error:  # noqa: BLE001 - a defect of one app must not stop the others; it is logged
-            _log.exception("step failed by a defect", run=claimed.id, step=planned.step.id)
-            _note_defect(this, planned, error, was_answered=door.answered)
+            _log.exception("step failed by a defect", run=run.id, step=planned.step.id)
+            _note_defect(attempt, planned, error, was_answered=vendor_client.answered)
         finally:
-            this.milliseconds = round((perf_counter() - started) * 1000)
-            self._tell_breaker(planned, door, this)
-        this.exchanges = door.exchanges
-        if this.effect is not None:
-            this.effect = _settled(this.effect, this, door)
-        return this
+            attempt.milliseconds = round((perf_counter() - started) * 1000)
+            self._report_to_breaker(planned, vendor_client, attempt)
+        attempt.exchanges = vendor_client.exchanges
+        if attempt.effect is not None:
+            attempt.effect = _effect_after(attempt.effect, attempt, vendor_client)
+        return attempt
 
     async def _apply(
         self,
-        claimed: LeasedRun,
+        run: LeasedRun,
         planned: PlannedStep,
         position: int,
-        given: BaseModel,
-        door: HttpVendorClient,
-        this: Try,
+        action_input: BaseModel,
+        vendor_client: HttpVendorClient,
+        attempt: StepAttempt,
     ) -> None:
-        action, earlier = planned.action, claimed.earlier.get(position)
-        key = effect_key(claimed, planned, given)
-        context: Context[Any] = Context(
-            credentials=planned.bound.credentials if planned.bound else None,
-            http=door,
-            effect_key=keys.for_vendor(key, action.key_limit),
-            now=clock.now(),
-            started_at=earlier.started_at if earlier else clock.now(),
-            server_url=self._network.own_url,
-        )
-        this.effect_key = key if action.effect is not Effect.READ else ""
-        door.keeps_failures = action.effect is Effect.IDEMPOTENT_WRITE and action.repeats_failures(given)
+        """Do what the action does; a write commits its intent first, unless nothing can have been sent before."""
+        action, key = planned.action, effect_key(run, planned, action_input)
+        context = self._context(run, planned, position, key, vendor_client)
         if action.effect is not Effect.READ:
-            row = effect_row(claimed, planned, position, key, given, this.input)
-            is_fresh = claimed.is_first_try and not action.key_field
-            if action.effect is Effect.WRITE or not is_fresh:
-                traceless = action.effect is Effect.IDEMPOTENT_WRITE and not action.key_field
-                since = claimed.maybe_sent_since(position) if traceless else None
+            attempt.effect_key = key
+            row = effect_row(run, planned, position, key, action_input, attempt.input)
+            if action.effect is Effect.IDEMPOTENT_WRITE:
+                vendor_client.keeps_failures = action.repeats_failures(action_input)
+            if action.effect is Effect.WRITE or action.key_field or not run.is_first_try:
+                since = _maybe_sent_since(run, planned, position)
                 if since is not None:
                     row = {**row, "created_at": clock.to_micros(since)}
-                intent = effects.Intent(row=row, lease=claimed.lease, same=action.same)
-                standing = await self._intend(intent)
-                if standing.is_new and since is not None:
-                    standing = replace(standing, is_new=False, was_sent=True, updated_at=since, doubtful_since=since)
-                if not await self._cleared(planned, standing, intent, given, context, this):
+                intent = effects.Intent(row=row, lease=run.lease, same=action.same)
+                effect_status = await self._commit_intent(intent, since)
+                if not await self._may_call(planned, effect_status, intent, action_input, context, attempt):
                     return
-                door.confirm = lambda: self._confirm(intent)
-            this.effect = row
-        self._check_breaker(planned, this)
-        output = await action.run(context, given)
-        this.outcome = Outcome.READ if action.effect is Effect.READ else Outcome.APPLIED
-        this.output = output.model_dump(mode="json") if output is not None else {}
+                vendor_client.confirm = lambda: self._confirm(intent)
+            attempt.effect = row
+        self._check_breaker(planned, attempt)
+        output = await action.run(context, action_input)
+        attempt.outcome = Outcome.READ if action.effect is Effect.READ else Outcome.APPLIED
+        attempt.output = output.model_dump(mode="json") if output is not None else {}
 
-    async def _intend(self, intent: effects.Intent) -> effects.Standing:
-        """Commit an intent; after a commit without an answer it is written again, which changes nothing."""
-        wait = 0.1
-        while True:
-            try:
-                return await self._database.group(effects.intend, intent)
-            except StoreUnavailable as error:
-                _log.warning("intent waits for the database", run=intent.row["run_id"], reason=str(error))
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, _LONGEST_STORE_PAUSE)
+    def _context(
+        self, run: LeasedRun, planned: PlannedStep, position: int, key: str, vendor_client: HttpVendorClient
+    ) -> Context[Any]:
+        earlier, now = run.earlier.get(position), clock.now()
+        return Context(
+            credentials=planned.bound.credentials if planned.bound else None,
+            http=vendor_client,
+            effect_key=keys.for_vendor(key, planned.action.key_limit),
+            now=now,
+            started_at=earlier.started_at if earlier else now,
+            server_url=self._network.own_url,
+        )
+
+    async def _commit_intent(self, intent: effects.Intent, since: datetime | None) -> effects.EffectStatus:
+        """Commit an intent; after a commit without an answer it is written again, which changes nothing.
+
+        `since`: an earlier try may have sent the effect without committing an intent, so a new one counts as sent then.
+        """
+        effect_status = await retry_while_unavailable(
+            lambda: self._database.group(effects.intend, intent), waiting=f"the intent of run {intent.row['run_id']}"
+        )
+        if effect_status.is_new and since is not None:
+            return replace(effect_status, is_new=False, was_sent=True, updated_at=since, doubtful_since=since)
+        return effect_status
 
     async def _confirm(self, intent: effects.Intent) -> None:
-        """The call waited long for its slot: it is made only if the run is still ours."""
+        """After a long wait for its slot a call is made only if the run is still ours. Raises LeaseLost."""
         if not await self._database.group(effects.confirm, intent):
             raise LeaseLost
 
-    async def _cleared(
+    async def _may_call(
         self,
         planned: PlannedStep,
-        standing: effects.Standing,
+        effect_status: effects.EffectStatus,
         intent: effects.Intent,
-        given: BaseModel,
+        action_input: BaseModel,
         context: Context[Any],
-        this: Try,
+        attempt: StepAttempt,
     ) -> bool:
-        """Whether the call may be made. If not, `this` says why."""
-        if not standing.is_mine:
+        """Whether the vendor may be called. If not, `attempt` says why."""
+        if not effect_status.is_mine:
             raise LeaseLost
-        if standing.difference is not None:
-            raise _OtherEffect(planned, intent.row, standing.difference)
-        if effects.may_send(standing):
+        if effect_status.difference is not None:
+            raise _KeyTaken(planned, intent.row, effect_status.difference)
+        if effects.may_send(effect_status):
             return True
-        if standing.fate in (Fate.APPLIED, Fate.ALREADY_APPLIED):
-            this.outcome, this.output = Outcome.ALREADY_APPLIED, standing.output or {}
-            this.sentence = "Applied before, so nothing was sent."
+        if effect_status.fate in (Fate.APPLIED, Fate.ALREADY_APPLIED):
+            attempt.outcome, attempt.output = Outcome.ALREADY_APPLIED, effect_status.output or {}
+            attempt.sentence = "Applied before, so nothing was sent."
             return False
-        if standing.owner_is_busy:
-            this.outcome, this.code, this.counts = Outcome.RETRY, "effect_held", False
-            this.sentence, this.retry_after = "Another run is applying the same effect.", _OWNER_BUSY
+        if effect_status.owner_is_busy:
+            attempt.end(Outcome.RETRY, "effect_held", "Another run is applying the same effect.", counts=False)
+            attempt.retry_after = _OWNER_BUSY
             return False
-        if planned.action.effect is Effect.IDEMPOTENT_WRITE and _is_known(planned, standing, given):
-            this.in_doubt = True
+        if planned.action.effect is Effect.IDEMPOTENT_WRITE and _is_known(planned, effect_status, action_input):
+            attempt.in_doubt = True
             return True
-        return await self._looked_up(planned, standing, intent, given, context, this)
+        return await self._may_call_after_look_up(planned, effect_status, intent, action_input, context, attempt)
 
-    async def _looked_up(
+    async def _may_call_after_look_up(
         self,
         planned: PlannedStep,
-        standing: effects.Standing,
+        effect_status: effects.EffectStatus,
         intent: effects.Intent,
-        given: BaseModel,
+        action_input: BaseModel,
         context: Context[Any],
-        this: Try,
+        attempt: StepAttempt,
     ) -> bool:
+        """Ask the vendor whether an effect in doubt is there. False: it is. Raises OutcomeUnknown while nobody knows."""
         row, look_up = intent.row, planned.action.look_up
         if look_up is None:
-            this.effect = row
-            raise OutcomeUnknown(_no_look_up(planned, standing, given))
-        self._check_breaker(planned, this)
+            attempt.effect = row
+            raise OutcomeUnknown(_unknown_outcome_text(planned, effect_status, action_input))
+        self._check_breaker(planned, attempt)
         try:
-            found = await look_up(context, given)
+            output = await look_up(context, action_input)
         except AuthFailed:
             raise
         except AppError as error:
             raise OutcomeUnknown(f"Looking up whether it was applied did not succeed: {error.message}") from error
-        if found is not None:
-            this.effect = row
-            this.outcome, this.output = Outcome.ALREADY_APPLIED, found.model_dump(mode="json")
-            this.sentence = f"The answer was lost; {planned.app.title} confirms that it was applied."
+        if output is not None:
+            attempt.effect = row
+            attempt.outcome, attempt.output = Outcome.ALREADY_APPLIED, output.model_dump(mode="json")
+            attempt.sentence = f"The answer was lost; {planned.app.title} confirms that it was applied."
             return False
-        age = clock.now() - (standing.updated_at or clock.now())
+        age = clock.now() - (effect_status.updated_at or clock.now())
         if age < timedelta():  # the clock stepped back: count from now on
             await self._confirm(intent)
-        settle = self._settle if standing.fate is Fate.UNKNOWN else self._settle_lost
+        settle = self._settle if effect_status.fate is Fate.UNKNOWN else self._settle_lost
         if age < settle:
-            this.retry_after = min(settle - age, settle)
+            attempt.retry_after = min(settle - age, settle)
             raise OutcomeUnknown(
                 f"{planned.app.title} does not show it yet; it is looked up again before anything is sent."
             )
         await self._database.group(effects.send_again, row)
         return True
 
-    def _door(self, claimed: LeasedRun, planned: PlannedStep, this: Try) -> HttpVendorClient:
+    def _vendor_client(self, run: LeasedRun, planned: PlannedStep, attempt: StepAttempt) -> HttpVendorClient:
         bound, app, action = planned.bound, planned.app, planned.action
         credentials = bound.credentials if bound else None
         has = credentials is not None
@@ -263,36 +270,36 @@ class StepRunner:
             base_url=app.base_url(credentials, self._network.own_url) if has else "",
             headers=app.headers(credentials) if has else {},
             limit=bound.limit if bound else app.limit,
-            priority=claimed.priority,
+            priority=run.priority,
             may_come_back=True,
             effect=action.effect,
             faults=action.faults,
             app_faults=app.faults,
             secrets=bound.secrets if bound else (),
-            exchanges=this.exchanges,
+            exchanges=attempt.exchanges,
         )
 
-    def _check_breaker(self, planned: PlannedStep, this: Try) -> None:
-        if planned.bound is None or this.may_call:
+    def _check_breaker(self, planned: PlannedStep, attempt: StepAttempt) -> None:
+        if planned.bound is None or attempt.may_call:
             return
         until = self._breaker.blocked_until(planned.bound.id, clock.now())
         if until is not None:
             raise _CircuitOpen(f"{planned.app.title} is not answering; calls wait.", retry_after=until - clock.now())
-        this.may_call = True
+        attempt.may_call = True
 
-    def _tell_breaker(self, planned: PlannedStep, door: HttpVendorClient, this: Try) -> None:
-        if planned.bound is None or not this.may_call:
+    def _report_to_breaker(self, planned: PlannedStep, vendor_client: HttpVendorClient, attempt: StepAttempt) -> None:
+        if planned.bound is None or not attempt.may_call:
             return
-        if door.answered:
+        if vendor_client.answered:
             self._breaker.answered(planned.bound.id)
-        elif this.code in (Unavailable.code, OutcomeUnknown.code) and door.exchanges:
+        elif attempt.code in (Unavailable.code, OutcomeUnknown.code) and vendor_client.exchanges:
             self._breaker.failed(planned.bound.id, clock.now())
         else:
             self._breaker.abandoned(planned.bound.id)
 
 
-class _OtherEffect(Rejected):
-    """The key is known with other content: it must not pass for done, and nothing may be sent under it."""
+class _KeyTaken(Rejected):
+    """The key belongs to an effect with other content: this one is not done, and nothing may be sent under the key."""
 
     code = "key_taken"
 
@@ -308,66 +315,73 @@ class _OtherEffect(Rejected):
         )
 
 
-def _is_known(planned: PlannedStep, standing: effects.Standing, given: BaseModel) -> bool:
-    """Whether the vendor still knows the key of a request that may have been applied, and a repeat says what became of it."""
-    if standing.fate is Fate.UNKNOWN and planned.action.repeats_failures(given):
+def _maybe_sent_since(run: LeasedRun, planned: PlannedStep, position: int) -> datetime | None:
+    """Since when an earlier try may have sent the effect without committing an intent; None: it cannot have."""
+    action = planned.action
+    if action.effect is Effect.IDEMPOTENT_WRITE and not action.key_field:
+        return run.maybe_sent_since(position)
+    return None
+
+
+def _is_known(planned: PlannedStep, effect_status: effects.EffectStatus, action_input: BaseModel) -> bool:
+    """Whether the vendor still knows the key of a request that may have been applied, so that a repeat tells its outcome."""
+    if effect_status.fate is Fate.UNKNOWN and planned.action.repeats_failures(action_input):
         return False
-    since: datetime = standing.doubtful_since or clock.now()
-    return clock.now() - since + _LONGEST_ON_ITS_WAY < planned.action.remembers(given)
+    since: datetime = effect_status.doubtful_since or clock.now()
+    return clock.now() - since + _LONGEST_ON_ITS_WAY < planned.action.remembers(action_input)
 
 
-def _no_look_up(planned: PlannedStep, standing: effects.Standing, given: BaseModel) -> str:
+def _unknown_outcome_text(planned: PlannedStep, effect_status: effects.EffectStatus, action_input: BaseModel) -> str:
     title = planned.app.title
     lost = f"It is not known whether {title} applied this: the answer was lost"
     if planned.action.effect is Effect.WRITE:
         return f"{lost} and this action has no look-up."
-    if standing.fate is Fate.UNKNOWN and planned.action.repeats_failures(given):
+    if effect_status.fate is Fate.UNKNOWN and planned.action.repeats_failures(action_input):
         return f"{lost}, {title} would repeat the failure it gave first, and this action has no look-up."
-    hours = planned.action.remembers(given) / timedelta(hours=1)
-    since = f"{standing.doubtful_since:%Y-%m-%d %H:%M} UTC" if standing.doubtful_since else "long ago"
+    hours = planned.action.remembers(action_input) / timedelta(hours=1)
+    since = f"{effect_status.doubtful_since:%Y-%m-%d %H:%M} UTC" if effect_status.doubtful_since else "long ago"
     return f"{lost} ({since}), {title} knows a key for {hours:g} hours, and this action has no look-up. Nothing was sent again."
 
 
-def _note_defect(this: Try, planned: PlannedStep, error: Exception, *, was_answered: bool) -> None:
-    """An answer that our code could not read says nothing of what the vendor did; anything else is a plain failure."""
-    what = f"{planned.app.title} {planned.action.title!r} ({type(error).__name__}); it was logged."
-    if planned.action.effect is Effect.WRITE and this.exchanges:
-        this.outcome, this.code = Outcome.UNKNOWN, OutcomeUnknown.code
-        this.sentence = f"It is not known whether this was applied: the answer could not be read by {what}"
+def _note_defect(attempt: StepAttempt, planned: PlannedStep, error: Exception, *, was_answered: bool) -> None:
+    """Note an exception of our own code. When the answer to a write could not be read, its outcome is unknown."""
+    reader = f"{planned.app.title} {planned.action.title!r} ({type(error).__name__}); it was logged."
+    if planned.action.effect is Effect.WRITE and attempt.exchanges:
+        sentence = f"It is not known whether this was applied: the answer could not be read by {reader}"
+        attempt.end(Outcome.UNKNOWN, OutcomeUnknown.code, sentence)
     elif was_answered and isinstance(error, (ValueError, TypeError, LookupError, AttributeError)):
-        this.outcome, this.code = Outcome.RETRY, "unreadable_answer"
-        this.sentence = f"The answer could not be read by {what}"
+        attempt.end(Outcome.RETRY, "unreadable_answer", f"The answer could not be read by {reader}")
     else:
-        this.outcome, this.code, this.sentence = Outcome.REJECTED, "defect", f"A defect in {what}"
+        attempt.end(Outcome.REJECTED, "defect", f"A defect in {reader}")
 
 
 class _CircuitOpen(Retry):
     code = "breaker_open"
 
 
-def effect_key(claimed: LeasedRun, planned: PlannedStep, given: BaseModel) -> str:
-    """Deterministic key of an effect: the same on every retry, resume and replay."""
+def effect_key(run: LeasedRun, planned: PlannedStep, action_input: BaseModel) -> str:
+    """The key of an effect: the same on every retry, resume and replay. Raises Rejected when its key field names no record."""
     action = planned.action
     where = planned.bound.id if planned.bound else "-"
     if action.key_field:
-        value = getattr(given, action.key_field)
+        value = getattr(action_input, action.key_field)
         is_named = value not in (None, "") and not isinstance(value, (bool, list, dict, BaseModel))
         if not is_named:
             raise Rejected(
                 f"{action.key_field}: {kind_of(value or None)} names no record; give its id.", field=action.key_field
             )
         return keys.of_record(where, planned.app.key, action.key, str(value))
-    return f"{claimed.event_id}/{claimed.flow_connection_id}/{planned.step.id}"
+    return f"{run.event_id}/{run.flow_connection_id}/{planned.step.id}"
 
 
 def effect_row(
-    claimed: LeasedRun, planned: PlannedStep, position: int, key: str, given: BaseModel, shown: JSONObject | None
+    run: LeasedRun, planned: PlannedStep, position: int, key: str, action_input: BaseModel, shown: JSONObject | None
 ) -> Row:
-    """An intended effect."""
+    """The row of an effect that is about to be sent; `shown` is the input as it may be kept."""
     now = clock.to_micros(clock.now())
     amount = currency = None
     if planned.action.money is not None:
-        amount, currency = (getattr(given, name) for name in planned.action.money)
+        amount, currency = (getattr(action_input, name) for name in planned.action.money)
     return {
         "key": key,
         "app": planned.app.key,
@@ -376,10 +390,10 @@ def effect_row(
         "kind": planned.action.effect.value,
         "fate": Fate.INTENDED.value,
         "sent": True,
-        "run_id": claimed.id,
+        "run_id": run.id,
         "position": position,
-        "event_id": claimed.event_id,
-        "account_id": claimed.account_id,
+        "event_id": run.event_id,
+        "account_id": run.account_id,
         "amount_minor": amount,
         "currency": currency,
         "input": redact(shown),
@@ -401,35 +415,37 @@ async def _typed_input(planned: PlannedStep, data: Mapping[str, JSONValue]) -> B
 
 
 def plain_reason(error: Any) -> str:  # noqa: ANN401 - pydantic's error details
-    """A validation error in words for people, with what was given."""
+    """A validation error in words for people, with the value that was refused."""
     reason = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "missing":
         return "is required and the mapping gives nothing for it."
-    given = error.get("input")
+    rejected_value = error.get("input")
     shown = (
-        f" (it is {given!r})" if isinstance(given, (str, int, float, bool)) and error["type"] != "value_error" else ""
+        f" (it is {rejected_value!r})"
+        if isinstance(rejected_value, (str, int, float, bool)) and error["type"] != "value_error"
+        else ""
     )
     return f"{reason}{shown}."
 
 
-def _note(this: Try, error: AppError) -> None:
-    this.sentence, this.code, this.status = error.message, error.code, error.status
+def _note_error(attempt: StepAttempt, error: AppError) -> None:
+    attempt.sentence, attempt.code, attempt.status = error.message, error.code, error.status
     match error:
         case AlreadyApplied():
-            this.outcome = Outcome.ALREADY_APPLIED
+            attempt.outcome = Outcome.ALREADY_APPLIED
             output = error.output
-            this.output = output.model_dump(mode="json") if isinstance(output, BaseModel) else (output or {})
+            attempt.output = output.model_dump(mode="json") if isinstance(output, BaseModel) else (output or {})
         case NotApplicable():
-            this.outcome = Outcome.NOT_APPLICABLE
+            attempt.outcome = Outcome.NOT_APPLICABLE
         case AuthFailed():
-            this.outcome = Outcome.AUTH_FAILED
+            attempt.outcome = Outcome.AUTH_FAILED
         case OutcomeUnknown():
-            this.outcome = Outcome.UNKNOWN
+            attempt.outcome = Outcome.UNKNOWN
         case Retry():
-            this.outcome, this.retry_after = Outcome.RETRY, error.retry_after
-            this.counts = not isinstance(error, (_CircuitOpen, Postponed, Wait))
+            attempt.outcome, attempt.retry_after = Outcome.RETRY, error.retry_after
+            attempt.counts = not isinstance(error, (_CircuitOpen, Postponed, Wait))
         case _:
-            this.outcome = Outcome.REJECTED
+            attempt.outcome = Outcome.REJECTED
 
 
 _FATES = {
@@ -441,24 +457,24 @@ _FATES = {
 }
 
 
-def _settled(row: Row, this: Try, door: HttpVendorClient) -> Row:
+def _effect_after(row: Row, attempt: StepAttempt, vendor_client: HttpVendorClient) -> Row:
     """The effect's row after a try. A retry or refused key was certainly not applied; an unknown outcome stays in doubt.
 
     So does an action of several requests that failed after the vendor had accepted the first, and an idempotent write that
     is tried again after a lost answer or a 5xx: it may be repeated, but only as long as the vendor knows its key.
     """
-    is_halfway = door.wrote and this.outcome in (Outcome.RETRY, Outcome.AUTH_FAILED, Outcome.REJECTED)
-    fate = Fate.UNKNOWN if is_halfway else _FATES.get(this.outcome, Fate.INTENDED)
+    is_halfway = vendor_client.wrote and attempt.outcome in (Outcome.RETRY, Outcome.AUTH_FAILED, Outcome.REJECTED)
+    fate = Fate.UNKNOWN if is_halfway else _FATES.get(attempt.outcome, Fate.INTENDED)
     is_repeated = (
         row["kind"] == Effect.IDEMPOTENT_WRITE.value
-        and this.outcome in (Outcome.RETRY, Outcome.AUTH_FAILED)
-        and (this.in_doubt or door.in_doubt)
+        and attempt.outcome in (Outcome.RETRY, Outcome.AUTH_FAILED)
+        and (attempt.in_doubt or vendor_client.in_doubt)
     )
     return {
         **row,
         "fate": fate.value,
         "sent": fate is Fate.UNKNOWN or is_repeated,
-        "output": this.output,
-        "sentence": this.sentence,
+        "output": attempt.output,
+        "sentence": attempt.sentence,
         "updated_at": clock.to_micros(clock.now()),
     }

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 
-from affluent.engine.limits import Held, Limiter
+from affluent.engine.limits import Limiter, NoSlotSoon
 from affluent.kit import clock, crash
 from affluent.kit.jsons import InvalidJSON, JSONObject, JSONValue, dumps, loads
 from affluent.kit.net import ForbiddenAddress, PublicResolver, check_url, public_socket
@@ -193,7 +193,7 @@ class HttpVendorClient:
         try:
             may_come_back = self.may_come_back and not self.exchanges
             await self.limiter.acquire(self.connection_id, self.limit, self.priority, may_come_back=may_come_back)
-        except Held as held:
+        except NoSlotSoon as held:
             raise Postponed(
                 f"{self.vendor} asked to be left alone for a while; calls wait."
                 if held.by_vendor

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
@@ -15,6 +15,9 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
+from affluent.kit.logs import logger
+
+_log = logger("database")
 T = TypeVar("T")
 I = TypeVar("I")  # noqa: E741 - item of a group
 R = TypeVar("R")
@@ -26,6 +29,30 @@ Processor = Callable[[Connection, Sequence[I]], Sequence[R]]
 
 class StoreUnavailable(Exception):
     """The database cannot be reached or written right now; nothing was lost, try again."""
+
+
+async def retry_while_unavailable(
+    work: Callable[[], Awaitable[T]],
+    *,
+    waiting: str,
+    first_pause: float = 0.1,
+    longest_pause: float = 5.0,
+    may_retry: Callable[[], bool] = lambda: True,
+) -> T:
+    """Do the work, again and again while the database is unavailable, with pauses in seconds that double up to the longest.
+
+    `waiting` says in the log what waits. Raises StoreUnavailable when `may_retry` says no.
+    """
+    pause = first_pause
+    while True:
+        try:
+            return await work()
+        except StoreUnavailable as error:
+            if not may_retry():
+                raise
+            _log.warning("waiting for the database", waiting=waiting, reason=str(error))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, longest_pause)
 
 
 class Database(ABC):

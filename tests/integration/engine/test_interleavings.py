@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from sqlalchemy import select
 
 from affluent.domain.run import FINISHED, MOVES, RESUMABLE, UNFINISHED, RunState
-from affluent.engine import leases as claims
+from affluent.engine import leases
 from affluent.kit import clock
 from affluent.sdk import OutcomeUnknown, Rejected, Unavailable
 from affluent.services.errors import Conflict
@@ -108,8 +108,8 @@ class Interleavings(RuleBasedStateMachine):
 
     async def claim_and_execute(self, count):
         def take(connection):
-            claims.wake_waiting(connection)
-            return claims.due(connection, count=count, lowest_priority=10)
+            leases.wake_waiting(connection)
+            return leases.due(connection, count=count, lowest_priority=10)
 
         halted = self.halted = asyncio.Queue()
 
@@ -133,7 +133,7 @@ class Interleavings(RuleBasedStateMachine):
                 task.cancel()
             await asyncio.gather(*self.working, return_exceptions=True)
             del self.it.executor._hand_back
-            await self.it.database.write(claims.take_over)
+            await self.it.database.write(leases.take_over)
 
         async def nothing(_claimed):
             return None

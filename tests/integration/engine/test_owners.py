@@ -6,8 +6,7 @@ import asyncio
 from datetime import timedelta
 
 from affluent.domain.run import Fate
-from affluent.engine import effects
-from affluent.engine import leases as claims
+from affluent.engine import effects, leases
 from affluent.kit import clock
 from affluent.sdk import OutcomeUnknown, Rejected, Retry
 from affluent.services.runs.service import BulkAction, RunFilter
@@ -127,8 +126,8 @@ async def test_a_write_whose_sender_died_is_sent_again_only_when_the_vendor_must
         return None
 
     def take(connection):
-        claims.wake_waiting(connection)
-        return claims.due(connection, count=1, lowest_priority=10)
+        leases.wake_waiting(connection)
+        return leases.due(connection, count=1, lowest_priority=10)
 
     shifts = []
 
@@ -148,7 +147,7 @@ async def test_a_write_whose_sender_died_is_sent_again_only_when_the_vendor_must
         dying.cancel()
         await asyncio.gather(dying, return_exceptions=True)
         del it.executor._hand_back
-        await it.database.write(claims.take_over)
+        await it.database.write(leases.take_over)
         try:
             await later(11)  # settled, but the vendor may still be at it
             early = list(it.vendor.calls), (await it.run(run_id)).state

@@ -8,8 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from affluent.engine import effects
-from affluent.engine import leases as claims
+from affluent.engine import effects, leases
 from affluent.kit import clock
 from affluent.sdk import Rejected
 from affluent.store import connections, tables
@@ -57,8 +56,8 @@ async def later(by):
 
 
 def take(connection):
-    claims.wake_waiting(connection)
-    return claims.due(connection, count=1, lowest_priority=10)
+    leases.wake_waiting(connection)
+    return leases.due(connection, count=1, lowest_priority=10)
 
 
 async def execute(it):
@@ -163,7 +162,7 @@ async def test_a_first_try_that_was_cut_off_is_repeated_only_while_its_key_is_kn
         dying.cancel()
         await asyncio.gather(dying, return_exceptions=True)
         del it.executor._hand_back
-        await it.database.write(claims.take_over)
+        await it.database.write(leases.take_over)
         async with later(after):
             await execute(it)
         assert (await it.run(run_id)).state == state

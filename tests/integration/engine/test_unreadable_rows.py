@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, select, text
 
 from affluent.domain.event import EventDraft, Priority
-from affluent.engine import leases as claims
+from affluent.engine import leases
 from affluent.kit import clock
 from affluent.kit.money import Money
 from affluent.services.runs.events import Events
@@ -135,7 +135,7 @@ async def test_a_run_whose_end_cannot_be_recorded_is_ended_by_its_id(
         await made.dispatcher.stop()
         (bad,) = await made.accept("bad")
         monkeypatch.setattr(made.journal, "record", refuse)
-        (claimed,) = await made.database.write(lambda c: claims.due(c, count=1, lowest_priority=Priority.LIVE))
+        (claimed,) = await made.database.write(lambda c: leases.due(c, count=1, lowest_priority=Priority.LIVE))
         await made.executor.execute(claimed)
         row = await made.run(bad)
         assert (row.state, row.cause) == ("failed", "unreadable")

@@ -7,7 +7,7 @@ import selectors
 
 import pytest
 
-from affluent.engine.limits import Held, Limiter
+from affluent.engine.limits import Limiter, NoSlotSoon
 from affluent.sdk import Limit
 from affluent.store.database import StoreUnavailable
 
@@ -89,7 +89,7 @@ def test_a_long_line_sends_calls_away_to_come_back_in_turn_and_never_runs_dry():
                 try:
                     await limiter.acquire("con_1", limit, 0, may_come_back=True)
                     break
-                except Held as held:
+                except NoSlotSoon as held:
                     away.append(held)
                     await asyncio.sleep(held.seconds)
             times.append(loop.time())
@@ -114,7 +114,7 @@ def test_a_live_call_is_not_sent_away_behind_a_backlog():
         limiter, limit = Limiter(), Limit(requests=60, per_seconds=60)
         backlog = [asyncio.ensure_future(limiter.acquire("con_1", limit, 10)) for _ in range(5)]
         await asyncio.sleep(0.1)
-        with pytest.raises(Held):
+        with pytest.raises(NoSlotSoon):
             await limiter.acquire("con_1", limit, 10, may_come_back=True)
         await limiter.acquire("con_1", limit, 0, may_come_back=True)
         await asyncio.gather(*backlog)
@@ -142,10 +142,10 @@ def test_a_vendor_that_wants_a_long_rest_keeps_no_call_waiting_here():
         waiting = asyncio.ensure_future(limiter.acquire("con_1", limit, 0))
         await asyncio.sleep(0)
         limiter.hold("con_1", limit, 3_600)
-        with pytest.raises(Held) as first:
+        with pytest.raises(NoSlotSoon) as first:
             await waiting
         await asyncio.sleep(600)
-        with pytest.raises(Held) as second:
+        with pytest.raises(NoSlotSoon) as second:
             await limiter.acquire("con_1", limit, 0)
         return first.value.seconds, second.value.seconds
 

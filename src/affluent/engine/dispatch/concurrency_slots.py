@@ -1,4 +1,4 @@
-"""At most so many at a time; of those who wait, the most urgent goes first."""
+"""Limits how many tasks run at a time; of those that wait, the most urgent goes first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 
 class ConcurrencySlots:
-    """A fixed number of places."""
+    """A fixed number of slots, given to the most urgent waiter first."""
 
     def __init__(self, count: int) -> None:
         self._free = count
@@ -20,12 +20,12 @@ class ConcurrencySlots:
 
     @property
     def taken(self) -> int:
-        """How many are inside."""
+        """How many slots are taken."""
         return self._taken
 
     @asynccontextmanager
-    async def place(self, urgency: int) -> AsyncIterator[None]:
-        """Wait for a place and keep it for the context. Higher urgency goes first, equal urgency in order of arrival."""
+    async def slot(self, urgency: int) -> AsyncIterator[None]:
+        """Wait for a slot and keep it for the context. Higher urgency goes first, equal urgency in order of arrival."""
         if self._free > 0:
             self._free -= 1
         else:
@@ -35,12 +35,12 @@ class ConcurrencySlots:
             yield
         finally:
             self._taken -= 1
-            self._hand_on()
+            self._free_slot()
 
-    def let_all_in(self) -> None:
-        """Nobody waits any longer."""
+    def admit_all(self) -> None:
+        """Let all waiting tasks in at once, even beyond the number of slots."""
         while self._waiting:
-            self._let_in()
+            self._admit_next()
 
     async def _wait(self, urgency: int) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -49,15 +49,15 @@ class ConcurrencySlots:
             await future
         except asyncio.CancelledError:
             if not future.cancelled():  # it was let in at the same moment
-                self._hand_on()
+                self._free_slot()
             raise
 
-    def _hand_on(self) -> None:
+    def _free_slot(self) -> None:
         self._free += 1
         while self._waiting and self._free > 0:
-            self._let_in()
+            self._admit_next()
 
-    def _let_in(self) -> None:
+    def _admit_next(self) -> None:
         future = heapq.heappop(self._waiting)[2]
         if not future.done():
             self._free -= 1

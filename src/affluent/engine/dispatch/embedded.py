@@ -1,9 +1,10 @@
-"""The dispatcher of one process: claims due runs from the store and executes them side by side."""
+"""The dispatcher of one process: takes due runs from the store and executes them side by side."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
@@ -11,28 +12,29 @@ from time import monotonic
 from sqlalchemy import Connection
 
 from affluent.domain.event import Priority
-from affluent.engine import leases as claims
+from affluent.engine import leases
 from affluent.engine.fairness import FairClock
-from affluent.engine.leases import LeasedRun, Unreadable
+from affluent.engine.leases import LeasedRun, UnreadableRun
 from affluent.engine.run import Executor
 from affluent.kit import clock
 from affluent.kit.logs import logger
-from affluent.store.database import Database, StoreUnavailable
+from affluent.store.database import Database, StoreUnavailable, retry_while_unavailable
 
 _log = logger("dispatch")
 _LONGEST_SLEEP = 1.0
+_STORE_PAUSE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
-    """How many runs of which priority could start now."""
+class _Capacity:
+    """How many runs may start now, and the least urgent priority that may (higher numbers are less urgent)."""
 
     count: int
     lowest_priority: int
 
 
 class EmbeddedDispatcher:
-    """Runs at most `concurrency` runs at a time; backfill takes at most half of the places."""
+    """Runs at most `concurrency` runs at a time; backfills take at most half of that."""
 
     def __init__(self, *, database: Database, executor: Executor, fair: FairClock, concurrency: int) -> None:
         self._database = database
@@ -46,7 +48,7 @@ class EmbeddedDispatcher:
         self._ahead = clock.now().timestamp() - monotonic()
 
     def wake(self) -> None:
-        """There may be something to do; call it in the event loop."""
+        """Look for due runs now; call it in the event loop."""
         self._awake.set()
 
     @property
@@ -55,22 +57,22 @@ class EmbeddedDispatcher:
         return len(self._running)
 
     async def start(self) -> None:
-        """Take over what a process that is gone had claimed, then begin."""
+        """Queue again the runs of a process that is gone, then begin to execute runs."""
         await self._take_over()
         self._loop = asyncio.create_task(self._dispatch(), name="dispatch")
 
     async def _take_over(self) -> None:
-        while not self._stopping:
-            try:
-                await self._database.write(claims.take_over)
-            except StoreUnavailable as error:
-                _log.warning("dispatch waits for the database", reason=str(error))
-                await asyncio.sleep(0.5)
-            else:
-                return
+        with suppress(StoreUnavailable):  # this process was told to stop meanwhile
+            await retry_while_unavailable(
+                lambda: self._database.write(leases.take_over),
+                waiting="dispatch",
+                first_pause=_STORE_PAUSE,
+                longest_pause=_STORE_PAUSE,
+                may_retry=lambda: not self._stopping,
+            )
 
     async def stop(self, *, grace_seconds: float = 4.0) -> None:
-        """Claim no more, let what runs finish for a while, hand back the rest."""
+        """Take no more runs, give those that are executed some seconds to finish, and hand back the rest."""
         self._stopping = True
         self.wake()
         if self._loop is not None:
@@ -87,21 +89,21 @@ class EmbeddedDispatcher:
             self._awake.clear()
             try:
                 await self._watch_clock()
-                following = await self._claim()
+                following = await self._take_due()
             except StoreUnavailable as error:
                 _log.warning("dispatch waits for the database", reason=str(error))
-                following = 0.5
+                following = _STORE_PAUSE
             if following is None or following > 0:
                 await self._sleep(_LONGEST_SLEEP if following is None else min(following, _LONGEST_SLEEP))
 
     async def _watch_clock(self) -> None:
-        """A clock that steps back would make every retry late by as much."""
+        """Move waiting runs with a clock that was set back, or every retry would be late by as much."""
         ahead = clock.now().timestamp() - monotonic()
         stepped = timedelta(seconds=self._ahead - ahead)
-        if stepped > claims.CLOCK_STEP:
+        if stepped > leases.CLOCK_STEP:
             _log.warning("the clock stepped back; waiting runs go with it", seconds=round(stepped.total_seconds()))
-            await self._database.write(lambda connection: claims.clock_stepped_back(connection, stepped))
-        if abs(stepped) > claims.CLOCK_STEP:
+            await self._database.write(lambda connection: leases.clock_stepped_back(connection, stepped))
+        if abs(stepped) > leases.CLOCK_STEP:
             self._ahead = ahead
 
     async def _sleep(self, seconds: float) -> None:
@@ -111,20 +113,20 @@ class EmbeddedDispatcher:
         except TimeoutError:
             pass
 
-    async def _claim(self) -> float | None:
+    async def _take_due(self) -> float | None:
         """Start what is due. Returns the seconds to wait for more; None: until woken."""
-        wish = self._wish()
-        if wish.count == 0:
+        capacity = self._capacity()
+        if capacity.count == 0:
             return None
-        claimed, next_due = await self._database.group(take_due, wish)
-        for run in claimed:
+        leased, next_due = await self._database.group(take_due, capacity)
+        for run in leased:
             self._start(run)
-        if len(claimed) == wish.count:
+        if len(leased) == capacity.count:
             return 0
         return None if next_due is None else max(next_due / 1_000_000 - clock.now().timestamp(), 0.0)
 
-    def _start(self, run: LeasedRun | Unreadable) -> None:
-        if isinstance(run, Unreadable):
+    def _start(self, run: LeasedRun | UnreadableRun) -> None:
+        if isinstance(run, UnreadableRun):
             task = asyncio.create_task(self._executor.set_aside(run), name=run.id)
             self._running[task] = Priority.LIVE
         else:
@@ -133,13 +135,13 @@ class EmbeddedDispatcher:
             self._running[task] = run.priority
         task.add_done_callback(self._ended)
 
-    def _wish(self) -> _Wish:
+    def _capacity(self) -> _Capacity:
         free = self._concurrency - len(self._running)
         backfill = sum(priority >= Priority.BACKFILL for priority in self._running.values())
         room = self._concurrency // 2 - backfill
         if room <= 0:
-            return _Wish(free, Priority.LIVE)
-        return _Wish(min(free, room), Priority.BACKFILL)
+            return _Capacity(free, Priority.LIVE)
+        return _Capacity(min(free, room), Priority.BACKFILL)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.pop(task, None)
@@ -148,9 +150,12 @@ class EmbeddedDispatcher:
         self.wake()
 
 
-def take_due(connection: Connection, wishes: Sequence[_Wish]) -> list[tuple[list[LeasedRun | Unreadable], int | None]]:
+def take_due(
+    connection: Connection, capacities: Sequence[_Capacity]
+) -> list[tuple[list[LeasedRun | UnreadableRun], int | None]]:
     """Take due runs; a processor of the grouped writer."""
-    following = claims.wake_waiting(connection)
+    following = leases.wake_waiting(connection)
     return [
-        (claims.due(connection, count=wish.count, lowest_priority=wish.lowest_priority), following) for wish in wishes
+        (leases.due(connection, count=capacity.count, lowest_priority=capacity.lowest_priority), following)
+        for capacity in capacities
     ]

@@ -15,25 +15,26 @@ from pgqueuer.models import Job
 from sqlalchemy import Connection, text
 
 from affluent.domain.event import Priority
-from affluent.engine import leases as claims
+from affluent.engine import leases
 from affluent.engine.dispatch.concurrency_slots import ConcurrencySlots
-from affluent.engine.leases import LeasedRun, Unreadable
+from affluent.engine.leases import LeasedRun, UnreadableRun
 from affluent.engine.run import Executor
 from affluent.kit import clock
 from affluent.kit.jsons import dumps
 from affluent.kit.logs import logger
 from affluent.store.bulk import Row, each
-from affluent.store.database import Database, StoreUnavailable
+from affluent.store.database import Database, retry_while_unavailable
 
 _log = logger("dispatch")
 _LIVE, _BACKFILL = "run", "backfill"
 """Two lines of jobs, each with a PgQueuer of its own: jobs of a backfill that stands still keep no live one from being taken."""
 _RANKS = 1_000_000_000
 _POLL = timedelta(milliseconds=20)
+_STORE_PAUSE = 0.2
 _AGGREGATION = timedelta(seconds=30)
-_HELD = 4
-"""Jobs that a worker holds, per run that it executes. PgQueuer gives a finished job up only with a whole batch or after a tenth
-of a second; with fewer jobs at hand the worker would stand still until then."""
+_JOBS_PER_RUN = 4
+"""Jobs that a worker holds per run that it executes. PgQueuer gives a finished job up only with a whole batch or after a tenth
+of a second; with fewer jobs at hand the worker would be idle until then."""
 _LOCK = text(
     f"SELECT count(pg_advisory_xact_lock(hashtextextended(k.key, 0))) FROM (SELECT key FROM {each('postgresql')} e ORDER BY key) k"
 )
@@ -46,7 +47,7 @@ class PgQueue:
         self._enqueue = QueryQueueBuilder().build_enqueue_query()
 
     def lock(self, connection: Connection, ordering_keys: Sequence[str]) -> None:
-        """Serialise all that touch these ordering keys. Keys come sorted, so two transactions never wait for each other."""
+        """Lock these ordering keys until the transaction ends. Keys come sorted, so two transactions never deadlock."""
         if ordering_keys:
             connection.execute(_LOCK, {"keys": dumps(list(ordering_keys))})
 
@@ -67,7 +68,7 @@ class PgQueue:
 
 
 class PostgresDispatcher:
-    """Executes jobs in this process, at most `concurrency` at a time; backfill takes at most half of the places."""
+    """Executes jobs in this process, at most `concurrency` at a time; backfills take at most half of the slots."""
 
     def __init__(
         self, *, url: str, database: Database, executor: Executor, concurrency: int, lease_seconds: float
@@ -76,8 +77,8 @@ class PostgresDispatcher:
         self._database = database
         self._executor = executor
         self._concurrency = max(concurrency, 4)
-        self._places = ConcurrencySlots(self._concurrency)
-        self._backfill_places = ConcurrencySlots(self._concurrency // 2)
+        self._slots = ConcurrencySlots(self._concurrency)
+        self._backfill_slots = ConcurrencySlots(self._concurrency // 2)
         self._lease = timedelta(seconds=lease_seconds)
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.Task[None] | None = None
@@ -90,19 +91,19 @@ class PostgresDispatcher:
     @property
     def running(self) -> int:
         """How many runs are being executed."""
-        return self._places.taken
+        return self._slots.taken
 
     async def start(self) -> None:
         """Begin to take jobs; a lost database is waited for."""
         self._loop = asyncio.create_task(self._serve(), name="dispatch")
 
     async def stop(self, *, grace_seconds: float = 4.0) -> None:
-        """Take no more jobs, let what runs finish for a while, hand back the rest."""
+        """Take no more jobs, give runs some seconds to finish, and hand back the rest."""
         self._stopping = True
         for queuer in self._queuers.values():
             queuer.shutdown.set()
-        self._backfill_places.let_all_in()
-        self._places.let_all_in()
+        self._backfill_slots.admit_all()
+        self._slots.admit_all()
         running = list(self._tasks)
         if running:
             _, late = await asyncio.wait(running, timeout=grace_seconds)
@@ -155,11 +156,11 @@ class PostgresDispatcher:
 
         async with queuer.qm.queries.driver as driver:
             # PgQueuer asks itself for a sign of life as soon as it begins, and hears nothing where listening begins later.
-            await driver.add_listener(queuer.qm.channel, lambda _said: None)
+            await driver.add_listener(queuer.qm.channel, lambda _payload: None)
             await queuer.qm.run(
                 dequeue_timeout=timedelta(seconds=2),
                 batch_size=at_once,
-                max_concurrent_tasks=_HELD * at_once,
+                max_concurrent_tasks=_JOBS_PER_RUN * at_once,
                 heartbeat_timeout=self._lease,
                 shutdown_on_listener_failure=True,
                 log_aggregation_interval=_AGGREGATION if line == _LIVE else timedelta(),
@@ -168,36 +169,39 @@ class PostgresDispatcher:
             raise ConnectionError("the listener failed")  # ends the other line too; both begin anew
 
     @asynccontextmanager
-    async def _place(self, job: Job) -> AsyncIterator[None]:
+    async def _slot(self, job: Job) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             if job.entrypoint == _BACKFILL:
-                await stack.enter_async_context(self._backfill_places.place(job.priority))
-                await stack.enter_async_context(self._places.place(job.priority - _RANKS))
+                await stack.enter_async_context(self._backfill_slots.slot(job.priority))
+                await stack.enter_async_context(self._slots.slot(job.priority - _RANKS))
             else:
-                await stack.enter_async_context(self._places.place(job.priority))
+                await stack.enter_async_context(self._slots.slot(job.priority))
             yield
 
     async def _execute(self, job: Job) -> None:
-        async with self._place(job):
+        async with self._slot(job):
             if self._stopping:
                 await self._give_back(job)
                 return
             run_id = (job.payload or b"").decode()
-            claimed = await self._claim(run_id, int(job.id))
-            if isinstance(claimed, Unreadable):
-                await self._executor.set_aside(claimed)
-            elif claimed is not None:
-                await self._executor.execute(claimed)
+            run = await self._take_run(run_id, int(job.id))
+            if isinstance(run, UnreadableRun):
+                await self._executor.set_aside(run)
+            elif run is not None:
+                await self._executor.execute(run)
 
-    async def _claim(self, run_id: str, job_id: int) -> LeasedRun | Unreadable | None:
-        while True:
-            try:
-                return await self._database.group(claims.by_job, (run_id, job_id))
-            except StoreUnavailable as error:
-                if self._stopping:  # a job that fails is found again by the sweep for lost runs
-                    raise
-                _log.warning("claim waits for the database", run=run_id, reason=str(error))
-                await asyncio.sleep(0.2)
+    async def _take_run(self, run_id: str, job_id: int) -> LeasedRun | UnreadableRun | None:
+        """Lease the run of a job. None: it needs nothing any more. Raises StoreUnavailable when this process is stopping.
+
+        The sweep for lost runs queues a run again whose job failed.
+        """
+        return await retry_while_unavailable(
+            lambda: self._database.group(leases.by_job, (run_id, job_id)),
+            waiting=f"lease of run {run_id}",
+            first_pause=_STORE_PAUSE,
+            longest_pause=_STORE_PAUSE,
+            may_retry=lambda: not self._stopping,
+        )
 
     async def _give_back(self, job: Job) -> None:
         run_id = (job.payload or b"").decode()
@@ -205,7 +209,7 @@ class PostgresDispatcher:
 
 
 def requeue(connection: Connection, run_ids: Sequence[str]) -> int:
-    """Queue ready, unfinished runs again that no job stands for."""
+    """Queue ready, unfinished runs again that have no job; returns how many."""
     sql = text(
         "UPDATE runs SET state = CASE WHEN state = 'waiting' THEN 'waiting' ELSE 'queued' END, lease = lease + 1"
         f" WHERE ready AND state IN ('queued', 'waiting', 'running') AND id IN {each('postgresql')}"
@@ -224,7 +228,7 @@ _LOST = text(
 
 
 def requeue_lost(connection: Connection) -> int:
-    """The safety net: runs that should have a job and have none, e.g. after a defect of a worker."""
+    """Queue runs again that should have a job and have none, e.g. after a defect of a worker; returns how many."""
     before = clock.to_micros(clock.now() - timedelta(seconds=30))
     lost = [row[0] for row in connection.execute(_LOST, {"before": before})]
     return requeue(connection, lost) if lost else 0
@@ -237,7 +241,7 @@ def requeue_all(connection: Connection) -> int:
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, of several at once each."""
+    """An error in words for the log; of a group each of its errors."""
     if isinstance(error, ExceptionGroup):
         return "; ".join(map(_reason, error.exceptions))
     return f"{type(error).__name__}: {error}"

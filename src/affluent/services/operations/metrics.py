@@ -13,12 +13,12 @@ from sqlalchemy import Connection
 from affluent.domain.event import Accepted, EventDraft
 from affluent.domain.run import RunState
 from affluent.engine.intake import Intake
-from affluent.engine.journal import Entry, Journal, Verdict
+from affluent.engine.journal import Journal, JournalEntry, RecordResult
 from affluent.engine.leases import LeasedRun
 from affluent.engine.limits import Limiter
 from affluent.engine.plans import PlannedStep
 from affluent.engine.run import Executor
-from affluent.engine.step import StepRunner, Try
+from affluent.engine.step import StepAttempt, StepRunner
 from affluent.kit import clock, metrics
 from affluent.kit.jsons import JSONValue
 from affluent.sdk import Limit
@@ -49,13 +49,13 @@ class CountingIntake(Intake):
 class CountingJournal(Journal):
     """Counts the states in which runs end or pause."""
 
-    def record(self, connection: Connection, entries: Sequence[Entry]) -> list[Verdict]:
+    def record(self, connection: Connection, entries: Sequence[JournalEntry]) -> list[RecordResult]:
         """As Journal."""
-        verdicts = super().record(connection, entries)
+        results = super().record(connection, entries)
         left = Counter(
             entry.state.value
-            for entry, verdict in zip(entries, verdicts, strict=True)
-            if verdict.is_mine and entry.state is not RunState.RUNNING
+            for entry, result in zip(entries, results, strict=True)
+            if result.is_mine and entry.state is not RunState.RUNNING
         )
 
         def count() -> None:
@@ -63,7 +63,7 @@ class CountingJournal(Journal):
                 metrics.run_ended(state).inc(number)
 
         on_commit(connection, count)
-        return verdicts
+        return results
 
     def set_aside(self, connection: Connection, run_id: str, lease: int, reason: str) -> bool:
         """As Journal."""
@@ -77,30 +77,30 @@ class CountingSteps(StepRunner):
     """Counts attempts, the answers of vendors and how long they took."""
 
     async def attempt(
-        self, claimed: LeasedRun, planned: PlannedStep, position: int, data: Mapping[str, JSONValue]
-    ) -> Try:
+        self, run: LeasedRun, planned: PlannedStep, position: int, data: Mapping[str, JSONValue]
+    ) -> StepAttempt:
         """As StepRunner."""
-        result = await super().attempt(claimed, planned, position, data)
+        attempt = await super().attempt(run, planned, position, data)
         app = planned.app.key
-        metrics.tried(app, planned.action.key, result.outcome.value).inc()
-        if result.effect is not None:
-            metrics.effect(app, str(result.effect["fate"])).inc()
-        if result.code:
-            metrics.vendor_error(app, result.code).inc()
-        for exchange in result.exchanges:
+        metrics.tried(app, planned.action.key, attempt.outcome.value).inc()
+        if attempt.effect is not None:
+            metrics.effect(app, str(attempt.effect["fate"])).inc()
+        if attempt.code:
+            metrics.vendor_error(app, attempt.code).inc()
+        for exchange in attempt.exchanges:
             metrics.vendor_called(app, str(exchange.get("status", "none"))).inc()
             metrics.call_lasted(app).observe(exchange.get("milliseconds", 0) / 1000)
-        return result
+        return attempt
 
 
 class TimedExecutor(Executor):
     """Measures how long runs take."""
 
-    async def execute(self, claimed: LeasedRun) -> None:
+    async def execute(self, run: LeasedRun) -> None:
         """As Executor."""
         started = perf_counter()
         with metrics.executing.track_inprogress():
-            await super().execute(claimed)
+            await super().execute(run)
         metrics.run_seconds.observe(perf_counter() - started)
 
 

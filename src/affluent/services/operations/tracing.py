@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from affluent.engine.leases import LeasedRun
 from affluent.engine.plans import PlannedStep
-from affluent.engine.step import Try
+from affluent.engine.step import StepAttempt
 from affluent.kit.jsons import JSONValue
 from affluent.services.operations.metrics import CountingSteps, TimedExecutor
 
@@ -39,32 +39,32 @@ class Tracing:
         self._tracer: Tracer = self._provider.get_tracer("affluent")
 
     @contextmanager
-    def run(self, claimed: LeasedRun) -> Iterator[None]:
+    def run(self, run: LeasedRun) -> Iterator[None]:
         """The span of one execution of a run, in the trace of its event."""
         from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context  # noqa: PLC0415 - as above
 
-        digest = hashlib.sha256(claimed.event_id.encode()).digest()
+        digest = hashlib.sha256(run.event_id.encode()).digest()
         event = SpanContext(
             trace_id=int.from_bytes(digest[:16]),
             span_id=int.from_bytes(digest[16:24]),
             is_remote=True,
             trace_flags=TraceFlags(TraceFlags.SAMPLED),
         )
-        named = {"affluent.run": claimed.id, "affluent.event": claimed.event_id, "affluent.flow": claimed.flow_id}
+        named = {"affluent.run": run.id, "affluent.event": run.event_id, "affluent.flow": run.flow_id}
         with self._tracer.start_as_current_span(
-            f"run {claimed.event_type}", context=set_span_in_context(NonRecordingSpan(event)), attributes=named
+            f"run {run.event_type}", context=set_span_in_context(NonRecordingSpan(event)), attributes=named
         ):
             yield
 
-    def step(self, planned: PlannedStep, result: Try, started: int) -> None:
+    def step(self, planned: PlannedStep, attempt: StepAttempt, started: int) -> None:
         """The span of a try that has ended, with one for each call to the vendor; times are those of the calls."""
         from opentelemetry.trace import set_span_in_context  # noqa: PLC0415 - as above
 
         name = f"{planned.app.key}.{planned.action.key}"
-        span = self._tracer.start_span(name, start_time=started, attributes={"affluent.outcome": result.outcome.value})
+        span = self._tracer.start_span(name, start_time=started, attributes={"affluent.outcome": attempt.outcome.value})
         ends = time_ns()
-        begins = ends - sum(_nanoseconds(exchange) for exchange in result.exchanges)
-        for exchange in result.exchanges:
+        begins = ends - sum(_nanoseconds(exchange) for exchange in attempt.exchanges)
+        for exchange in attempt.exchanges:
             call = self._tracer.start_span(
                 f"{exchange['method']} {planned.app.title}",
                 context=set_span_in_context(span),
@@ -89,10 +89,10 @@ class TracedExecutor(TimedExecutor):
 
     tracing: Tracing
 
-    async def execute(self, claimed: LeasedRun) -> None:
+    async def execute(self, run: LeasedRun) -> None:
         """As TimedExecutor."""
-        with self.tracing.run(claimed):
-            await super().execute(claimed)
+        with self.tracing.run(run):
+            await super().execute(run)
 
 
 class TracedSteps(CountingSteps):
@@ -101,13 +101,13 @@ class TracedSteps(CountingSteps):
     tracing: Tracing
 
     async def attempt(
-        self, claimed: LeasedRun, planned: PlannedStep, position: int, data: Mapping[str, JSONValue]
-    ) -> Try:
+        self, run: LeasedRun, planned: PlannedStep, position: int, data: Mapping[str, JSONValue]
+    ) -> StepAttempt:
         """As CountingSteps."""
         started = time_ns()
-        result = await super().attempt(claimed, planned, position, data)
-        self.tracing.step(planned, result, started)
-        return result
+        attempt = await super().attempt(run, planned, position, data)
+        self.tracing.step(planned, attempt, started)
+        return attempt
 
 
 def _nanoseconds(exchange: Mapping[str, JSONValue]) -> int:

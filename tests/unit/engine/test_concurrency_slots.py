@@ -13,7 +13,7 @@ class Crowd:
     """People who want a place and stay until they are told to go."""
 
     def __init__(self, count: int) -> None:
-        self.places = ConcurrencySlots(count)
+        self.slots = ConcurrencySlots(count)
         self.inside: list[str] = []
         self.gates: dict[str, asyncio.Event] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
@@ -31,7 +31,7 @@ class Crowd:
         await asyncio.sleep(0)
 
     async def _stay(self, name: str, urgency: int) -> None:
-        async with self.places.place(urgency):
+        async with self.slots.slot(urgency):
             self.inside.append(name)
             await self.gates[name].wait()
 
@@ -41,11 +41,11 @@ async def test_no_more_than_the_places_are_inside() -> None:
     for name in "abc":
         await crowd.come(name)
     assert crowd.inside == ["a", "b"]
-    assert crowd.places.taken == 2
+    assert crowd.slots.taken == 2
     await crowd.go("a")
     assert crowd.inside == ["a", "b", "c"]
     await crowd.go("b", "c")
-    assert crowd.places.taken == 0
+    assert crowd.slots.taken == 0
 
 
 async def test_the_most_urgent_goes_first_and_equals_in_their_order() -> None:
@@ -90,7 +90,7 @@ async def test_all_who_wait_may_be_let_in_and_the_places_are_fewer_again_afterwa
     crowd = Crowd(1)
     for name in "abc":
         await crowd.come(name)
-    crowd.places.let_all_in()
+    crowd.slots.admit_all()
     await asyncio.sleep(0)
     assert crowd.inside == ["a", "b", "c"]
     await crowd.go("a", "b")
