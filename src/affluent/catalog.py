@@ -150,11 +150,30 @@ def _check(app: object, name: str) -> None:
             f"the entry point gives an object of type {type(app).__name__!r}; it must give the app, as in {name}.app:app"
         )
     _check_key(app, name)
-    for wrong in _wrongs(app):
-        raise WrongDeclaration(f"its {wrong}; ask its author")
+    for error in _declaration_errors(app):
+        raise WrongDeclaration(f"its {error}; ask its author")
 
 
-def _wrongs(app: App) -> Iterator[str]:
+def _declaration_errors(app: App) -> Iterator[str]:
+    """What is wrong with a declaration, one phrase each."""
+    yield from _attribute_errors(app)
+    models: list[tuple[str, object]] = [("credentials", app.credentials)]
+    declared: tuple[tuple[type[Action | Trigger], Mapping[str, Action | Trigger], tuple[str, str]], ...] = (
+        (Action, app.actions, ("input", "output")),
+        (Trigger, app.triggers, ("options", "output")),
+    )
+    for kind, operations, parts in declared:
+        for key, operation in operations.items():
+            if isinstance(operation, kind) and operation.key == key:
+                models += [(f"{part} of {key!r}", getattr(operation, part)) for part in parts]
+            else:
+                yield f"{kind.__name__.lower()} {key!r} is declared wrongly"
+    for name, model in models:
+        if model is not None and not _has_schema(model):
+            yield f"{name} is no model with a JSON Schema"
+
+
+def _attribute_errors(app: App) -> Iterator[str]:
     kinds: tuple[tuple[str, object, type], ...] = (
         ("title", app.title, str),
         ("description", app.description, str),
@@ -167,17 +186,6 @@ def _wrongs(app: App) -> Iterator[str]:
             yield f"{name} is no {kind.__name__}"
         elif isinstance(value, Path) and not value.is_dir():
             yield f"folder {value} is not there"
-    models: list[tuple[str, object]] = [("credentials", app.credentials)]
-    for operations, of in ((app.actions, Action), (app.triggers, Trigger)):
-        for key, operation in operations.items():
-            if not isinstance(operation, of) or operation.key != key:
-                yield f"{of.__name__.lower()} {key!r} is declared wrongly"
-            else:
-                parts = ("input", "output") if isinstance(operation, Action) else ("options", "output")
-                models += [(f"{part} of {key!r}", getattr(operation, part)) for part in parts]
-    for name, model in models:
-        if model is not None and not _has_schema(model):
-            yield f"{name} is no model with a JSON Schema"
 
 
 def _has_schema(model: object) -> bool:

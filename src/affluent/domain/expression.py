@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import ModuleType
@@ -174,12 +174,7 @@ def compile_expression(source: str) -> Expression:
         program = cel.compile(_HAS.sub(r"(\1 != null)", rewritten))
     except Exception as error:
         raise ExpressionError(f"{text}: {_first_line(error)}") from error
-    functions = {name for name in program.functions() if name.isidentifier()}
-    unknown = sorted(functions - FUNCTIONS.keys() - _BUILT_IN)
-    if unknown:
-        raise ExpressionError(
-            f"{text}: there is no function {unknown[0]!r}. There are: {', '.join(sorted(FUNCTIONS))}."
-        )
+    functions = _known_functions(text, program.functions())
     # A loop names a variable of its own, so two independent signs must both be absent.
     has_loop = bool(_LOOP.search(text)) or not all(_TAKEN.fullmatch(name) for name in program.variables())
     return Expression(
@@ -189,6 +184,17 @@ def compile_expression(source: str) -> Expression:
         weight=len(text) + text.count("+") ** 2 // 4,
         is_bounded=not has_loop and not functions & _UNBOUNDED,
     )
+
+
+def _known_functions(text: str, names: Iterable[str]) -> set[str]:
+    """The functions that an expression calls. Raises ExpressionError for one that does not exist."""
+    functions = {name for name in names if name.isidentifier()}
+    unknown = sorted(functions - FUNCTIONS.keys() - _BUILT_IN)
+    if unknown:
+        raise ExpressionError(
+            f"{text}: there is no function {unknown[0]!r}. There are: {', '.join(sorted(FUNCTIONS))}."
+        )
+    return functions
 
 
 _TAKEN = re.compile(r"__p\d+")

@@ -1,4 +1,4 @@
-"""Where a fact becomes an event with its runs: deduplicated, in the caller's transaction."""
+"""Turns event drafts into events with their runs: without duplicates, in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FOLLOWING = text("SELECT rank FROM runs WHERE state = 'queued' AND ready ORDER 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """An enabled flow connection, as far as it matters here."""
+    """What an enabled flow connection listens to."""
 
     flow_connection_id: str
     flow_id: str
@@ -38,7 +38,7 @@ class Subscription:
 
 
 class Intake:
-    """Accepts facts. `wake` is called after the commit, when there are new runs to execute."""
+    """Accepts event drafts. `wake` is called after the commit, when there are new runs to execute."""
 
     def __init__(self, queue: Queue, fair: FairClock, wake: Callable[[], None]) -> None:
         self._queue = queue
@@ -47,10 +47,10 @@ class Intake:
         self._looked_at = -_LOOK_AGAIN_SECONDS
 
     def accept(self, connection: Connection, drafts: Sequence[EventDraft]) -> list[Accepted]:
-        """Store the facts that are new and queue a run per enabled flow connection whose trigger matches.
+        """Store the events that are new and queue a run per enabled flow connection whose trigger matches.
 
-        A fact is new when its id is, and what its sender signed is too. Returns one answer per draft, in order. Repeated
-        facts are named by the id of the event that is already there.
+        An event is new when its id is, and what its sender signed is too. Returns one answer per draft, in order. Repeated
+        events are answered with the id of the event that is already there.
         """
         drafts = [storable(draft) for draft in drafts]
         rows: dict[tuple[str, str], bulk.Row] = {}
@@ -58,35 +58,21 @@ class Intake:
             key = (draft.source, draft.external_id)
             if key not in rows:  # ids sort by the order in which things happened
                 rows[key] = _event_row(draft)
-        fresh = {
-            row[0]
-            for row in bulk.insert(
-                connection,
-                tables.events,
-                list(rows.values()),
-                columns=_EVENT_COLUMNS,
-                unique=bulk.ANY,
-                returning=("id",),
-            )
-        }
-        ledger.accepted(connection, [row for row in rows.values() if row["id"] in fresh])
+        fresh = _insert_events(connection, list(rows.values()))
         known = self._known(connection, [row for row in rows.values() if row["id"] not in fresh])
-        runs: list[bulk.Row] = []
-        answers: list[Accepted] = []
         subscriptions = _subscriptions(connection) if fresh else []
         if subscriptions:
             self._look_at_queue(connection)
+        runs: list[bulk.Row] = []
+        answers: list[Accepted] = []
         for draft in drafts:
-            key = (draft.source, draft.external_id)
-            event_id = known.get(rows[key]["id"]) or rows[key]["id"]
-            made: list[bulk.Row] = []
-            if event_id in fresh:
-                fresh.discard(event_id)
-                made = [self._run_row(draft, event_id, wanted) for wanted in subscriptions if _matches(wanted, draft)]
-                answers.append(Accepted(event_id=event_id, is_new=True, run_ids=tuple(row["id"] for row in made)))
-            else:
-                answers.append(Accepted(event_id=event_id, is_new=False))
-            runs += made
+            row_id: str = rows[draft.source, draft.external_id]["id"]
+            event_id = known.get(row_id, row_id)
+            is_new = event_id in fresh
+            fresh.discard(event_id)  # the next draft of this event is a repeat
+            event_runs = self._run_rows(draft, event_id, subscriptions) if is_new else []
+            answers.append(Accepted(event_id=event_id, is_new=is_new, run_ids=tuple(run["id"] for run in event_runs)))
+            runs += event_runs
         self.enqueue(connection, runs)
         return answers
 
@@ -121,22 +107,25 @@ class Intake:
             self._looked_at = monotonic()
             self._fair.observe(connection.execute(_FOLLOWING).scalar())
 
-    def _run_row(self, draft: EventDraft, event_id: str, subscription: Subscription) -> JSONObject:
-        run_id = new_id("run")
-        return run_row(
-            run_id,
-            draft,
-            event_id,
-            flow_id=subscription.flow_id,
-            flow_version=subscription.flow_version,
-            flow_connection_id=subscription.flow_connection_id,
-            rank=self._fair.rank(subscription.flow_connection_id),
-        )
+    def _run_rows(self, draft: EventDraft, event_id: str, subscriptions: Sequence[Subscription]) -> list[bulk.Row]:
+        return [
+            run_row(
+                new_id("run"),
+                draft,
+                event_id,
+                flow_id=subscription.flow_id,
+                flow_version=subscription.flow_version,
+                flow_connection_id=subscription.flow_connection_id,
+                rank=self._fair.rank(subscription.flow_connection_id),
+            )
+            for subscription in subscriptions
+            if _matches(subscription, draft)
+        ]
 
     @staticmethod
     def _known(connection: Connection, rows: Sequence[bulk.Row]) -> dict[str, str]:
-        """Id of a row that was not stored → the id of the event that is there instead."""
-        held: dict[tuple[str, str, str], str] = {}
+        """By the id of a row that was not stored: the id of the event that is there instead."""
+        stored_ids: dict[tuple[str, str, str], str] = {}
         for source in {row["source"] for row in rows}:
             for name in ("signed_hash", "external_id"):
                 values = [row[name] for row in rows if row["source"] == source and row[name]]
@@ -145,12 +134,20 @@ class Intake:
                     + bulk.each(connection.dialect.name)
                 )
                 for value, event_id in connection.execute(sql, {"source": source, "keys": dumps(values)}):
-                    held[(source, name, value)] = event_id
+                    stored_ids[(source, name, value)] = event_id
         return {
-            row["id"]: held.get((row["source"], "external_id", row["external_id"]))
-            or held[(row["source"], "signed_hash", row["signed_hash"])]
+            row["id"]: stored_ids.get((row["source"], "external_id", row["external_id"]))
+            or stored_ids[(row["source"], "signed_hash", row["signed_hash"])]
             for row in rows
         }
+
+
+def _insert_events(connection: Connection, rows: Sequence[bulk.Row]) -> set[str]:
+    """Insert the events that are new; returns their ids."""
+    inserted = bulk.insert(connection, tables.events, rows, columns=_EVENT_COLUMNS, unique=bulk.ANY, returning=("id",))
+    fresh = {row[0] for row in inserted}
+    ledger.accepted(connection, [row for row in rows if row["id"] in fresh])
+    return fresh
 
 
 def run_row(

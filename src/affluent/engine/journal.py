@@ -105,38 +105,25 @@ class Journal:
 
     def record(self, connection: Connection, entries: Sequence[JournalEntry]) -> list[RecordResult]:
         """Write entries; a processor of the grouped writer."""
-        leaving = [entry for entry in entries if entry.state in FINISHED or entry.leaves_line]
-        freed_keys = sorted({entry.ordering_key for entry in leaving if entry.ordering_key != entry.run_id})
+        freed_keys = _freed_keys(entries)
         self._queue.lock(connection, freed_keys)
-        changed = bulk.update(
-            connection,
-            tables.runs,
-            [_run_change(entry) for entry in entries],
-            by=("id", "lease"),
-            columns=_RUN_CHANGE,
-            returning=("cancel",),
-        )
-        is_cancelled = {(run_id, lease): cancel for run_id, lease, cancel in changed}
-        held = [entry for entry in entries if (entry.run_id, entry.lease) in is_cancelled]
+        cancelled_by_lease = _update_runs(connection, entries)
+        held = [entry for entry in entries if (entry.run_id, entry.lease) in cancelled_by_lease]
         _write_details(connection, held)
         self._wait_only_for_broken_connections(connection, _run_ids(held, RunState.PAUSED))
         self._cancel_instead_of_waiting(connection, _run_ids(held, RunState.WAITING, RunState.PAUSED))
         _leave_line(connection, [entry.run_id for entry in held if entry.leaves_line])
-        again = [entry for entry in held if entry.state in (RunState.WAITING, RunState.QUEUED)]
-        self._queue.put(connection, [_queue_row(entry) for entry in again])
+        self._queue_again(connection, [entry for entry in held if entry.state in (RunState.WAITING, RunState.QUEUED)])
         self.release(connection, freed_keys)
         self._report_failures(connection, _run_ids(held, RunState.FAILED, RunState.UNKNOWN))
-        if again:
-            on_commit(connection, self._wake)
         if held:
             on_commit(connection, self._moved)
-        return [
-            RecordResult(
-                is_mine=(entry.run_id, entry.lease) in is_cancelled,
-                cancel=entry.state is RunState.RUNNING and bool(is_cancelled.get((entry.run_id, entry.lease))),
-            )
-            for entry in entries
-        ]
+        return [_result(entry, cancelled_by_lease.get((entry.run_id, entry.lease))) for entry in entries]
+
+    def _queue_again(self, connection: Connection, entries: Sequence[JournalEntry]) -> None:
+        self._queue.put(connection, [_queue_row(entry) for entry in entries])
+        if entries:
+            on_commit(connection, self._wake)
 
     def set_aside(self, connection: Connection, run_id: str, lease: int, reason: str) -> bool:
         """End a run that cannot be read or recorded as others are, with nothing but its id; returns whether it was ours.
@@ -247,6 +234,29 @@ def break_connection(connection: Connection, connection_id: str, version: int, r
         )
         .values(status="needs_attention", status_reason=reason, updated_at=clock.now())
     )
+
+
+def _freed_keys(entries: Sequence[JournalEntry]) -> list[str]:
+    """The ordering keys, sorted, whose next run may go on after these entries. A run whose key is its own id has no next."""
+    leaving = [entry for entry in entries if entry.state in FINISHED or entry.leaves_line]
+    return sorted({entry.ordering_key for entry in leaving if entry.ordering_key != entry.run_id})
+
+
+def _update_runs(connection: Connection, entries: Sequence[JournalEntry]) -> dict[tuple[str, int], bool]:
+    """Write the states of the runs whose leases hold. Returns, by run id and lease, whether a person cancelled the run."""
+    rows = bulk.update(
+        connection,
+        tables.runs,
+        [_run_change(entry) for entry in entries],
+        by=("id", "lease"),
+        columns=_RUN_CHANGE,
+        returning=("cancel",),
+    )
+    return {(run_id, lease): bool(cancel) for run_id, lease, cancel in rows}
+
+
+def _result(entry: JournalEntry, cancelled: bool | None) -> RecordResult:  # noqa: FBT001 - None: the lease was lost
+    return RecordResult(is_mine=cancelled is not None, cancel=bool(cancelled) and entry.state is RunState.RUNNING)
 
 
 def _write_details(connection: Connection, entries: Sequence[JournalEntry]) -> None:

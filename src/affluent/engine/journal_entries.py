@@ -122,14 +122,14 @@ def pausing_entry(run: LeasedRun, planned: PlannedStep, position: int, pending: 
 def finishing_entry(
     run: LeasedRun, plan: Plan, data: Mapping[str, JSONValue], steps: list[Row], *, position: int | None = None
 ) -> JournalEntry:
-    """The entry of a run that went through its steps: skipped when it wrote nothing and was refused or idle, else succeeded."""
+    """The entry of a run that is through: succeeded when it wrote, or only read; skipped when there was nothing to do."""
     outcomes = [step.get("outcome", "") for step in data["steps"].values()]
-    done = [outcome for outcome in outcomes if outcome in ("applied", "already_applied", "read")]
-    wrote = [outcome for outcome in outcomes if outcome in ("applied", "already_applied")]
     reasons = [row["sentence"] for row in steps if row["outcome"] in ("not_applicable", "condition_false")]
-    skipped = not wrote and (bool(reasons) or not done)
-    state = RunState.SKIPPED if skipped else RunState.SUCCEEDED
-    sentence = (reasons[-1] if reasons else "There was nothing to do.") if skipped else _success(plan, outcomes)
+    wrote = not {"applied", "already_applied"}.isdisjoint(outcomes)
+    if wrote or ("read" in outcomes and not reasons):
+        state, sentence = RunState.SUCCEEDED, _success(plan, outcomes)
+    else:
+        state, sentence = RunState.SKIPPED, reasons[-1] if reasons else "There was nothing to do."
     entry = ending_entry(run, state, sentence, position=len(plan.steps) if position is None else position + 1)
     entry.steps = list(steps)
     return entry

@@ -1,4 +1,4 @@
-"""The one door to the network: limits, addresses, timeouts, redaction and the record of what was said."""
+"""The HTTP client for vendors: request limits, allowed addresses, timeouts, redaction, and the record of each exchange."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _LONG_WAIT_SECONDS = 1.0
 
 
 class Postponed(Retry):
-    """Nothing was sent; the run waits without holding a place."""
+    """Nothing was sent; the run waits without taking up a concurrency slot."""
 
     code = "postponed"
 
@@ -84,7 +84,10 @@ class Network:
 
 @dataclass(slots=True, kw_only=True)
 class HttpVendorClient:
-    """The door of one try of one step; implements sdk.context.Door. `exchanges` is what was said, redacted."""
+    """The vendor client of one try of one step; implements sdk.context.VendorClient.
+
+    `exchanges` holds the requests and answers, redacted.
+    """
 
     network: Network
     limiter: Limiter
@@ -101,15 +104,15 @@ class HttpVendorClient:
     exchanges: list[JSONObject] = field(default_factory=list)
     answered: bool = False
     may_come_back: bool = False
-    """Whether the first request may be put off when many wait for slots of this connection, so that others get the place."""
+    """Whether the first request may be put off when many wait for slots of this connection, so that other runs go on."""
     wrote: bool = False
     """Whether the vendor accepted a request that changes something, whatever came after it."""
     keeps_failures: bool = False
-    """Whether the vendor repeats a 5xx under the same key: then it says nothing of a repeat either."""
+    """Whether the vendor repeats a 5xx under the same key: then a repeat does not tell what became of the first request."""
     in_doubt: bool = False
     """Whether a request may have been applied: one that changes something had no answer, a 5xx, or was accepted."""
     confirm: Callable[[], Awaitable[None]] | None = None
-    """Asked before a request that had to wait long for its slot; raises when the run is not ours any more."""
+    """Called before a request that had to wait long for its slot; raises when the run has lost its lease."""
 
     async def request(
         self,
@@ -124,15 +127,12 @@ class HttpVendorClient:
         faults: Faults | None = None,
         is_read: bool | None = None,
     ) -> Response:
-        """See sdk.context.Door."""
-        url = path if path.startswith(("http://", "https://")) else self.base_url.rstrip("/") + path
-        if query:
-            url += ("&" if "?" in url else "?") + urlencode(query, doseq=True)
+        """See sdk.context.VendorClient."""
+        url = self._url(path, query)
         reads = method in ("GET", "HEAD") if is_read is None else is_read
-        is_write = self.effect is Effect.WRITE and not reads
         # Credentials go to the connection's own origin only, never to a whole URL elsewhere.
-        own = self.headers if self._is_own(path, url) else {}
-        sent = {name: value for name, value in {**own, **(headers or {})}.items() if not _speaks_for_a_proxy(name)}
+        own_headers = self.headers if self._is_own(path, url) else {}
+        sent = _without_proxy_headers({**own_headers, **(headers or {})})
         body = _body(json, form, content, sent)
         await self._slot()
         exchange: JSONObject = {
@@ -151,22 +151,36 @@ class HttpVendorClient:
         finally:
             crash.point("call.after")
             exchange["milliseconds"] = round((perf_counter() - started) * 1000)
-        self.answered = response.status < 500
-        known = {**self.app_faults, **self.faults, **(faults or {})} if faults or self.faults else self.app_faults
-        is_unclear = is_write or (self.keeps_failures and not reads)
-        meaning = classify(response, known, vendor=self.vendor, is_write=is_unclear)
-        if not reads and (response.status >= 500 or meaning is None or isinstance(meaning, AlreadyApplied)):
-            self.in_doubt = True
-        if meaning is not None:
-            if response.status == 429:
-                after = response.retry_after()
-                self.limiter.hold(self.connection_id, self.limit, after.total_seconds() if after else 1.0)
-            raise meaning
-        self.wrote = self.wrote or is_write
+        self._judge_answer(response, faults, reads=reads)
         return response
 
+    def _url(self, path: str, query: Mapping[str, str | int | list[str]] | None) -> str:
+        url = path if path.startswith(("http://", "https://")) else self.base_url.rstrip("/") + path
+        if query:
+            url += ("&" if "?" in url else "?") + urlencode(query, doseq=True)
+        return url
+
+    def _judge_answer(self, response: Response, faults: Faults | None, *, reads: bool) -> None:
+        """Note what an answer tells of the effect. Raises the AppError that it means."""
+        self.answered = response.status < 500
+        is_write = self.effect is Effect.WRITE and not reads
+        is_unclear = is_write or (self.keeps_failures and not reads)
+        known_faults = {**self.app_faults, **self.faults, **(faults or {})}
+        error = classify(response, known_faults, vendor=self.vendor, is_write=is_unclear)
+        if not reads and (response.status >= 500 or error is None or isinstance(error, AlreadyApplied)):
+            self.in_doubt = True
+        if error is None:
+            self.wrote = self.wrote or is_write
+            return
+        if response.status == 429:
+            self._hold_calls(response.retry_after())
+        raise error
+
+    def _hold_calls(self, retry_after: timedelta | None) -> None:
+        self.limiter.hold(self.connection_id, self.limit, retry_after.total_seconds() if retry_after else 1.0)
+
     async def reach(self, host: str, port: int, *, message: JSONObject) -> str:
-        """See sdk.context.Door."""
+        """See sdk.context.VendorClient."""
         await self._slot()
         exchange: JSONObject = {
             "method": "CONNECT",
@@ -175,12 +189,12 @@ class HttpVendorClient:
         }
         self.exchanges.append(exchange)
         try:
-            return await self._judge(host, port)
+            return await self._public_address(host, port)
         except AppError as error:
             exchange["error"] = error.message
             raise
 
-    async def _judge(self, host: str, port: int) -> str:
+    async def _public_address(self, host: str, port: int) -> str:
         try:
             return await self.network.address_of(host, port)
         except ForbiddenAddress as error:
@@ -193,13 +207,13 @@ class HttpVendorClient:
         try:
             may_come_back = self.may_come_back and not self.exchanges
             await self.limiter.acquire(self.connection_id, self.limit, self.priority, may_come_back=may_come_back)
-        except NoSlotSoon as held:
+        except NoSlotSoon as error:
             raise Postponed(
                 f"{self.vendor} asked to be left alone for a while; calls wait."
-                if held.by_vendor
+                if error.by_vendor
                 else f"Many calls wait for the request limit of {self.vendor}; this one comes back when its turn is near.",
-                retry_after=timedelta(seconds=held.seconds),
-            ) from held
+                retry_after=timedelta(seconds=error.seconds),
+            ) from error
         if self.confirm is not None and perf_counter() - started > _LONG_WAIT_SECONDS:
             await self.confirm()
 
@@ -219,22 +233,10 @@ class HttpVendorClient:
         *,
         reads: bool,
     ) -> Response:
-        def lost(message: str) -> AppError:
-            self.in_doubt = self.in_doubt or not reads
-            return OutcomeUnknown(message) if self.effect is Effect.WRITE and not reads else Unavailable(message)
-
         try:
             session = self.network.session(url)
             async with session.request(method, url, data=body, headers=headers, allow_redirects=False) as answer:
-                received = await answer.content.read(_LARGEST_ANSWER + 1)
-                while not answer.content.at_eof() and len(received) <= _LARGEST_ANSWER:
-                    received += await answer.content.read(_LARGEST_ANSWER + 1 - len(received))
-                response = Response(
-                    status=answer.status,
-                    headers={name.lower(): value for name, value in answer.headers.items()},
-                    body=received,
-                    sent_at=clock.now(),
-                )
+                response = await _read_whole(answer)
         except (ForbiddenAddress, aiohttp.InvalidURL) as error:
             raise Misconfigured(f"{self.vendor}: {error}", field="base_url") from error
         except aiohttp.ClientConnectorError as error:
@@ -246,21 +248,27 @@ class HttpVendorClient:
         except TimeoutError as error:
             if isinstance(error, aiohttp.ConnectionTimeoutError):
                 raise Unavailable(f"{self.vendor} did not accept a connection in time.") from error
-            raise lost(f"{self.vendor} did not answer in time.") from error
+            raise self._answer_lost(f"{self.vendor} did not answer in time.", reads=reads) from error
         except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
-            raise lost(f"The connection to {self.vendor} broke before its answer came.") from error
+            message = f"The connection to {self.vendor} broke before its answer came."
+            raise self._answer_lost(message, reads=reads) from error
         if len(response.body) > _LARGEST_ANSWER:
-            raise lost(f"{self.vendor} sent an answer larger than {_LARGEST_ANSWER} bytes.")
+            raise self._answer_lost(f"{self.vendor} sent an answer larger than {_LARGEST_ANSWER} bytes.", reads=reads)
         exchange["status"] = response.status
         exchange["response"] = {"headers": self._shown(response.headers), "body": self._kept(response.body)}
         return response
+
+    def _answer_lost(self, message: str, *, reads: bool) -> AppError:
+        """The error for a request that was sent and has no answer: a write may have been applied."""
+        self.in_doubt = self.in_doubt or not reads
+        return OutcomeUnknown(message) if self.effect is Effect.WRITE and not reads else Unavailable(message)
 
     def _shown(self, headers: Mapping[str, str]) -> JSONValue:
         kept = {name: value for name, value in headers.items() if name in _SHOWN_HEADERS or name.startswith("x-")}
         return redact(kept, self.secrets)
 
     def _kept(self, body: bytes | None) -> JSONValue:
-        """A body as it is kept: read from its bytes, since what it was made of may hold models that hide secrets from us."""
+        """A body for the record. It is read from its bytes, because models would hide secrets that are to be redacted."""
         if not body:
             return None
         if len(body) <= _KEPT:
@@ -271,7 +279,21 @@ class HttpVendorClient:
         return redact_text(body[:_KEPT].decode("utf-8", "replace"), self.secrets)
 
 
+_PROXY_HEADERS = frozenset({"forwarded", "x-real-ip", "x-client-ip", "true-client-ip"})
 _SHOWN_HEADERS = frozenset({"content-type", "retry-after", "date", "location"})
+
+
+async def _read_whole(answer: aiohttp.ClientResponse) -> Response:
+    """The answer with its body, of which one byte more than the most that is allowed is read."""
+    received = await answer.content.read(_LARGEST_ANSWER + 1)
+    while not answer.content.at_eof() and len(received) <= _LARGEST_ANSWER:
+        received += await answer.content.read(_LARGEST_ANSWER + 1 - len(received))
+    return Response(
+        status=answer.status,
+        headers={name.lower(): value for name, value in answer.headers.items()},
+        body=received,
+        sent_at=clock.now(),
+    )
 
 
 def _body(
@@ -286,10 +308,13 @@ def _body(
     return content
 
 
-def _speaks_for_a_proxy(header: str) -> bool:
-    """Such headers name a caller to whoever trusts this machine as a proxy, e.g. to this server itself. Flows write none."""
-    name = header.strip().lower()
-    return name in ("forwarded", "x-real-ip", "x-client-ip", "true-client-ip") or name.startswith("x-forwarded-")
+def _without_proxy_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers without those that name a caller to a server which trusts this machine as a proxy, e.g. to this one."""
+    return {
+        name: value
+        for name, value in headers.items()
+        if not name.strip().lower().startswith("x-forwarded-") and name.strip().lower() not in _PROXY_HEADERS
+    }
 
 
 def _origin(url: str) -> tuple[Any, ...]:

@@ -58,20 +58,28 @@ def dumps(value: JSONValue) -> str:
 
 
 def unstorable(value: JSONValue, path: str = "") -> tuple[str, str] | None:
-    """Where in a value the first thing is that cannot be stored as it is, and what is wrong with it; None: nothing."""
-    if isinstance(value, str) and (_LONE_SURROGATE.search(value) or "\0" in value):
-        return path, "Must not contain the character U+0000 or half a surrogate pair."
-    if isinstance(value, float) and not isfinite(value):
-        return path, "Must be a number; there is none for infinite or undefined."
-    if type(value) is int and not _LEAST <= value <= _MOST:
-        return path, f"Must be a whole number from {_LEAST} to {_MOST}; write a larger one as text."
+    """The path of the first part of a value that cannot be stored as it is, and what is wrong with it; None: all can."""
+    reason = _unstorable_reason(value)
+    if reason:
+        return path, reason
     if isinstance(value, dict):
-        parts = [(name, name) for name in value] + list(value.items())
+        parts = [*((name, name) for name in value), *value.items()]
     elif isinstance(value, list):
         parts = [(str(number), item) for number, item in enumerate(value)]
     else:
         return None
-    return next((fault for name, item in parts if (fault := unstorable(item, f"{path}.{name}".strip(".")))), None)
+    faults = (unstorable(item, f"{path}.{name}".strip(".")) for name, item in parts)
+    return next(filter(None, faults), None)
+
+
+def _unstorable_reason(value: JSONValue) -> str:
+    if isinstance(value, str) and (_LONE_SURROGATE.search(value) or "\0" in value):
+        return "Must not contain the character U+0000 or half a surrogate pair."
+    if isinstance(value, float) and not isfinite(value):
+        return "Must be a number; there is none for infinite or undefined."
+    if type(value) is int and not _LEAST <= value <= _MOST:
+        return f"Must be a whole number from {_LEAST} to {_MOST}; write a larger one as text."
+    return ""
 
 
 def whole_text(value: str) -> str:

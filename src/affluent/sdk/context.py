@@ -1,4 +1,4 @@
-"""What an action is handed: its credentials, the effect key, and the one door to the network."""
+"""What an action is given: its credentials, the effect key, and the client that calls the vendor."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from affluent.sdk.http import Faults, Response
 C = TypeVar("C", bound=BaseModel)
 
 
-class Door(Protocol):
-    """The one HTTP door: limits, timeouts, address rules, redaction and journaling are behind it."""
+class VendorClient(Protocol):
+    """Calls the vendor, with request limits, timeouts, address rules, redaction and a record of each exchange."""
 
     async def request(
         self,
@@ -42,7 +42,7 @@ class Door(Protocol):
     async def reach(self, host: str, port: int, *, message: JSONObject) -> str:
         """The IP address at which a vendor that speaks no HTTP may be connected to.
 
-        Takes a place under the limit, judges the address, and notes `message`: what the action is about to tell the vendor,
+        Waits for a slot of the limit, checks the address, and records `message`: what the action is about to tell the vendor,
         without secrets. A preview ends here. Raises Misconfigured with the field `host`, or Unavailable.
         """
         ...
@@ -50,10 +50,10 @@ class Door(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context(Generic[C]):
-    """Handed to every action, test, poll and look-up."""
+    """The first argument of every action, test, poll and look-up."""
 
     credentials: C
-    http: Door
+    http: VendorClient
     effect_key: str = ""
     """Deterministic key of this effect: the same on every retry. Send it where the vendor takes an idempotency key."""
     now: datetime

@@ -1,4 +1,4 @@
-"""Base of every twin: a vendor's stand-in that keeps books and misbehaves on demand.
+"""Base of every twin: a stand-in for a vendor that keeps records and misbehaves on demand.
 
 Switches over HTTP, under the twin's own address:
 
@@ -156,35 +156,43 @@ class _Misbehaving:
             await self._app(scope, receive, send)
             return
         body = await _whole_body(receive)
-        call: JSONObject = {
-            "method": scope["method"],
-            "path": path,
-            "query": scope.get("query_string", b"").decode(),
-            "body": body.decode("utf-8", "replace"),
-            "headers": {name.decode().lower(): value.decode("latin-1") for name, value in scope["headers"]},
-            "status": None,
-        }
+        call = _call_of(scope, body)
         self._twin.calls.append(call)
         switch = self._twin.take(path)
         if switch is not None and switch.kind == "slow":
             await asyncio.sleep(float(switch.options.get("seconds", 1)))
             switch = None
-        if switch is not None and switch.kind == "fail":
+        kind = switch.kind if switch is not None else ""
+        if switch is not None and kind == "fail":
             call["status"] = int(switch.options["status"])
             await _failure(switch.options)(scope, receive, send)
-            return
-        if switch is not None and switch.kind == "reset_connection":
+        elif kind == "reset_connection":
             call["status"] = 0
             await _drop(send)
-            return
+        else:
+            await self._apply(call, kind, scope, body, send)
+
+    async def _apply(self, call: JSONObject, kind: str, scope: Scope, body: bytes, send: Send) -> None:
+        """Hand the call to the vendor's routes; then send its answer whole, halved or not at all, as the switch says."""
         messages: list[Message] = []
         await self._app(scope, _replay(body), _collect(messages))
         call["status"] = messages[0]["status"] if messages else None
-        if switch is not None and switch.kind == "drop":
+        if kind == "drop":
             await _drop(send)
             return
         for message in messages:
-            await send(_halved(message) if switch is not None and switch.kind == "truncate" else message)
+            await send(_halved(message) if kind == "truncate" else message)
+
+
+def _call_of(scope: Scope, body: bytes) -> JSONObject:
+    return {
+        "method": scope["method"],
+        "path": scope["path"],
+        "query": scope.get("query_string", b"").decode(),
+        "body": body.decode("utf-8", "replace"),
+        "headers": {name.decode().lower(): value.decode("latin-1") for name, value in scope["headers"]},
+        "status": None,
+    }
 
 
 async def _whole_body(receive: Receive) -> bytes:

@@ -1,4 +1,4 @@
-"""What has arrived: events that are held already, and when a webhook was last heard of."""
+"""What has arrived: whether events are stored already, and when the last webhook was accepted."""
 
 from __future__ import annotations
 
@@ -14,29 +14,41 @@ from affluent.store import tables
 _AT_ONCE = 500
 
 
-def held(connection: Connection, drafts: Sequence[EventDraft], *, titled_since: datetime | None = None) -> list[bool]:
-    """Whether an event is there already, per draft: by its id, or by type and title among those since a moment."""
-    events = tables.events
-    known: set[tuple[str, str]] = set()
-    for start in range(0, len(drafts), _AT_ONCE):
-        some = drafts[start : start + _AT_ONCE]
-        ids = select(events.c.source, events.c.external_id).where(
-            events.c.source.in_({draft.source for draft in some}),
-            events.c.external_id.in_({draft.external_id for draft in some}),
-        )
-        known |= {(row[0], row[1]) for row in connection.execute(ids)}
-    titles: set[tuple[str, str]] = set()
-    if titled_since is not None and drafts:
-        named = select(events.c.type, events.c.title).where(
-            events.c.id >= first_id("evt", titled_since),
-            events.c.app.in_({draft.app for draft in drafts}),
-            events.c.type.in_({draft.type for draft in drafts}),
-            events.c.source.in_({draft.source for draft in drafts}),
-        )
-        titles = {(row.type, _subject(row.title)) for row in connection.execute(named)}
+def are_stored(
+    connection: Connection, drafts: Sequence[EventDraft], *, titled_since: datetime | None = None
+) -> list[bool]:
+    """Per draft whether its event is stored already: by its id, or by type and title among those since a moment."""
+    ids = _stored_ids(connection, drafts)
+    titles = _stored_titles(connection, drafts, titled_since) if titled_since is not None and drafts else set()
     return [
-        (draft.source, draft.external_id) in known or (draft.type, _subject(draft.title)) in titles for draft in drafts
+        (draft.source, draft.external_id) in ids or (draft.type, _subject(draft.title)) in titles for draft in drafts
     ]
+
+
+def _stored_ids(connection: Connection, drafts: Sequence[EventDraft]) -> set[tuple[str, str]]:
+    """The (source, external id) of the drafts that are stored."""
+    events = tables.events
+    stored: set[tuple[str, str]] = set()
+    for start in range(0, len(drafts), _AT_ONCE):
+        batch = drafts[start : start + _AT_ONCE]
+        query = select(events.c.source, events.c.external_id).where(
+            events.c.source.in_({draft.source for draft in batch}),
+            events.c.external_id.in_({draft.external_id for draft in batch}),
+        )
+        stored |= {(row.source, row.external_id) for row in connection.execute(query)}
+    return stored
+
+
+def _stored_titles(connection: Connection, drafts: Sequence[EventDraft], since: datetime) -> set[tuple[str, str]]:
+    """The (type, subject) of the events since a moment that may be those of the drafts."""
+    events = tables.events
+    query = select(events.c.type, events.c.title).where(
+        events.c.id >= first_id("evt", since),
+        events.c.app.in_({draft.app for draft in drafts}),
+        events.c.type.in_({draft.type for draft in drafts}),
+        events.c.source.in_({draft.source for draft in drafts}),
+    )
+    return {(row.type, _subject(row.title)) for row in connection.execute(query)}
 
 
 def _subject(title: str) -> str:

@@ -83,7 +83,7 @@ class MissedWebhooks:
         titled_since = begin if listing is not None and listing.by == "title" else None
 
         def unit(connection: Connection) -> JSONObject:
-            held = arrivals.held(connection, drafts, titled_since=titled_since)
+            held = arrivals.are_stored(connection, drafts, titled_since=titled_since)
             missing = [draft for draft, is_held in zip(drafts, held, strict=True) if not is_held]
             late = [draft for draft, answer in zip(missing, self._accept(connection, missing), strict=True) if answer]
             times = [draft.occurred_at.isoformat() for draft in late]
