@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 
 HERE = Path(__file__).parent
-SCREENS = os.environ.get("AFFLUENT_SCREENS", "")
+SCREENS = os.environ.get("SCREENS", "")
 """The folder for pictures; empty: none are taken."""
 LOOKS_AT_ALL = bool(os.environ.get("THOROUGH"))
 """Whether axe looks at every state of a page that a test comes to, or once at each kind of page."""
@@ -50,7 +50,7 @@ class Tab:
         return self.page
 
     def shot(self, name: str) -> None:
-        """Take a picture for a person to look at, when AFFLUENT_SCREENS names a folder for it."""
+        """Take a picture for a person to look at, when SCREENS names a folder for it."""
         if SCREENS:
             folder = Path(SCREENS)
             folder.mkdir(parents=True, exist_ok=True)
