@@ -40,7 +40,7 @@ check: $(READY_DEV) ## a minute: lint, types, unit tests, contract tests and tho
 	@$(MAKE) --jobs=2 --output-sync=target lint check-tests
 
 check-tests: $(READY_DEV)
-	@$(PYTEST) -n 2 -m "not long and not fuzz" tests/unit tests/contract $(APPS) $(ARGS)
+	@HYPOTHESIS_PROFILE=quick $(PYTEST) -n 2 -m "not long and not fuzz" -k "not postgresql and not added_apps" tests/unit tests/contract $(APPS) $(ARGS)
 
 test: $(READY_DEV) system-postgres system-browser ## all tests but the long ones, on SQLite and PostgreSQL (ARGS='-k name')
 	@$(PYTEST) -n $(WORKERS) -m "not long and not fuzz" $(ARGS)

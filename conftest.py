@@ -26,6 +26,7 @@ CHAOS_LANES = int(os.environ.get("CHAOS_LANES", "2"))
 """How many tests that kill processes run at the same time: each keeps a core busy with starting them again."""
 
 settings.register_profile("default", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=25)
 settings.register_profile("fuzz", deadline=None, max_examples=5_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
