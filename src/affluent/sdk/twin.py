@@ -3,6 +3,7 @@
 Switches over HTTP, under the twin's own address:
 
     POST /_twin/fail    {"status": 503, "times": 3, "path": "/track/sale", "retry_after": 2, "body": "…", "content_type": "…"}
+                        every switch takes "path" (a part of it) and "method": only such calls use it up
     POST /_twin/drop    {"times": 1, "path": "…"}      apply, then drop the answer
     POST /_twin/reset_connection {"times": 1}          drop before applying
     POST /_twin/truncate {"times": 1}                  apply, answer half of the JSON
@@ -39,6 +40,8 @@ class Switch:
     kind: str
     times: int = 1
     path: str = ""
+    method: str = ""
+    """Only calls with this method; empty: with any."""
     options: JSONObject = field(default_factory=dict)
 
 
@@ -81,13 +84,15 @@ class Twin:
         switches = Route("/_twin/{kind}", self._arm, methods=["POST"])
         return _Misbehaving(Starlette(routes=[*own, *self.routes(), switches]), self)
 
-    def fail_next(self, status: int, *, times: int = 1, path: str = "", **options: JSONValue) -> None:
+    def fail_next(self, status: int, *, times: int = 1, path: str = "", method: str = "", **options: JSONValue) -> None:
         """Answer the next calls with this status and do nothing."""
-        self.switches.append(Switch(kind="fail", times=times, path=path, options={"status": status, **options}))
+        self.switches.append(
+            Switch(kind="fail", times=times, path=path, method=method, options={"status": status, **options})
+        )
 
-    def drop_answer(self, *, times: int = 1, path: str = "") -> None:
+    def drop_answer(self, *, times: int = 1, path: str = "", method: str = "") -> None:
         """Apply the next calls but drop the connection before the answer."""
-        self.switches.append(Switch(kind="drop", times=times, path=path))
+        self.switches.append(Switch(kind="drop", times=times, path=path, method=method))
 
     def slow(self, seconds: float, *, times: int = 1, path: str = "") -> None:
         """Wait before applying the next calls."""
@@ -97,10 +102,10 @@ class Twin:
         """Refuse this key from now on."""
         self.revoked.add(key)
 
-    def take(self, path: str) -> Switch | None:
-        """The switch that is armed for this path, used up by one."""
+    def take(self, path: str, method: str) -> Switch | None:
+        """The switch that is armed for this path and method, used up by one."""
         for switch in self.switches:
-            if switch.path in path:
+            if switch.path in path and switch.method in ("", method):
                 switch.times -= 1
                 if switch.times <= 0:
                     self.switches.remove(switch)
@@ -113,7 +118,13 @@ class Twin:
             return JSONResponse({"message": f"no switch {kind!r}; there are {', '.join(_KINDS)}"}, status_code=404)
         options = loads(await request.body() or b"{}")
         self.switches.append(
-            Switch(kind=kind, times=int(options.pop("times", 1)), path=options.pop("path", ""), options=options)
+            Switch(
+                kind=kind,
+                times=int(options.pop("times", 1)),
+                path=options.pop("path", ""),
+                method=options.pop("method", ""),
+                options=options,
+            )
         )
         return JSONResponse({"armed": kind})
 
@@ -158,7 +169,7 @@ class _Misbehaving:
         body = await _whole_body(receive)
         call = _call_of(scope, body)
         self._twin.calls.append(call)
-        switch = self._twin.take(path)
+        switch = self._twin.take(path, scope["method"])
         if switch is not None and switch.kind == "slow":
             await asyncio.sleep(float(switch.options.get("seconds", 1)))
             switch = None

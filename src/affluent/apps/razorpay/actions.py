@@ -30,10 +30,16 @@ _REFERENCE = "affluent_reference"
 """Note that names our reference, because a receipt may not be kept."""
 _ISSUED = ("issued", "partially_paid", "paid", "expired")
 _CANCELLED = ("cancelled",)
+_CUSTOMER_EXISTS = "customer already exists"
+"""What Razorpay's description says, in small letters; its error has no code of its own for this."""
 
 
 async def create_customer(ctx: Ctx, customer: NewCustomer) -> Customer:
-    """Make a customer known at Razorpay, or find the one with this e-mail and phone."""
+    """Make a customer known at Razorpay, or find the one with this e-mail and phone.
+
+    Razorpay documents that `fail_existing: "0"` answers with the customer that exists; merchants report that it answers
+    400 "Customer already exists for the merchant" all the same. The customer is then looked for in Razorpay's list.
+    """
     body = {
         "name": clean_name(customer.name),
         "email": customer.email,
@@ -42,7 +48,15 @@ async def create_customer(ctx: Ctx, customer: NewCustomer) -> Customer:
         "notes": customer.notes,
         "fail_existing": "0",
     }
-    return Customer.model_validate(await client.write(ctx, "POST", "/customers", body))
+    try:
+        return Customer.model_validate(await client.write(ctx, "POST", "/customers", body))
+    except Rejected as error:
+        if _CUSTOMER_EXISTS not in error.message.lower():
+            raise
+        known = await client.existing_customer(ctx, email=customer.email, contact=customer.contact)
+        raise AlreadyApplied(
+            "Razorpay knows this customer already.", output=Customer.model_validate(known), status=error.status
+        ) from None
 
 
 async def create_payment_link(ctx: Ctx, link: NewPaymentLink) -> PaymentLink:

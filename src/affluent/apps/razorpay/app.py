@@ -64,7 +64,8 @@ app.action(
     identifies={"customer": "id"},
     answers={
         "200": "The customer, new or the one that was there",
-        "400": "Data refused: parked, the description names the field",
+        "400 and the customer exists": "The customer is looked for in Razorpay's list, and counts as made before",
+        "other 400": "Data refused: parked, the description names the field",
     },
 )(actions.create_customer)
 app.action(

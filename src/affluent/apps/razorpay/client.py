@@ -13,6 +13,8 @@ from affluent.sdk.http import message_of
 
 _PAGE = 100
 _MOST_PAGES = 3
+_MOST_CUSTOMER_PAGES = 100
+_SHORTEST_LOCAL_NUMBER = 8
 _REFUND_KEY_LENGTH = 40
 
 Ctx = Context[Credentials]
@@ -76,6 +78,39 @@ async def found_invoice(ctx: Ctx, reference: str, customer_id: str) -> JSONObjec
     return None
 
 
+async def existing_customer(ctx: Ctx, *, email: str | None, contact: str | None) -> JSONObject:
+    """The customer that Razorpay says exists: the one with this e-mail and phone, else the only one that fits.
+
+    Razorpay lists customers newest first and has no filter for them. Raises Rejected, with what to do, when none of the
+    newest 10,000 fits or when several do.
+    """
+    fitting: list[JSONObject] = []
+    for page in range(_MOST_CUSTOMER_PAGES):
+        customers = items(await read(ctx, "/customers", {"count": _PAGE, "skip": page * _PAGE}), "items")
+        for customer in customers:
+            if not _is_same_person(customer, email=email, contact=contact):
+                continue
+            if (customer.get("email") or None, customer.get("contact") or None) == (email, contact):
+                return customer
+            fitting.append(customer)
+        if len(customers) < _PAGE:
+            break
+    ids = sorted({text_of(customer.get("id")) for customer in fitting})
+    if len(ids) == 1:
+        return fitting[0]
+    if ids:
+        raise Rejected(
+            f"Razorpay knows this customer already, but {len(ids)} of its customers have this e-mail or phone: "
+            f"{', '.join(ids[:5])}. Save the id of the right one as the account's setting RazorPayCustomerId.",
+            field="email",
+        )
+    raise Rejected(
+        f"Razorpay says that this customer exists, but none of its newest {_MOST_CUSTOMER_PAGES * _PAGE:,} customers has "
+        "this e-mail or phone. Look it up at Razorpay and save its id as the account's setting RazorPayCustomerId.",
+        field="email",
+    )
+
+
 async def found_payment_link(ctx: Ctx, reference: str) -> JSONObject | None:
     """The payment link with our reference, which Razorpay keeps unique."""
     answer = await read(ctx, "/payment_links", {"reference_id": reference, "count": _PAGE})
@@ -134,6 +169,22 @@ async def paid_links(ctx: Ctx, payment: JSONObject) -> list[JSONObject]:
         if any(paid.get("payment_id") == payment["id"] for paid in items(link, "payments"))
         or (order and text_of(link.get("order_id")).removeprefix("order_") == order)
     ]
+
+
+def _is_same_person(customer: JSONObject, *, email: str | None, contact: str | None) -> bool:
+    """Whether a customer's e-mail and phone are these; one that either side leaves out contradicts nothing."""
+    known_email, known_contact = text_of(customer.get("email")), text_of(customer.get("contact"))
+    is_email = bool(email and known_email) and (email or "").casefold() == known_email.casefold()
+    is_contact = bool(contact and known_contact) and _is_same_number(contact or "", known_contact)
+    if email and known_email and contact and known_contact:
+        return is_email and is_contact
+    return is_email or is_contact
+
+
+def _is_same_number(number: str, other: str) -> bool:
+    """Whether two phone numbers are the same; Razorpay may keep one without its country code."""
+    shorter, longer = sorted(("".join(filter(str.isdigit, text)) for text in (number, other)), key=len)
+    return len(shorter) >= _SHORTEST_LOCAL_NUMBER and longer.endswith(shorter)
 
 
 def _refers_to(invoice: JSONObject, reference: str) -> bool:
