@@ -161,7 +161,7 @@ async def call(ctx: Ctx, wanted: RawCall) -> RawAnswer:
     return RawAnswer(status=response.status, body=response.json())
 
 
-_FACTS = ("account_id", "billing_customer_id", "billing_invoice_id", "sale_id", "net", "net_minor")
+_FACTS = ("account_id", "billing_customer_id", "billing_invoice_id", "sale_id", "settles_minor", "net", "net_minor")
 
 
 async def _moved(ctx: Ctx, one: OneInvoice, move: str, done: Collection[str]) -> Invoice:

@@ -56,7 +56,7 @@ async def _record(ctx: Ctx, name: str, item: JSONObject) -> BookRecord | None:
         kind="payment",
         id=item["id"],
         about=facts["billing_invoice_id"] or item["id"],
-        amount=money,
+        amount=Money(facts["settles_minor"], money.currency),
         at=at,
         account_id=facts["account_id"] or "",
         status=text_of(item["status"]),

@@ -33,6 +33,7 @@ class PaymentRecord(_Record):
     email: str | None = None
     contact: str | None = None
     fee: int | None = None
+    fee_bearer: str | None = None
     tax: int | None = None
     amount_refunded: int | None = None
     refund_status: str | None = None
@@ -137,6 +138,9 @@ class RazorpayEvent(OutputModel):
     amount: str | None = None
     """In major units: what was paid, refunded, disputed or asked for."""
     amount_minor: int | None = None
+    settles: str | None = None
+    """What it brings to the invoice: the amount, less Razorpay's fee where the customer paid it on top."""
+    settles_minor: int | None = None
     net: str | None = None
     """The part before tax, as far as the notes tell; else the whole amount."""
     net_minor: int | None = None

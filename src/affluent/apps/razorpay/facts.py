@@ -33,9 +33,11 @@ def facts_of(entities: Entities) -> JSONObject:
     """The facts of the records of one event."""
     notes = _own_notes(entities)
     payment = entities.get("payment", {})
-    amount, currency = _amount(entities)
+    kind, amount, currency = _amount(entities)
+    fee = fee_on_customer(payment, notes) if kind == "payment" else 0
+    settles = amount - fee if amount is not None else None
     payment_id = _text(payment.get("id") or entities.get("refund", {}).get("payment_id"))
-    sale_id, net = sale_of(payment_id, amount, currency, notes)
+    sale_id, net = sale_of(payment_id, settles, currency, notes)
     return {
         "account_id": notes.get("togai_account_id"),
         "billing_customer_id": notes.get("togai_customer_id"),
@@ -44,11 +46,28 @@ def facts_of(entities: Entities) -> JSONObject:
         "sale_id": sale_id,
         "amount": _major(amount, currency),
         "amount_minor": amount,
+        "settles": _major(settles, currency),
+        "settles_minor": settles,
         "net": _major(net, currency),
         "net_minor": net,
         "currency": currency,
         "customer": _customer(entities),
     }
+
+
+def fee_on_customer(payment: JSONObject, notes: Mapping[str, str]) -> int:
+    """What of a payment is Razorpay's fee that the customer paid on top, in minor units; it settles nothing.
+
+    Razorpay says who bears the fee, or the payment is the whole of what our notes ask for and the fee. A payment in a
+    foreign currency states its fee in the merchant's own, so nothing is taken off there.
+    """
+    amount, fee = whole(payment.get("amount")), whole(payment.get("fee"))
+    currency = _text(payment.get("currency"))
+    is_foreign = payment.get("base_currency") not in (None, "", currency)
+    if amount is None or fee is None or not 0 < fee < amount or is_foreign:
+        return 0
+    is_borne = payment.get("fee_bearer") == "customer"
+    return fee if is_borne or amount - fee == _noted("togai_total", currency, notes) else 0
 
 
 def sale_of(
@@ -95,14 +114,15 @@ def _own_notes(entities: Entities) -> dict[str, str]:
     return {}
 
 
-def _amount(entities: Entities) -> tuple[int | None, str | None]:
+def _amount(entities: Entities) -> tuple[str, int | None, str | None]:
+    """Which record tells the money, how much it is, and its currency."""
     for kind in _MONEY_OF:
         record = entities.get(kind)
         amount = whole(record.get("amount")) if record else None
         if record and amount is not None:
             currency = record.get("currency") or entities.get("payment", {}).get("currency")
-            return amount, _text(currency)
-    return None, None
+            return kind, amount, _text(currency)
+    return "", None, None
 
 
 def _customer(entities: Entities) -> JSONObject:

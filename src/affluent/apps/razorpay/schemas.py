@@ -287,8 +287,10 @@ class Payment(OutputModel):
     billing_invoice_id: str | None = None
     sale_id: str | None = None
     """The id that names this sale everywhere: the billing invoice when the payment settles it whole, else the payment."""
+    settles_minor: int | None = None
+    """What it brings to the invoice: the amount, less Razorpay's fee where the customer paid it on top."""
     net: str | None = None
-    """Amount before tax in major units, as far as the notes tell; else the whole amount."""
+    """What it settles, before tax, in major units, as far as the notes tell; else all that it settles."""
     net_minor: int | None = None
 
 

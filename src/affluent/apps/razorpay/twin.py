@@ -4,7 +4,7 @@ Beside the switches of every twin (sdk/twin.py), under /_twin:
 
     POST /_twin/webhook   {"url", "secret", "events": []}     as added in the dashboard; again: new secret, active again
     GET  /_twin/webhooks                                      addresses and every delivery with its answers
-    POST /_twin/pay       {"id", "amount", "fails", "method", "notes": false}   a customer pays an invoice, link or order
+    POST /_twin/pay       {"id", "amount", "fee_on_top", "fails", "method", "notes": false}   a customer pays an invoice, link or order
     POST /_twin/expire    {"id"}                              an unpaid invoice or link runs out
     POST /_twin/emit      {"event", "payload": {"dispute": {…}}}   any other event
     POST /_twin/deliver   {"repeat", "reverse", "drop": [], "without_id"}       how events are sent from now on
@@ -203,7 +203,9 @@ class RazorpayTwin(Twin):
         return JSONResponse(self.webhooks.shown())
 
     async def _pay(self, _request: Request, body: JSONObject) -> JSONValue:
-        wanted = {name: body[name] for name in ("amount", "fails", "method", "email", "contact") if name in body}
+        wanted = {
+            name: body[name] for name in ("amount", "fee_on_top", "fails", "method", "email", "contact") if name in body
+        }
         payment, told = pay(self._books, body["id"], Paying(carries_notes=body.get("notes", True), **wanted))
         made = await self.webhooks.tell(told)
         return {"payment": payment, "deliveries": [delivery.shown() for delivery in made]}

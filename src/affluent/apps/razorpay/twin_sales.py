@@ -18,6 +18,8 @@ class Paying:
 
     amount: int | None = None
     """Minor units; None: all that is due."""
+    fee_on_top: int = 0
+    """Minor units that the customer pays beside the amount, because the merchant lets customers bear the fee."""
     fails: bool = False
     method: str = "card"
     email: str | None = None
@@ -48,7 +50,7 @@ def pay(books: Books, record_id: str, paying: Paying) -> tuple[JSONObject, list[
         }
         return payment, [_tell("payment.failed", payment=payment)]
     authorised = {**payment, "status": "authorized", "captured": False}
-    _settle(books, kind, record, order, payment)
+    _settle(books, kind, record, payment, amount)
     told = [_tell("payment.authorized", payment=authorised), _tell("payment.captured", payment=payment)]
     is_whole = record["amount_paid"] == record["amount"]
     if order["amount_paid"] == order["amount"]:
@@ -127,9 +129,9 @@ def _payment(books: Books, kind: str, record: JSONObject, order: JSONObject, amo
     books.payments[payment_id] = {
         "id": payment_id,
         "entity": "payment",
-        "amount": amount,
+        "amount": amount + paying.fee_on_top,
         "currency": record["currency"],
-        "base_amount": amount,
+        "base_amount": amount + paying.fee_on_top,
         "status": "captured",
         "order_id": order["id"],
         "invoice_id": record["id"] if kind == "invoice" else None,
@@ -142,7 +144,8 @@ def _payment(books: Books, kind: str, record: JSONObject, order: JSONObject, amo
         "email": paying.email or person.get("email"),
         "contact": paying.contact or person.get("contact"),
         "notes": (record.get("notes") if paying.carries_notes else None) or [],
-        "fee": amount * 2 // 100,
+        "fee": paying.fee_on_top or amount * 2 // 100,
+        **({"fee_bearer": "customer"} if paying.fee_on_top else {}),
         "tax": 0,
         "error_code": None,
         "error_description": None,
@@ -154,8 +157,8 @@ def _payment(books: Books, kind: str, record: JSONObject, order: JSONObject, amo
     return books.payments[payment_id]
 
 
-def _settle(books: Books, kind: str, record: JSONObject, order: JSONObject, payment: JSONObject) -> None:
-    amount = payment["amount"]
+def _settle(books: Books, kind: str, record: JSONObject, payment: JSONObject, amount: int) -> None:
+    order = record if kind == "order" else books.orders[record["order_id"]]
     order |= {"amount_paid": order["amount_paid"] + amount, "attempts": order["attempts"] + 1}
     order["amount_due"] = order["amount"] - order["amount_paid"]
     order["status"] = "attempted" if order["amount_due"] else "paid"

@@ -388,3 +388,10 @@ def test_only_writes_that_razorpay_would_double_are_looked_up() -> None:
     writes = {key for key, action in app.actions.items() if action.effect is Effect.WRITE}
     assert writes == {"create_invoice", "call"}
     assert app.actions["create_invoice"].look_up is find_invoice
+
+
+async def test_a_payment_with_the_fee_on_top_is_the_sale_of_its_invoice(desk: Desk) -> None:
+    invoice = await desk.invoice(notes=NOTES)
+    paid = (await desk.control("pay", id=invoice.id, fee_on_top=280))["payment"]
+    payment = await desk.act("fetch_payment", payment_id=paid["id"])
+    assert (payment.amount, payment.settles_minor, payment.net_minor, payment.sale_id) == (12080, 11800, 10000, "INV-1")

@@ -36,6 +36,40 @@ def test_amounts_that_make_no_sense_are_not_used() -> None:
         assert sale_of("pay_1", 11800, "INR", {**NOTES, "togai_net": net, "togai_total": total}) == ("INV-1", 11800)
 
 
+def test_the_fee_that_a_customer_pays_on_top_settles_nothing_and_is_no_revenue() -> None:
+    facts = facts_of({"payment": payment(amount=12080, fee=280, fee_bearer="customer")})
+    assert (facts["sale_id"], facts["net_minor"], facts["settles"], facts["settles_minor"]) == (
+        "INV-1", 10000, "118.00", 11800,
+    )  # fmt: skip
+    assert facts["amount_minor"] == 12080
+
+
+def test_a_fee_on_top_is_known_by_the_total_too_when_nothing_says_who_bears_it() -> None:
+    facts = facts_of({"payment": payment(amount=12080, fee=280)})
+    assert (facts["sale_id"], facts["net_minor"], facts["settles_minor"]) == ("INV-1", 10000, 11800)
+
+
+def test_the_fee_of_a_part_leaves_the_part_its_share() -> None:
+    facts = facts_of({"payment": payment(amount=6040, fee=140, fee_bearer="customer")})
+    assert (facts["sale_id"], facts["net_minor"], facts["settles_minor"]) == ("pay_1", 5000, 5900)
+
+
+def test_a_fee_that_we_bear_is_part_of_what_was_paid() -> None:
+    for changes in ({"fee": 236}, {"fee": 236, "fee_bearer": "platform"}, {"fee": None, "fee_bearer": "customer"}):
+        assert facts_of({"payment": payment(**changes)})["settles_minor"] == 11800
+
+
+def test_the_fee_of_a_foreign_payment_is_in_another_currency_and_taken_off_nothing() -> None:
+    paid = payment(currency="USD", base_currency="INR", fee=280, fee_bearer="customer")
+    assert facts_of({"payment": paid})["settles_minor"] == 11800
+
+
+def test_a_refund_takes_no_fee_off() -> None:
+    refund = {"id": "rfnd_1", "payment_id": "pay_1", "amount": 1180}
+    paid = payment(amount=12080, fee=280, fee_bearer="customer")
+    assert facts_of({"refund": refund, "payment": paid})["settles_minor"] == 1180
+
+
 def test_all_events_of_one_sale_name_it_alike() -> None:
     order, invoice = {"id": "order_1", "amount": 11800}, {"id": "inv_1", "amount": 11800, "notes": NOTES}
     told = [
