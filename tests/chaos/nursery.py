@@ -22,7 +22,7 @@ from affluent.kit import crash
 from tests.chaos.ledger import app as ledger
 
 _DIE_WITH_PARENT = 1
-_LATE = ("alembic.command", "asyncpg", "mako.template", "uvicorn.protocols.http.httptools_impl", "affluent.web.app")
+_LATE = ("alembic.command", "asyncpg", "mako.template", "uvicorn.protocols.http.httptools_impl", "affluent.web.routing")
 """What a server imports only when it starts."""
 
 APPS = catalog.Catalog({"ledger": ledger, "webhook": webhook})

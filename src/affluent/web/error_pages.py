@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
@@ -12,9 +10,7 @@ from affluent.kit.ids import new_id
 from affluent.kit.logs import logger
 from affluent.services.errors import ServiceError
 from affluent.store.database import StoreUnavailable
-
-if TYPE_CHECKING:
-    from affluent.web.request import PageRequest
+from affluent.web.request import PageRequest
 
 _log = logger("web")
 _TITLES = {
@@ -35,29 +31,29 @@ _TEXTS = {
 }
 
 
-async def page(visit: PageRequest, error: Exception) -> Response:
-    """The answer to an error."""
-    status, text, reference = _in_words(visit, error)
+async def error_page(request: PageRequest, error: Exception) -> Response:
+    """The page that says what went wrong; for the page's script a toast. Its status is that of the error."""
+    status, text, reference = _in_words(request, error)
     title = _TITLES.get(status, "That did not work on our side")
-    if visit.is_htmx:
+    if request.is_htmx:
         headers = {"HX-Reswap": "none"}
-        return HTMLResponse(visit.toast(f"{title}. {text}"), status, headers=headers)
+        return HTMLResponse(request.toast(f"{title}. {text}"), status, headers=headers)
     context = {"status": status, "title": title, "text": text, "reference": reference}
-    if visit.signed_in is None:
-        return HTMLResponse(visit.render("errors/outside.html", **context), status)
-    counts = None if status in (500, 503) else await _counts(visit)
+    if request.signed_in is None:
+        return HTMLResponse(request.render("errors/outside.html", **context), status)
+    counts = None if status in (500, 503) else await _counts(request)
     inside = {"section": "", "crumbs": (), "counts": counts}
-    return HTMLResponse(visit.render("errors/inside.html", **context, **inside), status)
+    return HTMLResponse(request.render("errors/inside.html", **context, **inside), status)
 
 
-async def _counts(visit: PageRequest) -> object:
+async def _counts(request: PageRequest) -> object:
     try:
-        return await visit.site.counts()
+        return await request.web_app.counts()
     except StoreUnavailable:
         return None
 
 
-def _in_words(visit: PageRequest, error: Exception) -> tuple[int, str, str]:
+def _in_words(request: PageRequest, error: Exception) -> tuple[int, str, str]:
     if isinstance(error, (ServiceError, BillingError)):
         return error.status, error.message, ""
     if isinstance(error, StoreUnavailable):
@@ -65,6 +61,6 @@ def _in_words(visit: PageRequest, error: Exception) -> tuple[int, str, str]:
     if isinstance(error, HTTPException):
         return error.status_code, _TEXTS.get(error.status_code, str(error.detail)), ""
     reference = new_id("err")
-    path = visit.request.url.path
-    _log.error("a page failed by a defect", path=path, method=visit.request.method, reference=reference, exc_info=error)
+    path = request.http.url.path
+    _log.error("a page failed by a defect", path=path, method=request.http.method, reference=reference, exc_info=error)
     return 500, "It is written to the log and nothing you typed was applied. Go back and try again.", reference

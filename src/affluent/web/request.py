@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, unquote
 
 from markupsafe import Markup
@@ -12,17 +12,15 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from affluent.bootstrap import Hub
 from affluent.kit.actor import current
 from affluent.services.errors import Invalid
 from affluent.services.identity.people import PersonView
 from affluent.store.database import StoreUnavailable
+from affluent.web.app import WebApp
 from affluent.web.formatting.times import UTC_NAME, zone, zone_name
 from affluent.web.forms import Form
 from affluent.web.session import token_of
-
-if TYPE_CHECKING:
-    from affluent.bootstrap import Hub
-    from affluent.web.app import WebApp
 
 Crumb = tuple[str, str]
 """A breadcrumb: its text and its address; the last one's is empty."""
@@ -36,16 +34,16 @@ _SAID = "said"
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """A request with its person. Handlers are `async def handler(visit: Visit) -> Response`."""
+    """A request with its person. Handlers are `async def handler(request: PageRequest) -> Response`."""
 
-    site: WebApp
-    request: Request
+    web_app: WebApp
+    http: Request
     signed_in: PersonView | None
 
     @property
     def hub(self) -> Hub:
         """The services."""
-        return self.site.hub
+        return self.web_app.hub
 
     @property
     def person(self) -> PersonView:
@@ -57,41 +55,41 @@ class PageRequest:
     @property
     def is_htmx(self) -> bool:
         """Whether the page's script asks, for a part of the page."""
-        return self.request.headers.get("hx-request") == "true"
+        return self.http.headers.get("hx-request") == "true"
 
     @property
     def is_secure(self) -> bool:
         """Whether the browser came over https."""
-        return self.request.url.scheme == "https"
+        return self.http.url.scheme == "https"
 
     @property
     def theme(self) -> str:
         """light, dark, or empty: as the system has it."""
-        chosen = self.request.cookies.get("theme", "")
+        chosen = self.http.cookies.get("theme", "")
         return chosen if chosen in THEMES else ""
 
     @property
     def zone(self) -> str:
         """The person's time zone, as the browser told."""
-        told = unquote(self.request.cookies.get("tz", ""))
+        told = unquote(self.http.cookies.get("tz", ""))
         return told if zone(told) else UTC_NAME
 
     @property
     def said(self) -> str:
         """What the page before has to say, e.g. "Token deactivated."."""
-        return unquote(self.request.cookies.get(_SAID, ""))[:500]
+        return unquote(self.http.cookies.get(_SAID, ""))[:500]
 
     def path(self, name: str) -> str:
         """A part of the address: `{token}` in the route."""
-        return str(self.request.path_params[name])
+        return str(self.http.path_params[name])
 
     def query(self, name: str, default: str = "") -> str:
         """A field of the address's query."""
-        return self.request.query_params.get(name, default).strip()
+        return self.http.query_params.get(name, default).strip()
 
     async def form(self) -> Form:
         """What was typed and sent; raises Invalid for U+0000, which PostgreSQL keeps in no text."""
-        sent = await self.request.form(max_files=0, max_fields=2000)
+        sent = await self.http.form(max_files=0, max_fields=2000)
         values: dict[str, list[str]] = {}
         for name, value in sent.multi_items():
             if "\x00" in name or (isinstance(value, str) and "\x00" in value):
@@ -111,7 +109,7 @@ class PageRequest:
         headers: Mapping[str, str] | None = None,
     ) -> Response:
         """A whole page: `page` is its view model, `section` the entry of the navigation, 422 the status of a wrong form."""
-        context = {"page": page, "section": section, "crumbs": crumbs, "counts": await self.site.counts()}
+        context = {"page": page, "section": section, "crumbs": crumbs, "counts": await self.web_app.counts()}
         html = self.render(template, **context)
         response = HTMLResponse(html, status, headers=dict(headers or {}))
         if self.said and not self.is_htmx:
@@ -119,10 +117,10 @@ class PageRequest:
         return response
 
     def render(self, template: str, **context: Any) -> str:  # noqa: ANN401 - a template's names
-        """The text of a template, with `visit`, in the person's time zone."""
+        """The text of a template, which knows this request as `request`, in the person's time zone."""
         token = zone_name.set(self.zone)
         try:
-            return self.site.templates.get_template(template).render(visit=self, **context)
+            return self.web_app.templates.get_template(template).render(request=self, **context)
         finally:
             zone_name.reset(token)
 
@@ -160,12 +158,12 @@ class PageRequest:
             zone_name.set(self.zone)
             return await render()
 
-        return self.site.live.stream(
+        return self.web_app.live.stream(
             (key, self.zone),
             probe=probe,
             render=in_zone,
             farewell=self._farewell,
-            session=token_of(self.request),
+            session=token_of(self.http),
             address=current().address,
         )
 
@@ -175,7 +173,7 @@ class PageRequest:
         Whoever is signed out is led to the sign-in; with another role the browser asks again, and gets what it may see.
         """
         try:
-            now = await self.hub.people.of_session(token_of(self.request), is_use=False)
+            now = await self.hub.people.of_session(token_of(self.http), is_use=False)
         except StoreUnavailable:  # nothing new is read meanwhile either
             return None
         if now is None:

@@ -17,9 +17,9 @@ from affluent.services.runs.events import DeliveryView
 from affluent.services.runs.service import BulkAction, Forecast, RunFilter, RunPage
 from affluent.services.runs.views import Cause, RunView
 from affluent.web.activity.filters import RANGES, ActivityFilter, from_query
-from affluent.web.app import WebApp
 from affluent.web.formatting import times
 from affluent.web.request import PageRequest
+from affluent.web.routing import PageRoutes
 
 _PAGE = 50
 _MOST = 200
@@ -100,49 +100,49 @@ class DeliveriesPage:
     tabs: tuple[tuple[str, str, str], ...]
 
 
-def routes(site: WebApp) -> list[Route]:
+def routes(pages: PageRoutes) -> list[Route]:
     """Rights are judged by the address: reading and changing runs."""
     return [
-        site.get("/activity", index),
-        site.live_view("/activity/events", events),
-        site.get("/activity/deliveries", deliveries),
-        site.post("/activity/bulk", bulk),
+        pages.get("/activity", index),
+        pages.live_view("/activity/events", events),
+        pages.get("/activity/deliveries", deliveries),
+        pages.post("/activity/bulk", bulk),
     ]
 
 
 _TABS = (("Runs", "/activity", ""), ("Deliveries", "/activity/deliveries", ""))
 
 
-async def index(visit: PageRequest) -> Response:
+async def index(request: PageRequest) -> Response:
     """The list; every filter is a field of the address, `?dialog=resume` asks before many are changed."""
-    page = await _page(visit)
-    return await visit.page(
+    page = await _page(request)
+    return await request.page(
         "activity/index.html", page, section="Activity", crumbs=[("Integrations", ""), ("Activity", "")]
     )
 
 
-async def events(visit: PageRequest) -> Response:
+async def events(request: PageRequest) -> Response:
     """The stream of the first page: its rows and the failures by cause."""
-    chosen, oldest = _chosen(visit), visit.query("oldest")
+    chosen, oldest = _chosen(request), request.query("oldest")
 
     async def probe() -> Hashable:
         # Asked twice a second: without the text, which is looked for only when something has changed.
-        found = await _rows(visit, replace(chosen, q="").runs(), oldest=oldest)
+        found = await _rows(request, replace(chosen, q="").runs(), oldest=oldest)
         return tuple((run.id, run.state, run.sentence) for run in found.items)
 
     async def render() -> str:
-        page = await _page(visit)
+        page = await _page(request)
         parts = ("causes", "rows")
-        return "".join(visit.partial(f"#{part}", f"activity/{part}.html", page=page) for part in parts)
+        return "".join(request.partial(f"#{part}", f"activity/{part}.html", page=page) for part in parts)
 
-    key = ("activity", chosen, oldest, may(visit.person.role, "runs:write"))
-    return visit.stream(key, probe=probe, render=render)
+    key = ("activity", chosen, oldest, may(request.person.role, "runs:write"))
+    return request.stream(key, probe=probe, render=render)
 
 
-async def bulk(visit: PageRequest) -> Response:
+async def bulk(request: PageRequest) -> Response:
     """Do what the dialog forecast."""
-    form = await visit.form()
-    token = times.zone_name.set(visit.zone)
+    form = await request.form()
+    token = times.zone_name.set(request.zone)
     try:
         chosen = from_query({name: form.text(name) for name in ActivityFilter.__dataclass_fields__})
         wanted = chosen.runs()
@@ -153,15 +153,15 @@ async def bulk(visit: PageRequest) -> Response:
         raise Invalid("Choose what to do: resume, replay or cancel.", field="action")
     if chosen.is_empty:
         raise Invalid("Choose a filter first; without one it would mean every run there is.")
-    count = await visit.hub.runs.bulk(wanted, BulkAction(action))
+    count = await request.hub.runs.bulk(wanted, BulkAction(action))
     back = replace(chosen, state="", cause="") if action != "replay" else chosen
-    return visit.go(back.address(), say=f"{count:,} {'run is' if count == 1 else 'runs are'} {_DONE[action]}.")
+    return request.go(back.address(), say=f"{count:,} {'run is' if count == 1 else 'runs are'} {_DONE[action]}.")
 
 
-async def deliveries(visit: PageRequest) -> Response:
+async def deliveries(request: PageRequest) -> Response:
     """What hooks received, newest first."""
-    hub, before = visit.hub, visit.query("before")
-    verdict = visit.query("verdict") if visit.query("verdict") in VERDICTS else ""
+    hub, before = request.hub, request.query("before")
+    verdict = request.query("verdict") if request.query("verdict") in VERDICTS else ""
     found, links, flows = await asyncio.gather(
         hub.events.deliveries(verdict=verdict, limit=_PAGE + 1, before=before),
         hub.flow_connections.list(limit=200),
@@ -180,29 +180,29 @@ async def deliveries(visit: PageRequest) -> Response:
         tabs=_TABS,
     )
     crumbs = [("Integrations", ""), ("Activity", "/activity"), ("Deliveries", "")]
-    return await visit.page("activity/deliveries.html", page, section="Activity", crumbs=crumbs)
+    return await request.page("activity/deliveries.html", page, section="Activity", crumbs=crumbs)
 
 
-def _chosen(visit: PageRequest) -> ActivityFilter:
-    token = times.zone_name.set(visit.zone)
+def _chosen(request: PageRequest) -> ActivityFilter:
+    token = times.zone_name.set(request.zone)
     try:
-        return from_query(visit.request.query_params)
+        return from_query(request.http.query_params)
     finally:
         times.zone_name.reset(token)
 
 
-async def _page(visit: PageRequest) -> ActivityPage:
-    chosen, before = _chosen(visit), visit.query("before")
-    may_act = may(visit.person.role, "runs:write")
-    dialog = visit.query("dialog") if may_act and not chosen.is_empty and visit.query("dialog") in _ACTIONS else ""
-    token = times.zone_name.set(visit.zone)
+async def _page(request: PageRequest) -> ActivityPage:
+    chosen, before = _chosen(request), request.query("before")
+    may_act = may(request.person.role, "runs:write")
+    dialog = request.query("dialog") if may_act and not chosen.is_empty and request.query("dialog") in _ACTIONS else ""
+    token = times.zone_name.set(request.zone)
     wanted = chosen.runs()
     times.zone_name.reset(token)
     runs, causes, forecast, choices = await asyncio.gather(
-        _rows(visit, wanted, before=before, oldest=visit.query("oldest")),
-        _causes(visit, before),
-        _forecast(visit, chosen, dialog),
-        _choices(visit),
+        _rows(request, wanted, before=before, oldest=request.query("oldest")),
+        _causes(request, before),
+        _forecast(request, chosen, dialog),
+        _choices(request),
     )
     return ActivityPage(
         filter=chosen,
@@ -221,17 +221,17 @@ async def _page(visit: PageRequest) -> ActivityPage:
     )
 
 
-async def _rows(visit: PageRequest, wanted: RunFilter, *, before: str = "", oldest: str = "") -> RunPage:
+async def _rows(request: PageRequest, wanted: RunFilter, *, before: str = "", oldest: str = "") -> RunPage:
     """The rows of a page; from the newest to the `oldest` of a page that has grown."""
     if not oldest:
-        return await visit.hub.runs.page(wanted, limit=_PAGE, after=before)
-    found = await visit.hub.runs.page(wanted, limit=_MOST - 1)
+        return await request.hub.runs.page(wanted, limit=_PAGE, after=before)
+    found = await request.hub.runs.page(wanted, limit=_MOST - 1)
     kept = found.items[: max(sum(run.id >= oldest for run in found.items), 1)]
     return found if len(kept) == len(found.items) else RunPage(items=kept, next=kept[-1].id)
 
 
-async def _causes(visit: PageRequest, before: str) -> list[Cause]:
-    return [] if before else await visit.hub.runs.causes()
+async def _causes(request: PageRequest, before: str) -> list[Cause]:
+    return [] if before else await request.hub.runs.causes()
 
 
 def _group(cause: Cause) -> Group:
@@ -239,17 +239,19 @@ def _group(cause: Cause) -> Group:
     return Group(cause=cause, filter=chosen, action="resume")
 
 
-async def _forecast(visit: PageRequest, chosen: ActivityFilter, dialog: str) -> Forecast | None:
+async def _forecast(request: PageRequest, chosen: ActivityFilter, dialog: str) -> Forecast | None:
     if not dialog:
         return None
-    token = times.zone_name.set(visit.zone)
+    token = times.zone_name.set(request.zone)
     wanted = chosen.runs()
     times.zone_name.reset(token)
-    return await visit.hub.runs.forecast(wanted, BulkAction(dialog))
+    return await request.hub.runs.forecast(wanted, BulkAction(dialog))
 
 
-async def _choices(visit: PageRequest) -> Choices:
-    flows, connections = await asyncio.gather(visit.hub.flows.list(limit=200), visit.hub.connections.list(limit=200))
+async def _choices(request: PageRequest) -> Choices:
+    flows, connections = await asyncio.gather(
+        request.hub.flows.list(limit=200), request.hub.connections.list(limit=200)
+    )
     return Choices(
         flows=(("", "All flows"), *((flow.id, flow.name) for flow in flows)),
         connections=(("", "All connections"), *((one.id, one.name) for one in connections)),

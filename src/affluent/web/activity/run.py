@@ -19,9 +19,9 @@ from affluent.services.runs.views import RunDetail
 from affluent.store.runs import RunFilter
 from affluent.web.activity.run_page import TABS, Call, Lineage, Row, calls, lineage, rows
 from affluent.web.activity.run_story import Story, planned, told
-from affluent.web.app import WebApp
 from affluent.web.forms import Form
 from affluent.web.request import PageRequest
+from affluent.web.routing import PageRoutes
 
 _PARTS = ("head", "steps", "detail", "side")
 
@@ -54,86 +54,88 @@ class RunPage:
     """The address without step and tab."""
 
 
-def routes(site: WebApp) -> list[Route]:
+def routes(pages: PageRoutes) -> list[Route]:
     """Rights are judged by the address: reading and changing runs."""
     return [
-        site.get("/activity/{run}", show),
-        site.live_view("/activity/{run}/events", events),
-        site.post("/activity/{run}/resume", resume),
-        site.post("/activity/{run}/replay", replay),
-        site.post("/activity/{run}/cancel", cancel),
+        pages.get("/activity/{run}", show),
+        pages.live_view("/activity/{run}/events", events),
+        pages.post("/activity/{run}/resume", resume),
+        pages.post("/activity/{run}/replay", replay),
+        pages.post("/activity/{run}/cancel", cancel),
     ]
 
 
-async def show(visit: PageRequest) -> Response:
+async def show(request: PageRequest) -> Response:
     """The page; `?step=2&tab=input` opens a step, `?dialog=replay` the dialog."""
-    return await _answer(visit, Form(), dialog=visit.query("dialog"))
+    return await _answer(request, Form(), dialog=request.query("dialog"))
 
 
-async def events(visit: PageRequest) -> Response:
+async def events(request: PageRequest) -> Response:
     """The stream of a run, with the step and tab that are open."""
-    run_id, step, tab = visit.path("run"), visit.query("step"), visit.query("tab")
+    run_id, step, tab = request.path("run"), request.query("step"), request.query("tab")
 
     async def probe() -> Hashable:
-        found = await visit.hub.runs.find(RunFilter(ids=(run_id,)), limit=1)
+        found = await request.hub.runs.find(RunFilter(ids=(run_id,)), limit=1)
         return tuple((r.state, r.position, r.tries, r.due_at, r.sentence, r.finished_at) for r in found)
 
     async def render() -> str:
-        page = await _page(visit, Form(), dialog="")
-        return "".join(visit.partial(f"#run-{part}", f"activity/run_{part}.html", page=page) for part in _PARTS)
+        page = await _page(request, Form(), dialog="")
+        return "".join(request.partial(f"#run-{part}", f"activity/run_{part}.html", page=page) for part in _PARTS)
 
-    return visit.stream(("run", run_id, step, tab, may(visit.person.role, "runs:write")), probe=probe, render=render)
+    return request.stream(
+        ("run", run_id, step, tab, may(request.person.role, "runs:write")), probe=probe, render=render
+    )
 
 
-async def resume(visit: PageRequest) -> Response:
+async def resume(request: PageRequest) -> Response:
     """Go on at the step where it stands."""
-    run = await visit.hub.runs.resume(visit.path("run"))
-    return visit.go(
+    run = await request.hub.runs.resume(request.path("run"))
+    return request.go(
         f"/activity/{run.id}", say=f"It goes on at step {run.position + 1}. Applied steps are not repeated."
     )
 
 
-async def replay(visit: PageRequest) -> Response:
+async def replay(request: PageRequest) -> Response:
     """A new run of the same event."""
-    form = await visit.form()
+    form = await request.form()
     try:
         version = whole(form.text("version").strip())
         if version is None:
             raise Invalid("Choose a version.", field="version")
-        run = await visit.hub.runs.replay(visit.path("run"), version=version)
+        run = await request.hub.runs.replay(request.path("run"), version=version)
     except ServiceError as error:
         form.blame(error, "version")
-        return await _answer(visit, form, dialog="replay", status=422)
-    return visit.go(f"/activity/{run.id}", say="This is the new run of the same event.")
+        return await _answer(request, form, dialog="replay", status=422)
+    return request.go(f"/activity/{run.id}", say="This is the new run of the same event.")
 
 
-async def cancel(visit: PageRequest) -> Response:
+async def cancel(request: PageRequest) -> Response:
     """Stop it."""
-    run = await visit.hub.runs.cancel(visit.path("run"))
+    run = await request.hub.runs.cancel(request.path("run"))
     said = "It stops after its current step." if run.state == RunState.RUNNING else "The run is cancelled."
-    return visit.go(f"/activity/{run.id}", say=said)
+    return request.go(f"/activity/{run.id}", say=said)
 
 
-async def _answer(visit: PageRequest, form: Form, *, dialog: str, status: int = 200) -> Response:
-    page = await _page(visit, form, dialog=dialog)
+async def _answer(request: PageRequest, form: Form, *, dialog: str, status: int = 200) -> Response:
+    page = await _page(request, form, dialog=dialog)
     run = page.detail.run
     crumbs = [("Integrations", ""), ("Activity", "/activity"), (run.title or run.id, "")]
-    return await visit.page("activity/run.html", page, section="Activity", crumbs=crumbs, status=status)
+    return await request.page("activity/run.html", page, section="Activity", crumbs=crumbs, status=status)
 
 
-async def _page(visit: PageRequest, form: Form, *, dialog: str) -> RunPage:
-    hub, may_act = visit.hub, may(visit.person.role, "runs:write")
-    detail = await hub.runs.get(visit.path("run"))
+async def _page(request: PageRequest, form: Form, *, dialog: str) -> RunPage:
+    hub, may_act = request.hub, may(request.person.role, "runs:write")
+    detail = await hub.runs.get(request.path("run"))
     run = detail.run
     dialog = dialog if may_act and dialog in ("replay", "cancel") else ""
     plan = planned(detail, hub.catalog)
     names, forecast, versions = await asyncio.gather(
-        _waits_for(visit, run.waits_for), _forecast(visit, run.id, dialog), _versions(visit, run.flow_id, dialog)
+        _waits_for(request, run.waits_for), _forecast(request, run.id, dialog), _versions(request, run.flow_id, dialog)
     )
     shown = rows(detail, plan, hub.catalog)
-    opened = _opened(visit.query("step"), shown, run.position, run.state)
+    opened = _opened(request.query("step"), shown, run.position, run.state)
     attempts = opened.view.attempts if opened.view else ()
-    tab = visit.query("tab") if visit.query("tab") in TABS else "attempts" if opened.number else "input"
+    tab = request.query("tab") if request.query("tab") in TABS else "attempts" if opened.number else "input"
     link = f"/activity/{quote(run.id)}"
     return RunPage(
         detail=detail,
@@ -177,23 +179,23 @@ def _resume(state: str, position: int, steps: int) -> str:
     return "Retry now" if state == RunState.WAITING else f"Resume from step {min(position + 1, max(steps, 1))}"
 
 
-async def _waits_for(visit: PageRequest, connection_id: str) -> dict[str, str]:
+async def _waits_for(request: PageRequest, connection_id: str) -> dict[str, str]:
     if not connection_id:
         return {}
     try:
-        return {connection_id: (await visit.hub.connections.get(connection_id)).name}
+        return {connection_id: (await request.hub.connections.get(connection_id)).name}
     except ServiceError:
         return {}
 
 
-async def _forecast(visit: PageRequest, run_id: str, dialog: str) -> Forecast | None:
+async def _forecast(request: PageRequest, run_id: str, dialog: str) -> Forecast | None:
     if dialog != "replay":
         return None
-    return await visit.hub.runs.forecast(RunFilter(ids=(run_id,)), BulkAction.REPLAY)
+    return await request.hub.runs.forecast(RunFilter(ids=(run_id,)), BulkAction.REPLAY)
 
 
-async def _versions(visit: PageRequest, flow_id: str, dialog: str) -> tuple[int, ...]:
+async def _versions(request: PageRequest, flow_id: str, dialog: str) -> tuple[int, ...]:
     """Newest first, when they can be chosen."""
     if dialog != "replay":
         return ()
-    return tuple(sorted((one.number for one in (await visit.hub.flows.get(flow_id)).versions), reverse=True))
+    return tuple(sorted((one.number for one in (await request.hub.flows.get(flow_id)).versions), reverse=True))

@@ -14,8 +14,8 @@ from affluent.kit import clock
 from affluent.kit.jsons import JSONValue, dumps
 from affluent.services.identity.people import Role
 from affluent.services.operations.audit import NOUNS, AuditFilter, EntryView
-from affluent.web.app import WebApp
 from affluent.web.request import Crumb, PageRequest
+from affluent.web.routing import PageRoutes
 
 _CRUMBS: tuple[Crumb, ...] = (("Admin Center", "/admin/tokens"), ("Audit log", ""))
 _PAGE = 50
@@ -44,20 +44,20 @@ class AuditPage:
         return text if len(text) <= 200 else text[:199] + "…"
 
 
-def routes(site: WebApp) -> list[Route]:
+def routes(pages: PageRoutes) -> list[Route]:
     """All of it is the administrator's."""
     role = Role.ADMINISTRATOR
     return [
-        site.get("/admin/audit", index, role=role),
-        site.get("/admin/audit/export", export, role=role),
+        pages.get("/admin/audit", index, role=role),
+        pages.get("/admin/audit/export", export, role=role),
     ]
 
 
-async def index(visit: PageRequest) -> Response:
+async def index(request: PageRequest) -> Response:
     """The list, newest first."""
-    filters = {name: visit.query(name)[:200] for name in _FILTERS}
-    after = visit.query("after")
-    found = await visit.hub.audit.find(_wanted(filters), limit=_PAGE, after=after)
+    filters = {name: request.query(name)[:200] for name in _FILTERS}
+    after = request.query("after")
+    found = await request.hub.audit.find(_wanted(filters), limit=_PAGE, after=after)
     kept = {name: value for name, value in filters.items() if value}
     page = AuditPage(
         entries=found.items,
@@ -66,14 +66,14 @@ async def index(visit: PageRequest) -> Response:
         newer=f"/admin/audit?{urlencode(kept)}" if after else "",
         export=f"/admin/audit/export?{urlencode(kept)}",
     )
-    return await visit.page("audit/index.html", page, section="Admin Center", crumbs=_CRUMBS)
+    return await request.page("audit/index.html", page, section="Admin Center", crumbs=_CRUMBS)
 
 
-async def export(visit: PageRequest) -> Response:
+async def export(request: PageRequest) -> Response:
     """All that match as a file: CSV, or JSON lines with `?form=json`."""
-    filters = {name: visit.query(name)[:200] for name in _FILTERS}
-    as_json = visit.query("form") == "json"
-    lines: AsyncIterator[str] = visit.hub.audit.export(_wanted(filters), as_json=as_json)
+    filters = {name: request.query(name)[:200] for name in _FILTERS}
+    as_json = request.query("form") == "json"
+    lines: AsyncIterator[str] = request.hub.audit.export(_wanted(filters), as_json=as_json)
     name = f"audit-log-{clock.now():%Y-%m-%d}.{'jsonl' if as_json else 'csv'}"
     kind = "application/jsonl" if as_json else "text/csv; charset=utf-8"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}

@@ -10,9 +10,9 @@ from starlette.routing import Route
 from affluent.services.errors import Invalid
 from affluent.services.identity.people import Role
 from affluent.services.operations.server_settings import CHANGEABLE, Option, variable
-from affluent.web.app import WebApp
 from affluent.web.forms import Form
 from affluent.web.request import Crumb, PageRequest
+from affluent.web.routing import PageRoutes
 
 _CRUMBS: tuple[Crumb, ...] = (("Admin Center", "/admin/tokens"), ("Settings", ""))
 
@@ -47,42 +47,42 @@ class SettingsPage:
     at_start: tuple[Line, ...]
 
 
-def routes(site: WebApp) -> list[Route]:
+def routes(pages: PageRoutes) -> list[Route]:
     """The administrator's."""
     return [
-        site.get("/admin/settings", index, role=Role.ADMINISTRATOR),
-        site.post("/admin/settings/{setting}", change, role=Role.ADMINISTRATOR),
-        site.post("/admin/settings/{setting}/reset", reset, role=Role.ADMINISTRATOR),
+        pages.get("/admin/settings", index, role=Role.ADMINISTRATOR),
+        pages.post("/admin/settings/{setting}", change, role=Role.ADMINISTRATOR),
+        pages.post("/admin/settings/{setting}/reset", reset, role=Role.ADMINISTRATOR),
     ]
 
 
-async def index(visit: PageRequest) -> Response:
+async def index(request: PageRequest) -> Response:
     """The page."""
-    return await _page(visit, "", Form())
+    return await _page(request, "", Form())
 
 
-async def change(visit: PageRequest) -> Response:
+async def change(request: PageRequest) -> Response:
     """Keep another value."""
-    name, form = visit.path("setting"), await visit.form()
+    name, form = request.path("setting"), await request.form()
     try:
-        done = await visit.hub.options.change(name, form.text(name))
+        done = await request.hub.options.change(name, form.text(name))
     except Invalid as error:
         form.blame(error, name)
-        return await _page(visit, name, form, status=422)
-    return visit.go("/admin/settings", say=f"{variable(done.name)} is changed. It holds everywhere within a minute.")
+        return await _page(request, name, form, status=422)
+    return request.go("/admin/settings", say=f"{variable(done.name)} is changed. It holds everywhere within a minute.")
 
 
-async def reset(visit: PageRequest) -> Response:
+async def reset(request: PageRequest) -> Response:
     """Back to the default."""
-    done = await visit.hub.options.reset(visit.path("setting"))
-    return visit.go("/admin/settings", say=f"{variable(done.name)} has its default again.")
+    done = await request.hub.options.reset(request.path("setting"))
+    return request.go("/admin/settings", say=f"{variable(done.name)} has its default again.")
 
 
-async def _page(visit: PageRequest, name: str, form: Form, status: int = 200) -> Response:
-    options = await visit.hub.options.list()
+async def _page(request: PageRequest, name: str, form: Form, status: int = 200) -> Response:
+    options = await request.hub.options.list()
     lines = [Line(option=option, form=form if option.name == name else Form()) for option in options]
     page = SettingsPage(
         here=tuple(line for line in lines if line.option.name in CHANGEABLE),
         at_start=tuple(line for line in lines if line.option.name not in CHANGEABLE),
     )
-    return await visit.page("options/index.html", page, section="Admin Center", crumbs=_CRUMBS, status=status)
+    return await request.page("options/index.html", page, section="Admin Center", crumbs=_CRUMBS, status=status)

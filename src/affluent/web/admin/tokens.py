@@ -13,9 +13,9 @@ from affluent.services.errors import Invalid, ServiceError
 from affluent.services.identity.people import Role
 from affluent.services.identity.scopes import BILLING_RESOURCES, HUB_RESOURCES
 from affluent.services.identity.tokens import NewToken, TokenView
-from affluent.web.app import WebApp
 from affluent.web.forms import Form
 from affluent.web.request import Crumb, PageRequest
+from affluent.web.routing import PageRoutes
 
 _PAGE = 50
 _CRUMBS: tuple[Crumb, ...] = (("Admin Center", "/admin/tokens"), ("API tokens", ""))
@@ -46,54 +46,54 @@ class SecretPage:
     example: str
 
 
-def routes(site: WebApp) -> list[Route]:
+def routes(pages: PageRoutes) -> list[Route]:
     """All of it is the administrator's."""
     role = Role.ADMINISTRATOR
     return [
-        site.get("/admin", to_tokens, role=role),
-        site.get("/admin/tokens", index, role=role),
-        site.post("/admin/tokens", generate, role=role),
-        site.post("/admin/tokens/{token}/rotate", rotate, role=role),
-        site.post("/admin/tokens/{token}/deactivate", deactivate, role=role),
-        site.post("/admin/tokens/{token}/delete", delete, role=role),
+        pages.get("/admin", to_tokens, role=role),
+        pages.get("/admin/tokens", index, role=role),
+        pages.post("/admin/tokens", generate, role=role),
+        pages.post("/admin/tokens/{token}/rotate", rotate, role=role),
+        pages.post("/admin/tokens/{token}/deactivate", deactivate, role=role),
+        pages.post("/admin/tokens/{token}/delete", delete, role=role),
     ]
 
 
-async def to_tokens(visit: PageRequest) -> Response:
+async def to_tokens(request: PageRequest) -> Response:
     """The first page of the Admin Center."""
-    return visit.go("/admin/tokens")
+    return request.go("/admin/tokens")
 
 
-async def index(visit: PageRequest) -> Response:
+async def index(request: PageRequest) -> Response:
     """The list; `?dialog=` opens one of its dialogs for browsers without script."""
-    return await _list(visit, Form({"scope": []}), dialog=visit.query("dialog"))
+    return await _list(request, Form({"scope": []}), dialog=request.query("dialog"))
 
 
-async def generate(visit: PageRequest) -> Response:
+async def generate(request: PageRequest) -> Response:
     """Generate a token. Its secret is in this answer and nowhere else: not stored, not cached, not in an address."""
-    form = await visit.form()
+    form = await request.form()
     try:
-        new = await visit.hub.tokens.generate(
+        new = await request.hub.tokens.generate(
             name=form.text("name"),
             scopes=_scopes(form),
             expires_at=_expiry(form.text("lives")),
             networks=form.text("networks").replace(",", " ").split(),
-            created_by=visit.person.name,
+            created_by=request.person.name,
         )
     except ServiceError as error:
         form.blame(error, "name", "scopes", "lives", "networks")
-        return await _list(visit, form, dialog="new", status=422)
-    return await _secret_page(visit, new)
+        return await _list(request, form, dialog="new", status=422)
+    return await _secret_page(request, new)
 
 
-async def rotate(visit: PageRequest) -> Response:
+async def rotate(request: PageRequest) -> Response:
     """Another secret, shown once; the one before is good for a day more."""
-    return await _secret_page(visit, await visit.hub.tokens.rotate(visit.path("token")))
+    return await _secret_page(request, await request.hub.tokens.rotate(request.path("token")))
 
 
-async def _secret_page(visit: PageRequest, new: NewToken) -> Response:
-    page = SecretPage(token=new.token, secret=new.secret, example=f"{visit.hub.server_url}/api/v1/runs")
-    return await visit.page(
+async def _secret_page(request: PageRequest, new: NewToken) -> Response:
+    page = SecretPage(token=new.token, secret=new.secret, example=f"{request.hub.server_url}/api/v1/runs")
+    return await request.page(
         "tokens/secret.html",
         page,
         section="Admin Center",
@@ -102,25 +102,25 @@ async def _secret_page(visit: PageRequest, new: NewToken) -> Response:
     )
 
 
-async def deactivate(visit: PageRequest) -> Response:
+async def deactivate(request: PageRequest) -> Response:
     """Refuse the token from now on."""
-    token = await visit.hub.tokens.deactivate(visit.path("token"))
-    return visit.go("/admin/tokens", say=f"{token.name} is deactivated. Requests with it are refused from now on.")
+    token = await request.hub.tokens.deactivate(request.path("token"))
+    return request.go("/admin/tokens", say=f"{token.name} is deactivated. Requests with it are refused from now on.")
 
 
-async def delete(visit: PageRequest) -> Response:
+async def delete(request: PageRequest) -> Response:
     """Remove the token, when its name was typed."""
-    token, form = await visit.hub.tokens.get(visit.path("token")), await visit.form()
+    token, form = await request.hub.tokens.get(request.path("token")), await request.form()
     if form.text("confirm").strip() != token.name:
         form.wrong("confirm", f"Type {token.name} to delete it.")
-        return await _list(visit, form, dialog=f"delete-{token.id}", status=422)
-    await visit.hub.tokens.delete(token.id)
-    return visit.go("/admin/tokens", say=f"{token.name} is deleted.")
+        return await _list(request, form, dialog=f"delete-{token.id}", status=422)
+    await request.hub.tokens.delete(token.id)
+    return request.go("/admin/tokens", say=f"{token.name} is deleted.")
 
 
-async def _list(visit: PageRequest, form: Form, *, dialog: str, status: int = 200) -> Response:
-    after = visit.query("after")
-    found = await visit.hub.tokens.list(limit=_PAGE, after=after)
+async def _list(request: PageRequest, form: Form, *, dialog: str, status: int = 200) -> Response:
+    after = request.query("after")
+    found = await request.hub.tokens.list(limit=_PAGE, after=after)
     page = TokensPage(
         tokens=found.items,
         older=f"/admin/tokens?after={found.next}" if found.next else "",
@@ -128,7 +128,7 @@ async def _list(visit: PageRequest, form: Form, *, dialog: str, status: int = 20
         form=form,
         dialog=dialog,
     )
-    return await visit.page("tokens/index.html", page, section="Admin Center", crumbs=_CRUMBS, status=status)
+    return await request.page("tokens/index.html", page, section="Admin Center", crumbs=_CRUMBS, status=status)
 
 
 def _scopes(form: Form) -> list[str]:

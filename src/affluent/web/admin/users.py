@@ -10,9 +10,9 @@ from starlette.routing import Route
 from affluent.services.errors import ServiceError
 from affluent.services.identity.people import PersonView, Role
 from affluent.services.identity.sessions import SessionView
-from affluent.web.app import WebApp
 from affluent.web.forms import Form
 from affluent.web.request import Crumb, PageRequest
+from affluent.web.routing import PageRoutes
 
 _CRUMBS: tuple[Crumb, ...] = (("Admin Center", "/admin/tokens"), ("Users", ""))
 ROLES = tuple((role.value, role.label) for role in Role)
@@ -59,103 +59,103 @@ class LinkPage:
     link: str
 
 
-def routes(site: WebApp) -> list[Route]:
+def routes(pages: PageRoutes) -> list[Route]:
     """All of it is the administrator's."""
     role = Role.ADMINISTRATOR
     return [
-        site.get("/admin/users", index, role=role),
-        site.post("/admin/users", invite, role=role),
-        site.get("/admin/users/{person}", show, role=role),
-        site.post("/admin/users/{person}/role", change_role, role=role),
-        site.post("/admin/users/{person}/link", make_link, role=role),
-        site.post("/admin/users/{person}/deactivate", deactivate, role=role),
-        site.post("/admin/users/{person}/activate", activate, role=role),
-        site.post("/admin/users/{person}/second-factor/remove", remove_second_factor, role=role),
-        site.post("/admin/users/{person}/sessions/end", end_sessions, role=role),
+        pages.get("/admin/users", index, role=role),
+        pages.post("/admin/users", invite, role=role),
+        pages.get("/admin/users/{person}", show, role=role),
+        pages.post("/admin/users/{person}/role", change_role, role=role),
+        pages.post("/admin/users/{person}/link", make_link, role=role),
+        pages.post("/admin/users/{person}/deactivate", deactivate, role=role),
+        pages.post("/admin/users/{person}/activate", activate, role=role),
+        pages.post("/admin/users/{person}/second-factor/remove", remove_second_factor, role=role),
+        pages.post("/admin/users/{person}/sessions/end", end_sessions, role=role),
     ]
 
 
-async def index(visit: PageRequest) -> Response:
+async def index(request: PageRequest) -> Response:
     """The list; `?dialog=new` opens the form for browsers without script."""
-    return await _list(visit, Form({"role": Role.ANALYST.value}), dialog=visit.query("dialog"))
+    return await _list(request, Form({"role": Role.ANALYST.value}), dialog=request.query("dialog"))
 
 
-async def invite(visit: PageRequest) -> Response:
+async def invite(request: PageRequest) -> Response:
     """A new person; the answer shows the link, which is sent by hand."""
-    form = await visit.form()
+    form = await request.form()
     try:
-        person, link = await visit.hub.users.invite(
+        person, link = await request.hub.users.invite(
             name=form.text("name"), email=form.text("email"), role=form.text("role")
         )
     except ServiceError as error:
         form.blame(error, "name", "email", "role")
-        return await _list(visit, form, dialog="new", status=422)
-    return await _link_page(visit, person, link)
+        return await _list(request, form, dialog="new", status=422)
+    return await _link_page(request, person, link)
 
 
-async def show(visit: PageRequest) -> Response:
+async def show(request: PageRequest) -> Response:
     """One person."""
-    return await _page(visit, Form())
+    return await _page(request, Form())
 
 
-async def change_role(visit: PageRequest) -> Response:
+async def change_role(request: PageRequest) -> Response:
     """Another role, from the next request on."""
-    form = await visit.form()
+    form = await request.form()
     try:
-        person = await visit.hub.users.change_role(visit.path("person"), form.text("role"))
+        person = await request.hub.users.change_role(request.path("person"), form.text("role"))
     except ServiceError as error:
         if error.status == 404:
             raise
         form.blame(error, "role")
-        return await _page(visit, form, status=422)
-    return visit.go(f"/admin/users/{person.id}", say=f"{person.name} is {person.role.label} now.")
+        return await _page(request, form, status=422)
+    return request.go(f"/admin/users/{person.id}", say=f"{person.name} is {person.role.label} now.")
 
 
-async def make_link(visit: PageRequest) -> Response:
+async def make_link(request: PageRequest) -> Response:
     """A link to choose a new password; links made before are void."""
-    link = await visit.hub.users.new_password_link(visit.path("person"))
-    return await _link_page(visit, await visit.hub.users.get(visit.path("person")), link)
+    link = await request.hub.users.new_password_link(request.path("person"))
+    return await _link_page(request, await request.hub.users.get(request.path("person")), link)
 
 
-async def deactivate(visit: PageRequest) -> Response:
+async def deactivate(request: PageRequest) -> Response:
     """Out everywhere, and in no more."""
-    person = await visit.hub.users.deactivate(visit.path("person"))
-    return visit.go(f"/admin/users/{person.id}", say=f"{person.name} is signed out everywhere and cannot sign in.")
+    person = await request.hub.users.deactivate(request.path("person"))
+    return request.go(f"/admin/users/{person.id}", say=f"{person.name} is signed out everywhere and cannot sign in.")
 
 
-async def activate(visit: PageRequest) -> Response:
+async def activate(request: PageRequest) -> Response:
     """In again."""
-    person = await visit.hub.users.activate(visit.path("person"))
-    return visit.go(f"/admin/users/{person.id}", say=f"{person.name} can sign in again.")
+    person = await request.hub.users.activate(request.path("person"))
+    return request.go(f"/admin/users/{person.id}", say=f"{person.name} can sign in again.")
 
 
-async def remove_second_factor(visit: PageRequest) -> Response:
+async def remove_second_factor(request: PageRequest) -> Response:
     """For someone who lost it."""
-    person = await visit.hub.users.remove_second_factor(visit.path("person"))
-    return visit.go(f"/admin/users/{person.id}", say=f"{person.name} signs in with the password alone now.")
+    person = await request.hub.users.remove_second_factor(request.path("person"))
+    return request.go(f"/admin/users/{person.id}", say=f"{person.name} signs in with the password alone now.")
 
 
-async def end_sessions(visit: PageRequest) -> Response:
+async def end_sessions(request: PageRequest) -> Response:
     """One session, or all when none is named."""
-    form = await visit.form()
-    ended = await visit.hub.users.revoke(visit.path("person"), session_id=form.text("session"))
+    form = await request.form()
+    ended = await request.hub.users.revoke(request.path("person"), session_id=form.text("session"))
     said = "That browser is signed out." if ended == 1 else f"{ended} browsers are signed out."
-    return visit.go(f"/admin/users/{visit.path('person')}", say=said)
+    return request.go(f"/admin/users/{request.path('person')}", say=said)
 
 
-async def _list(visit: PageRequest, form: Form, *, dialog: str, status: int = 200) -> Response:
-    page = UsersPage(people=await visit.hub.users.list(), form=form, dialog=dialog)
-    return await visit.page("users/index.html", page, section="Admin Center", crumbs=_CRUMBS, status=status)
+async def _list(request: PageRequest, form: Form, *, dialog: str, status: int = 200) -> Response:
+    page = UsersPage(people=await request.hub.users.list(), form=form, dialog=dialog)
+    return await request.page("users/index.html", page, section="Admin Center", crumbs=_CRUMBS, status=status)
 
 
-async def _page(visit: PageRequest, form: Form, status: int = 200) -> Response:
-    person = await visit.hub.users.get(visit.path("person"))
-    page = UserPage(person=person, sessions=await visit.hub.users.sessions(person.id), form=form)
+async def _page(request: PageRequest, form: Form, status: int = 200) -> Response:
+    person = await request.hub.users.get(request.path("person"))
+    page = UserPage(person=person, sessions=await request.hub.users.sessions(person.id), form=form)
     crumbs = (*_CRUMBS[:1], ("Users", "/admin/users"), (person.name, ""))
-    return await visit.page("users/show.html", page, section="Admin Center", crumbs=crumbs, status=status)
+    return await request.page("users/show.html", page, section="Admin Center", crumbs=crumbs, status=status)
 
 
-async def _link_page(visit: PageRequest, person: PersonView, link: str) -> Response:
+async def _link_page(request: PageRequest, person: PersonView, link: str) -> Response:
     page = LinkPage(person=person, link=link)
     headers = {"Content-Encoding": "identity"}  # never compressed: the length of the answer would tell of the link
-    return await visit.page("users/link.html", page, section="Admin Center", crumbs=_CRUMBS, headers=headers)
+    return await request.page("users/link.html", page, section="Admin Center", crumbs=_CRUMBS, headers=headers)

@@ -19,13 +19,13 @@ from affluent.services.connections.views import ConnectionView
 from affluent.services.errors import NotFound
 from affluent.services.identity.people import PersonView
 from affluent.services.identity.roles import may
-from affluent.web.app import WebApp
 from affluent.web.apps import readme
 from affluent.web.apps.operations import KINDS, Operation, drawn, operations_of
 from affluent.web.apps.schema_fields import SchemaField, fields_of
 from affluent.web.formatting.charts import spark
 from affluent.web.forms import Form
 from affluent.web.request import PageRequest
+from affluent.web.routing import PageRoutes
 
 _PAGE = 50
 _FLOWS = 200
@@ -124,24 +124,24 @@ class ReadmePage:
     readme: Markup
 
 
-def routes(site: WebApp) -> list[Route]:
+def routes(pages: PageRoutes) -> list[Route]:
     """Everybody may look."""
     return [
-        site.get("/apps", index),
-        site.get("/apps/{app}", show),
-        site.get("/apps/{app}/readme", readme_page),
-        site.get("/apps/{app}/{kind}/{operation}", operation),
+        pages.get("/apps", index),
+        pages.get("/apps/{app}", show),
+        pages.get("/apps/{app}/readme", readme_page),
+        pages.get("/apps/{app}/{kind}/{operation}", operation),
     ]
 
 
-async def index(visit: PageRequest) -> Response:
+async def index(request: PageRequest) -> Response:
     """The catalogue; `?q=` and `?show=` narrow it, `?after=` goes on in the connections."""
-    q, after = visit.query("q")[:100], visit.query("after")
-    wanted = visit.query("show")
+    q, after = request.query("q")[:100], request.query("after")
+    wanted = request.query("show")
     shown = wanted if wanted in SHOWS else ""
-    hub = visit.hub
+    hub = request.hub
     flows, counts, found, ailing = await asyncio.gather(
-        _flows(visit),
+        _flows(request),
         hub.connections.counts(),
         hub.connections.list(limit=_PAGE, after=after),
         hub.connections.list(status="needs_attention", limit=_PAGE),
@@ -151,65 +151,65 @@ async def index(visit: PageRequest) -> Response:
     page = AppsPage(
         cards=tuple(card for card in cards if _is_shown(card, shown)),
         broken=broken_apps(hub.catalog, q),
-        lines=await lines(visit, found.items),
-        ailing=await lines(visit, ailing.items),
+        lines=await lines(request, found.items),
+        ailing=await lines(request, ailing.items),
         q=q,
         show=SHOWS[shown],
         counts={key: sum(_is_shown(card, key) for card in cards) for key in SHOWS},
         connectable=tuple(card.app for card in all_cards if hub.catalog.apps[card.app.key].credentials is not None),
         older=f"/apps?after={found.next}" if found.next else "",
         newer="/apps" if after else "",
-        dialog=visit.query("dialog"),
-        may_edit=may_edit(visit.person),
+        dialog=request.query("dialog"),
+        may_edit=may_edit(request.person),
     )
-    return await visit.page("apps/index.html", page, section="Apps", crumbs=[("Integrations", ""), ("Apps", "")])
+    return await request.page("apps/index.html", page, section="Apps", crumbs=[("Integrations", ""), ("Apps", "")])
 
 
-async def show(visit: PageRequest) -> Response:
+async def show(request: PageRequest) -> Response:
     """One app; `?tab=actions` shows what its steps do, `?dialog=add` the form of a new connection."""
-    return await app_page(visit, visit.path("app"), Form(), dialog=visit.query("dialog"))
+    return await app_page(request, request.path("app"), Form(), dialog=request.query("dialog"))
 
 
-async def operation(visit: PageRequest) -> Response:
+async def operation(request: PageRequest) -> Response:
     """A trigger or an action; the list of them takes the parts out of it that are unfolded."""
-    kind = visit.path("kind")
-    found = operations_of(visit.site, visit.path("app"))
-    one = next((one for one in found.by_kind.get(kind, ()) if one.key == visit.path("operation")), None)
+    kind = request.path("kind")
+    found = operations_of(request.web_app, request.path("app"))
+    one = next((one for one in found.by_kind.get(kind, ()) if one.key == request.path("operation")), None)
     if one is None:
-        raise NotFound(f"{found.detail.app.title} has no {KINDS.get(kind, 'page')} {visit.path('operation')!r}.")
+        raise NotFound(f"{found.detail.app.title} has no {KINDS.get(kind, 'page')} {request.path('operation')!r}.")
     page = OperationPage(app=found.detail.app, kind=kind, operation=one)
     address = f"/apps/{page.app.key}" + ("?tab=actions" if kind == "actions" else "")
     crumbs = [("Integrations", ""), ("Apps", "/apps"), (page.app.title, address), (one.title, "")]
-    return await visit.page("apps/operation.html", page, section="Apps", crumbs=crumbs)
+    return await request.page("apps/operation.html", page, section="Apps", crumbs=crumbs)
 
 
-async def readme_page(visit: PageRequest) -> Response:
+async def readme_page(request: PageRequest) -> Response:
     """How an app works."""
-    detail = operations_of(visit.site, visit.path("app")).detail
+    detail = operations_of(request.web_app, request.path("app")).detail
     if detail.app.error:
         raise NotFound(f"The app {detail.app.key!r} cannot be used: {detail.app.error}")
-    page = ReadmePage(app=detail.app, readme=_readme(visit.hub.catalog.apps[detail.app.key].folder))
+    page = ReadmePage(app=detail.app, readme=_readme(request.hub.catalog.apps[detail.app.key].folder))
     app = (page.app.title, f"/apps/{page.app.key}")
     crumbs = [("Integrations", ""), ("Apps", "/apps"), app, ("How it works", "")]
-    return await visit.page("apps/readme.html", page, section="Apps", crumbs=crumbs)
+    return await request.page("apps/readme.html", page, section="Apps", crumbs=crumbs)
 
 
-async def app_page(visit: PageRequest, key: str, form: Form, *, dialog: str, status: int = 200) -> Response:
+async def app_page(request: PageRequest, key: str, form: Form, *, dialog: str, status: int = 200) -> Response:
     """The page of an app with a form in its dialog; raises NotFound."""
-    operations = operations_of(visit.site, key)
+    operations = operations_of(request.web_app, key)
     detail = operations.detail
-    app = visit.hub.catalog.apps.get(key)
+    app = request.hub.catalog.apps.get(key)
     found, flows = await asyncio.gather(
-        visit.hub.connections.list(app=key, limit=_PAGE, after=visit.query("after")), _flows(visit)
+        request.hub.connections.list(app=key, limit=_PAGE, after=request.query("after")), _flows(request)
     )
-    tab = "actions" if visit.query("tab") == "actions" or not detail.triggers else "triggers"
+    tab = "actions" if request.query("tab") == "actions" or not detail.triggers else "triggers"
     page = AppPage(
         detail=detail,
         tab=tab,
         triggers=len(detail.triggers),
         actions=len(detail.actions),
-        operations=drawn(visit.site, key, tab),
-        lines=await lines(visit, found.items),
+        operations=drawn(request.web_app, key, tab),
+        lines=await lines(request, found.items),
         older=f"/apps/{key}?after={found.next}" if found.next else "",
         fields=operations.credentials,
         has_readme=app is not None and bool(_readme(app.folder)),
@@ -217,15 +217,15 @@ async def app_page(visit: PageRequest, key: str, form: Form, *, dialog: str, sta
         flows=flows.get(key, 0),
         form=form,
         dialog=dialog,
-        may_edit=may_edit(visit.person),
+        may_edit=may_edit(request.person),
     )
     crumbs = [("Integrations", ""), ("Apps", "/apps"), (detail.app.title, "")]
-    return await visit.page("apps/show.html", page, section="Apps", crumbs=crumbs, status=status)
+    return await request.page("apps/show.html", page, section="Apps", crumbs=crumbs, status=status)
 
 
-async def lines(visit: PageRequest, connections: tuple[ConnectionView, ...]) -> tuple[Line, ...]:
+async def lines(request: PageRequest, connections: tuple[ConnectionView, ...]) -> tuple[Line, ...]:
     """Connections with how they fare and what waits for them."""
-    health, causes = await asyncio.gather(visit.hub.health.last_day(), visit.hub.runs.causes())
+    health, causes = await asyncio.gather(request.hub.health.last_day(), request.hub.runs.causes())
     waiting: dict[str, int] = {}
     for cause in causes:
         if cause.state == "paused" and cause.connection_id:
@@ -233,7 +233,7 @@ async def lines(visit: PageRequest, connections: tuple[ConnectionView, ...]) -> 
     return tuple(
         Line(
             connection=one,
-            place=_place(visit.hub.catalog.apps.get(one.app), one),
+            place=_place(request.hub.catalog.apps.get(one.app), one),
             health=health[one.id],
             waiting=waiting.get(one.id, 0),
         )
@@ -255,10 +255,10 @@ def limit_of(app: App) -> str:
     return f"{app.limit.requests:,} requests per {units.get(int(seconds), f'{seconds:g} seconds')}"
 
 
-async def _flows(visit: PageRequest) -> dict[str, int]:
+async def _flows(request: PageRequest) -> dict[str, int]:
     """How many flows each app takes part in."""
     counts: dict[str, int] = {}
-    for flow in await visit.hub.flows.list(limit=_FLOWS):
+    for flow in await request.hub.flows.list(limit=_FLOWS):
         for key in set(flow.apps):
             counts[key] = counts.get(key, 0) + 1
     return counts

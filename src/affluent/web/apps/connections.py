@@ -15,12 +15,12 @@ from affluent.services.connections.views import ConnectionView, Use
 from affluent.services.errors import Invalid, NotFound, ServiceError
 from affluent.services.identity.people import Role
 from affluent.services.identity.roles import may
-from affluent.web.app import WebApp
 from affluent.web.apps.apps import Line, app_page, limit_of, lines, may_edit
 from affluent.web.apps.schema_fields import SchemaField, fields_of, typed
 from affluent.web.flows.background_job_lines import Standing, standings
 from affluent.web.forms import Form
 from affluent.web.request import PageRequest
+from affluent.web.routing import PageRoutes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,125 +63,125 @@ class ConnectionPage:
         return self.form if part == self.part else Form()
 
 
-def routes(site: WebApp) -> list[Route]:
+def routes(pages: PageRoutes) -> list[Route]:
     """Who may do what is in web/rights.py, by these addresses."""
     return [
-        site.post("/apps/{app}/connections", add),
-        site.get("/connections/{connection}", show),
-        site.post("/connections/{connection}/test", test),
-        site.post("/connections/{connection}/name", rename),
-        site.post("/connections/{connection}/keys", rotate),
-        site.post("/connections/{connection}/limit", limit),
-        site.post("/connections/{connection}/enable", enable),
-        site.post("/connections/{connection}/disable", disable),
-        site.post("/connections/{connection}/take-over", take_over, role=Role.ADMINISTRATOR),
-        site.post("/connections/{connection}/delete", delete),
+        pages.post("/apps/{app}/connections", add),
+        pages.get("/connections/{connection}", show),
+        pages.post("/connections/{connection}/test", test),
+        pages.post("/connections/{connection}/name", rename),
+        pages.post("/connections/{connection}/keys", rotate),
+        pages.post("/connections/{connection}/limit", limit),
+        pages.post("/connections/{connection}/enable", enable),
+        pages.post("/connections/{connection}/disable", disable),
+        pages.post("/connections/{connection}/take-over", take_over, role=Role.ADMINISTRATOR),
+        pages.post("/connections/{connection}/delete", delete),
     ]
 
 
-async def add(visit: PageRequest) -> Response:
+async def add(request: PageRequest) -> Response:
     """Test and save a new connection. What the vendor refuses is said at the field to blame; what was typed stays."""
-    key, form = visit.path("app"), await visit.form()
-    app = visit.hub.catalog.apps.get(key)
+    key, form = request.path("app"), await request.form()
+    app = request.hub.catalog.apps.get(key)
     if app is None:
         raise NotFound(f"There is no app {key!r}.")
     try:
-        made = await visit.hub.connections.create(app=key, name=form.text("name"), fields=dict(typed(form)))
+        made = await request.hub.connections.create(app=key, name=form.text("name"), fields=dict(typed(form)))
     except ServiceError as error:
-        form.blame(error, *_known(visit, key))
-        return await app_page(visit, key, form, dialog="add", status=422)
-    return visit.go(f"/connections/{made.id}?new=1", say=f"{app.title} accepted the key. {made.name} is connected.")
+        form.blame(error, *_known(request, key))
+        return await app_page(request, key, form, dialog="add", status=422)
+    return request.go(f"/connections/{made.id}?new=1", say=f"{app.title} accepted the key. {made.name} is connected.")
 
 
-async def show(visit: PageRequest) -> Response:
+async def show(request: PageRequest) -> Response:
     """The page."""
-    return await _page(visit, Form())
+    return await _page(request, Form())
 
 
-async def test(visit: PageRequest) -> Response:
+async def test(request: PageRequest) -> Response:
     """Ask the vendor now, and say what it answered."""
-    said = await visit.hub.connections.test(visit.path("connection"))
+    said = await request.hub.connections.test(request.path("connection"))
     released = " Runs that waited for it go on." if said.ok else ""
-    return visit.go(f"/connections/{said.connection.id}", say=said.message + released)
+    return request.go(f"/connections/{said.connection.id}", say=said.message + released)
 
 
-async def rename(visit: PageRequest) -> Response:
+async def rename(request: PageRequest) -> Response:
     """Another name."""
-    form = await visit.form()
+    form = await request.form()
     return await _try(
-        visit, form, "name", lambda one: visit.hub.connections.update(one, name=form.text("name")), say="Renamed."
+        request, form, "name", lambda one: request.hub.connections.update(one, name=form.text("name")), say="Renamed."
     )
 
 
-async def rotate(visit: PageRequest) -> Response:
+async def rotate(request: PageRequest) -> Response:
     """Other credentials, tested first; an empty secret keeps the one that is stored."""
-    form = await visit.form()
+    form = await request.form()
     fields = dict(typed(form))
     say = "The new credentials work and are stored. Runs that waited for them go on."
-    return await _try(visit, form, "keys", lambda one: visit.hub.connections.update(one, fields=fields), say=say)
+    return await _try(request, form, "keys", lambda one: request.hub.connections.update(one, fields=fields), say=say)
 
 
-async def limit(visit: PageRequest) -> Response:
+async def limit(request: PageRequest) -> Response:
     """An own request limit; empty gives the app's back."""
-    form = await visit.form()
+    form = await request.form()
 
     async def set_limit(connection_id: str) -> ConnectionView:
         requests = _whole(form, "limit_requests")
         seconds = _whole(form, "limit_seconds")
-        return await visit.hub.connections.set_limit(connection_id, requests=requests, seconds=seconds)
+        return await request.hub.connections.set_limit(connection_id, requests=requests, seconds=seconds)
 
-    return await _try(visit, form, "limit", set_limit, say="The limit holds from the next request on.")
+    return await _try(request, form, "limit", set_limit, say="The limit holds from the next request on.")
 
 
-async def enable(visit: PageRequest) -> Response:
+async def enable(request: PageRequest) -> Response:
     """Use it again."""
-    view = await visit.hub.connections.enable(visit.path("connection"))
-    return visit.go(f"/connections/{view.id}", say=f"{view.name} is in use again. Runs that waited for it go on.")
+    view = await request.hub.connections.enable(request.path("connection"))
+    return request.go(f"/connections/{view.id}", say=f"{view.name} is in use again. Runs that waited for it go on.")
 
 
-async def disable(visit: PageRequest) -> Response:
+async def disable(request: PageRequest) -> Response:
     """Send nothing on it any more."""
-    view = await visit.hub.connections.disable(visit.path("connection"))
-    return visit.go(f"/connections/{view.id}", say=f"Nothing is sent on {view.name} any more; its runs wait.")
+    view = await request.hub.connections.disable(request.path("connection"))
+    return request.go(f"/connections/{view.id}", say=f"Nothing is sent on {view.name} any more; its runs wait.")
 
 
-async def take_over(visit: PageRequest) -> Response:
+async def take_over(request: PageRequest) -> Response:
     """Make it the administrator's own."""
-    view = await visit.hub.connections.take_over(visit.path("connection"))
-    return visit.go(f"/connections/{view.id}", say=f"{view.name} is yours now. Flows can be switched on with it.")
+    view = await request.hub.connections.take_over(request.path("connection"))
+    return request.go(f"/connections/{view.id}", say=f"{view.name} is yours now. Flows can be switched on with it.")
 
 
-async def delete(visit: PageRequest) -> Response:
+async def delete(request: PageRequest) -> Response:
     """Remove it, when nothing uses it and its name was typed."""
-    connection, form = await visit.hub.connections.get(visit.path("connection")), await visit.form()
+    connection, form = await request.hub.connections.get(request.path("connection")), await request.form()
     try:
         if not connection.used_by and form.text("confirm").strip() != connection.name:
             raise Invalid(f"Type {connection.name} to delete it.", field="confirm")
-        await visit.hub.connections.delete(connection.id)
+        await request.hub.connections.delete(connection.id)
     except ServiceError as error:
         form.blame(error, "confirm")
-        return await _page(visit, form, part="delete", dialog="delete", status=422)
-    return visit.go(f"/apps/{connection.app}", say=f"{connection.name} is deleted.")
+        return await _page(request, form, part="delete", dialog="delete", status=422)
+    return request.go(f"/apps/{connection.app}", say=f"{connection.name} is deleted.")
 
 
 async def _try(
-    visit: PageRequest, form: Form, part: str, act: Callable[[str], Awaitable[ConnectionView]], *, say: str
+    request: PageRequest, form: Form, part: str, act: Callable[[str], Awaitable[ConnectionView]], *, say: str
 ) -> Response:
     """Do it and show the page; refused, the page shows that part's form again."""
-    before = await visit.hub.connections.get(visit.path("connection"))
+    before = await request.hub.connections.get(request.path("connection"))
     try:
         await act(before.id)
     except ServiceError as error:
-        form.blame(error, *_known(visit, before.app), "limit_requests", "limit_seconds")
-        return await _page(visit, form, part=part, status=422)
-    return visit.go(f"/connections/{before.id}", say=say)
+        form.blame(error, *_known(request, before.app), "limit_requests", "limit_seconds")
+        return await _page(request, form, part=part, status=422)
+    return request.go(f"/connections/{before.id}", say=say)
 
 
-async def _page(visit: PageRequest, form: Form, *, part: str = "", dialog: str = "", status: int = 200) -> Response:
-    connection = await visit.hub.connections.get(visit.path("connection"))
-    app = visit.hub.catalog.apps.get(connection.app)
+async def _page(request: PageRequest, form: Form, *, part: str = "", dialog: str = "", status: int = 200) -> Response:
+    connection = await request.hub.connections.get(request.path("connection"))
+    app = request.hub.catalog.apps.get(connection.app)
     line, uses, owner = await asyncio.gather(
-        lines(visit, (connection,)), _uses(visit, connection), visit.hub.connections.owner(connection.id)
+        lines(request, (connection,)), _uses(request, connection), request.hub.connections.owner(connection.id)
     )
     page = ConnectionPage(
         line=line[0],
@@ -191,33 +191,33 @@ async def _page(visit: PageRequest, form: Form, *, part: str = "", dialog: str =
         uses=uses,
         form=form,
         part=part,
-        dialog=dialog or visit.query("dialog"),
-        may_edit=may_edit(visit.person),
+        dialog=dialog or request.query("dialog"),
+        may_edit=may_edit(request.person),
         owner=owner,
-        may_take_over=visit.person.role is Role.ADMINISTRATOR and owner.id not in ("", visit.person.id),
+        may_take_over=request.person.role is Role.ADMINISTRATOR and owner.id not in ("", request.person.id),
     )
     of_app = (connection.app_title, f"/apps/{connection.app}")
     crumbs = [("Integrations", ""), ("Apps", "/apps"), of_app, (connection.name, "")]
-    return await visit.page("connections/show.html", page, section="Apps", crumbs=crumbs, status=status)
+    return await request.page("connections/show.html", page, section="Apps", crumbs=crumbs, status=status)
 
 
-async def _uses(visit: PageRequest, connection: ConnectionView) -> tuple[UsedBy, ...]:
+async def _uses(request: PageRequest, connection: ConnectionView) -> tuple[UsedBy, ...]:
     triggered = [use.flow_connection_id for use in connection.used_by if "trigger" in use.places]
-    found = await standings(visit.hub, triggered)
+    found = await standings(request.hub, triggered)
 
     async def used(use: Use) -> UsedBy:
         if "trigger" not in use.places:
             return UsedBy(use=use, webhook_url="", standing=Standing())
-        link = await visit.hub.flow_connections.get(use.flow_connection_id)
-        if not may(visit.person.role, "flows:write"):
+        link = await request.hub.flow_connections.get(use.flow_connection_id)
+        if not may(request.person.role, "flows:write"):
             link = link.without_address()
         return UsedBy(use=use, webhook_url=link.webhook_url, standing=found[link.id])
 
     return tuple(await asyncio.gather(*(used(use) for use in connection.used_by)))
 
 
-def _known(visit: PageRequest, key: str) -> tuple[str, ...]:
-    app = visit.hub.catalog.apps.get(key)
+def _known(request: PageRequest, key: str) -> tuple[str, ...]:
+    app = request.hub.catalog.apps.get(key)
     names = app.credentials.model_fields if app and app.credentials else {}
     return ("name", *(f"fields.{name}" for name in names))
 

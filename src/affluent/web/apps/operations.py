@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from markupsafe import Markup
 
 from affluent.kit.jsons import JSONObject, JSONValue
 from affluent.services.connections.apps import ActionView, AppDetail, TriggerView, app_detail
+from affluent.web.app import WebApp
 from affluent.web.apps.schema_fields import SchemaField, fields_of
-
-if TYPE_CHECKING:
-    from affluent.web.app import WebApp
 
 KINDS = {"triggers": "trigger", "actions": "action"}
 
@@ -60,19 +57,19 @@ class Operations:
 _KNOWN: WeakKeyDictionary[WebApp, dict[str, Operations]] = WeakKeyDictionary()
 
 
-def operations_of(site: WebApp, key: str) -> Operations:
+def operations_of(web_app: WebApp, key: str) -> Operations:
     """All that an app can do; raises NotFound."""
-    known = _KNOWN.setdefault(site, {})
+    known = _KNOWN.setdefault(web_app, {})
     if key not in known:
-        known[key] = _read(app_detail(site.hub.catalog, key))
+        known[key] = _read(app_detail(web_app.hub.catalog, key))
     return known[key]
 
 
-def drawn(site: WebApp, key: str, kind: str) -> Markup:
+def drawn(web_app: WebApp, key: str, kind: str) -> Markup:
     """The list of an app's triggers or actions."""
-    found = operations_of(site, key)
+    found = operations_of(web_app, key)
     if kind not in found.drawn:
-        text = site.templates.get_template("apps/operations.html").render(operations=found.by_kind[kind], kind=kind)
+        text = web_app.templates.get_template("apps/operations.html").render(operations=found.by_kind[kind], kind=kind)
         found.drawn[kind] = Markup(text)  # noqa: S704 - rendered with autoescape
     return found.drawn[kind]
 

@@ -17,11 +17,11 @@ from affluent.billing.reading import today
 from affluent.billing.schemas import EditOfSchedule, InvoiceChange, NewInvoice, NewPayment
 from affluent.billing.views import Invoice, PricePlan
 from affluent.kit.jsons import JSONObject
-from affluent.web.app import WebApp
 from affluent.web.customers.accounts import Frame, frame_of
 from affluent.web.customers.billing_forms import amount, blaming, day
 from affluent.web.forms import Form
 from affluent.web.request import PageRequest
+from affluent.web.routing import PageRoutes
 
 _PAGE, _PLANS = 25, 200
 _FOR_GOOD = date(9999, 1, 1)
@@ -88,42 +88,42 @@ class InvoicesPage:
         return invoice.status in moves.PAYABLE and invoice.due.minor_units > 0
 
 
-def routes(site: WebApp) -> list[Route]:
+def routes(pages: PageRoutes) -> list[Route]:
     """Who may do what is in web/rights.py, by these addresses."""
     return [
-        site.get("/accounts/{account}/plans", plans),
-        site.post("/accounts/{account}/plans", attach),
-        site.post("/accounts/{account}/plans/detach", detach),
-        site.get("/accounts/{account}/invoices", invoices),
-        site.post("/accounts/{account}/invoices", create),
-        site.post("/accounts/{account}/invoices/{invoice}/payments", pay),
-        site.post("/accounts/{account}/invoices/{invoice}/status", move),
+        pages.get("/accounts/{account}/plans", plans),
+        pages.post("/accounts/{account}/plans", attach),
+        pages.post("/accounts/{account}/plans/detach", detach),
+        pages.get("/accounts/{account}/invoices", invoices),
+        pages.post("/accounts/{account}/invoices", create),
+        pages.post("/accounts/{account}/invoices/{invoice}/payments", pay),
+        pages.post("/accounts/{account}/invoices/{invoice}/status", move),
     ]
 
 
-async def plans(visit: PageRequest) -> Response:
+async def plans(request: PageRequest) -> Response:
     """The schedule."""
-    return await _plans(visit, Form(), dialog=visit.query("dialog"))
+    return await _plans(request, Form(), dialog=request.query("dialog"))
 
 
-async def attach(visit: PageRequest) -> Response:
+async def attach(request: PageRequest) -> Response:
     """A plan for a time."""
-    return await _edit(visit, "ASSOCIATE", dialog="attach")
+    return await _edit(request, "ASSOCIATE", dialog="attach")
 
 
-async def detach(visit: PageRequest) -> Response:
+async def detach(request: PageRequest) -> Response:
     """No plan for a time."""
-    return await _edit(visit, "DISASSOCIATE", dialog="detach")
+    return await _edit(request, "DISASSOCIATE", dialog="detach")
 
 
-async def invoices(visit: PageRequest) -> Response:
+async def invoices(request: PageRequest) -> Response:
     """The list; `?after=` goes on."""
-    return await _invoices(visit, Form(), dialog=visit.query("dialog"))
+    return await _invoices(request, Form(), dialog=request.query("dialog"))
 
 
-async def create(visit: PageRequest) -> Response:
+async def create(request: PageRequest) -> Response:
     """A custom invoice."""
-    form, account = await visit.form(), await visit.hub.billing.accounts.get(visit.path("account"))
+    form, account = await request.form(), await request.hub.billing.accounts.get(request.path("account"))
     body: JSONObject = {
         "accountId": account.id,
         "status": form.text("status"),
@@ -140,14 +140,14 @@ async def create(visit: PageRequest) -> Response:
         }
     if not form.errors:
         with blaming(form, names):
-            made = await visit.hub.billing.invoices.create(NewInvoice.model_validate(body))
-            return _to_invoices(visit, f"Invoice {made.number or 'draft'} is created.")
-    return await _invoices(visit, form, dialog="new", status=422)
+            made = await request.hub.billing.invoices.create(NewInvoice.model_validate(body))
+            return _to_invoices(request, f"Invoice {made.number or 'draft'} is created.")
+    return await _invoices(request, form, dialog="new", status=422)
 
 
-async def pay(visit: PageRequest) -> Response:
+async def pay(request: PageRequest) -> Response:
     """Record money received for an invoice."""
-    form, invoice = await visit.form(), await _invoice(visit)
+    form, invoice = await request.form(), await _invoice(request)
     body: JSONObject = {
         "accountId": invoice.account_id,
         "currency": invoice.currency,
@@ -164,23 +164,23 @@ async def pay(visit: PageRequest) -> Response:
     names |= {f"{reference}sourceType": "type", f"{reference}transactionNumber": "number"}
     if not form.errors:
         with blaming(form, names):
-            await visit.hub.billing.payments.record(NewPayment.model_validate(body), author=visit.person.email)
-            return _to_invoices(visit, f"The payment for {invoice.number} is recorded.")
-    return await _invoices(visit, form, dialog=f"pay-{invoice.id}", status=422)
+            await request.hub.billing.payments.record(NewPayment.model_validate(body), author=request.person.email)
+            return _to_invoices(request, f"The payment for {invoice.number} is recorded.")
+    return await _invoices(request, form, dialog=f"pay-{invoice.id}", status=422)
 
 
-async def move(visit: PageRequest) -> Response:
+async def move(request: PageRequest) -> Response:
     """Another status: issue, pay, void, refund."""
-    form, invoice = await visit.form(), await _invoice(visit)
+    form, invoice = await request.form(), await _invoice(request)
     wanted = form.text("to")
     with blaming(form, {}):
-        after = await visit.hub.billing.invoices.change(invoice.id, InvoiceChange.model_validate({"status": wanted}))
-        return _to_invoices(visit, f"Invoice {after.number} {MOVES[wanted][2]}.")
-    return await _invoices(visit, form, dialog="", status=422)
+        after = await request.hub.billing.invoices.change(invoice.id, InvoiceChange.model_validate({"status": wanted}))
+        return _to_invoices(request, f"Invoice {after.number} {MOVES[wanted][2]}.")
+    return await _invoices(request, form, dialog="", status=422)
 
 
-async def _edit(visit: PageRequest, mode: str, *, dialog: str) -> Response:
-    form, account_id = await visit.form(), visit.path("account")
+async def _edit(request: PageRequest, mode: str, *, dialog: str) -> Response:
+    form, account_id = await request.form(), request.path("account")
     start, end = ("from", "until") if mode == "ASSOCIATE" else ("detach_from", "detach_until")
     body: JSONObject = {
         "mode": mode,
@@ -192,28 +192,28 @@ async def _edit(visit: PageRequest, mode: str, *, dialog: str) -> Response:
     names = {"pricePlanId": "plan", "effectiveFrom": start, "effectiveUntil": end}
     if not form.errors:
         with blaming(form, names):
-            await visit.hub.billing.schedules.edit(account_id, [EditOfSchedule.model_validate(body)])
+            await request.hub.billing.schedules.edit(account_id, [EditOfSchedule.model_validate(body)])
             say = "The price plan is attached." if mode == "ASSOCIATE" else "These days have no price plan any more."
-            return visit.go(f"/accounts/{quote(account_id)}/plans", say=say)
-    return await _plans(visit, form, dialog=dialog, status=422)
+            return request.go(f"/accounts/{quote(account_id)}/plans", say=say)
+    return await _plans(request, form, dialog=dialog, status=422)
 
 
-async def _plans(visit: PageRequest, form: Form, *, dialog: str, status: int = 200) -> Response:
+async def _plans(request: PageRequest, form: Form, *, dialog: str, status: int = 200) -> Response:
     frame, found = await asyncio.gather(
-        _own(visit, "Price plans"),
-        visit.hub.billing.price_plans.find(plan_type="BILLING", status="ACTIVE", limit=_PLANS),
+        _own(request, "Price plans"),
+        request.hub.billing.price_plans.find(plan_type="BILLING", status="ACTIVE", limit=_PLANS),
     )
     currency = frame.detail.account.currency if frame.detail else ""
     usable = tuple(plan for plan in found if currency in plan.active_currencies)
     page = PlansPage(frame=frame, plans=usable, today=today(), form=form, dialog=dialog)
-    return await visit.page("accounts/plans.html", page, section="Customers", crumbs=frame.crumbs, status=status)
+    return await request.page("accounts/plans.html", page, section="Customers", crumbs=frame.crumbs, status=status)
 
 
-async def _invoices(visit: PageRequest, form: Form, *, dialog: str, status: int = 200) -> Response:
-    after = visit.query("after")
+async def _invoices(request: PageRequest, form: Form, *, dialog: str, status: int = 200) -> Response:
+    after = request.query("after")
     frame, found = await asyncio.gather(
-        _own(visit, "Invoices"),
-        visit.hub.billing.invoices.find(account_id=visit.path("account"), limit=_PAGE, after=after),
+        _own(request, "Invoices"),
+        request.hub.billing.invoices.find(account_id=request.path("account"), limit=_PAGE, after=after),
     )
     address = f"{frame.address}/invoices"
     page = InvoicesPage(
@@ -226,18 +226,18 @@ async def _invoices(visit: PageRequest, form: Form, *, dialog: str, status: int 
         form=form,
         dialog=dialog,
     )
-    return await visit.page("accounts/invoices.html", page, section="Customers", crumbs=frame.crumbs, status=status)
+    return await request.page("accounts/invoices.html", page, section="Customers", crumbs=frame.crumbs, status=status)
 
 
-async def _own(visit: PageRequest, tab: str) -> Frame:
+async def _own(request: PageRequest, tab: str) -> Frame:
     """The account, which must be in the workspace; raises Missing."""
-    await visit.hub.billing.accounts.get(visit.path("account"))
-    return await frame_of(visit, tab)
+    await request.hub.billing.accounts.get(request.path("account"))
+    return await frame_of(request, tab)
 
 
-async def _invoice(visit: PageRequest) -> Invoice:
-    invoice = await visit.hub.billing.invoices.get(visit.path("invoice"))
-    if invoice.account_id != visit.path("account"):
+async def _invoice(request: PageRequest) -> Invoice:
+    invoice = await request.hub.billing.invoices.get(request.path("invoice"))
+    if invoice.account_id != request.path("account"):
         raise Missing(f"There is no invoice {invoice.id!r} of this account.")
     return invoice
 
@@ -259,5 +259,5 @@ def _lines(form: Form, currency: str) -> list[JSONObject]:
     return lines
 
 
-def _to_invoices(visit: PageRequest, say: str) -> Response:
-    return visit.go(f"/accounts/{quote(visit.path('account'))}/invoices", say=say)
+def _to_invoices(request: PageRequest, say: str) -> Response:
+    return request.go(f"/accounts/{quote(request.path('account'))}/invoices", say=say)

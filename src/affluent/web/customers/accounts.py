@@ -17,10 +17,10 @@ from affluent.services.directory.directory_sync import SyncedAccount
 from affluent.services.directory.identities import IdentityView
 from affluent.services.directory.timeline import Happening, Sync
 from affluent.services.identity.roles import may
-from affluent.web.app import WebApp
 from affluent.web.customers.billing_forms import blaming
 from affluent.web.forms import Form
 from affluent.web.request import Crumb, PageRequest
+from affluent.web.routing import PageRoutes
 
 _PAGE, _NEWEST = 25, 5
 TABS = (
@@ -124,42 +124,42 @@ class TimelinePage:
     newer: str
 
 
-def routes(site: WebApp) -> list[Route]:
+def routes(pages: PageRoutes) -> list[Route]:
     """Who may do what is in web/rights.py, by these addresses."""
     return [
-        site.get("/accounts/{account}", overview),
-        site.get("/accounts/{account}/settings", settings),
-        site.post("/accounts/{account}/settings", add_setting),
-        site.post("/accounts/{account}/settings/{setting}", change_setting),
-        site.post("/accounts/{account}/settings/{setting}/delete", delete_setting),
-        site.get("/accounts/{account}/timeline", timeline),
+        pages.get("/accounts/{account}", overview),
+        pages.get("/accounts/{account}/settings", settings),
+        pages.post("/accounts/{account}/settings", add_setting),
+        pages.post("/accounts/{account}/settings/{setting}", change_setting),
+        pages.post("/accounts/{account}/settings/{setting}/delete", delete_setting),
+        pages.get("/accounts/{account}/timeline", timeline),
     ]
 
 
-async def overview(visit: PageRequest) -> Response:
+async def overview(request: PageRequest) -> Response:
     """Plan, money and the newest of everything."""
-    frame = await frame_of(visit, "Overview")
+    frame = await frame_of(request, "Overview")
     if frame.detail is None and frame.mirrored is None:
-        return visit.go(f"{frame.address}/timeline")
+        return request.go(f"{frame.address}/timeline")
     found, syncs = await asyncio.gather(
-        visit.hub.syncs.timeline(frame.account_id, limit=_NEWEST), visit.hub.syncs.of_accounts([frame.account_id])
+        request.hub.syncs.timeline(frame.account_id, limit=_NEWEST), request.hub.syncs.of_accounts([frame.account_id])
     )
     page = OverviewPage(frame=frame, happenings=found.items, sync=syncs[frame.account_id])
     template = "accounts/overview.html" if frame.detail else "accounts/mirrored.html"
-    return await visit.page(template, page, section="Customers", crumbs=frame.crumbs)
+    return await request.page(template, page, section="Customers", crumbs=frame.crumbs)
 
 
-async def settings(visit: PageRequest) -> Response:
+async def settings(request: PageRequest) -> Response:
     """Every system's id of the account, and its settings."""
-    return await _settings(visit, Form())
+    return await _settings(request, Form())
 
 
-async def add_setting(visit: PageRequest) -> Response:
+async def add_setting(request: PageRequest) -> Response:
     """Keep one more setting."""
-    form = await visit.form()
+    form = await request.form()
     body = {
         "entityType": "ACCOUNT",
-        "entityId": visit.path("account"),
+        "entityId": request.path("account"),
         "id": form.text("id").strip(),
         "value": form.text("value"),
         "namespace": form.text("namespace").strip() or "USER",
@@ -167,31 +167,31 @@ async def add_setting(visit: PageRequest) -> Response:
         "dataType": "STRING",
     }
     with blaming(form, {"id": "id", "value": "value", "namespace": "namespace", "name": "name"}):
-        made = await visit.hub.billing.settings.create(NewSetting.model_validate(body))
-        return _to_settings(visit, f"{made.id} is kept.")
-    return await _settings(visit, form, part="new", status=422)
+        made = await request.hub.billing.settings.create(NewSetting.model_validate(body))
+        return _to_settings(request, f"{made.id} is kept.")
+    return await _settings(request, form, part="new", status=422)
 
 
-async def change_setting(visit: PageRequest) -> Response:
+async def change_setting(request: PageRequest) -> Response:
     """Another value of a setting."""
-    form, full_id = await visit.form(), _own(visit)
+    form, full_id = await request.form(), _own(request)
     with blaming(form, {"value": "value"}):
         change = SettingChange.model_validate({"value": form.text("value")})
-        setting = await visit.hub.billing.settings.change(full_id, change)
-        return _to_settings(visit, f"{setting.id} is saved.")
-    return await _settings(visit, form, part=full_id, status=422)
+        setting = await request.hub.billing.settings.change(full_id, change)
+        return _to_settings(request, f"{setting.id} is saved.")
+    return await _settings(request, form, part=full_id, status=422)
 
 
-async def delete_setting(visit: PageRequest) -> Response:
+async def delete_setting(request: PageRequest) -> Response:
     """Remove a setting."""
-    await visit.hub.billing.settings.delete(_own(visit))
-    return _to_settings(visit, "The setting is removed.")
+    await request.hub.billing.settings.delete(_own(request))
+    return _to_settings(request, "The setting is removed.")
 
 
-async def timeline(visit: PageRequest) -> Response:
+async def timeline(request: PageRequest) -> Response:
     """Events and their runs, newest first; `?before=` goes on."""
-    frame, before = await frame_of(visit, "Timeline"), visit.query("before")
-    found = await visit.hub.syncs.timeline(frame.account_id, limit=_PAGE, before=before)
+    frame, before = await frame_of(request, "Timeline"), request.query("before")
+    found = await request.hub.syncs.timeline(frame.account_id, limit=_PAGE, before=before)
     address = f"{frame.address}/timeline"
     page = TimelinePage(
         frame=frame,
@@ -199,57 +199,57 @@ async def timeline(visit: PageRequest) -> Response:
         older=f"{address}{frame.query or '?'}{'&' if frame.query else ''}before={found.next}" if found.next else "",
         newer=address + frame.query if before else "",
     )
-    return await visit.page("accounts/timeline.html", page, section="Customers", crumbs=frame.crumbs)
+    return await request.page("accounts/timeline.html", page, section="Customers", crumbs=frame.crumbs)
 
 
-async def frame_of(visit: PageRequest, tab: str) -> Frame:
+async def frame_of(request: PageRequest, tab: str) -> Frame:
     """The account of the address: this server's, else one that another system keeps, as far as we know of it.
 
     With `?source=`: the one of the system behind that connection. Raises Missing.
     """
-    account_id, source = visit.path("account"), visit.query("source")
+    account_id, source = request.path("account"), request.query("source")
     missing = Missing(f"There is no account {account_id!r} of this connection.")
     if not source:
         try:
-            detail = await visit.hub.billing.account_detail(account_id)
+            detail = await request.hub.billing.account_detail(account_id)
         except Missing as error:
             missing = error
         else:
-            may_write = may(visit.person.role, _WRITES.get(tab, "accounts:write"))
+            may_write = may(request.person.role, _WRITES.get(tab, "accounts:write"))
             return Frame(account_id=account_id, detail=detail, tab=tab, may_write=may_write)
-    mirrored = await visit.hub.mirror.account(account_id, source)
-    if mirrored is None and (source or not await visit.hub.events.find(account_id=account_id, limit=1)):
+    mirrored = await request.hub.mirror.account(account_id, source)
+    if mirrored is None and (source or not await request.hub.events.find(account_id=account_id, limit=1)):
         raise missing
     tab = IDS[0] if tab == TABS[1][0] else tab
     return Frame(account_id=account_id, detail=None, mirrored=mirrored, tab=tab, may_write=False)
 
 
-async def _settings(visit: PageRequest, form: Form, *, part: str = "", status: int = 200) -> Response:
+async def _settings(request: PageRequest, form: Form, *, part: str = "", status: int = 200) -> Response:
     frame, identities = await asyncio.gather(
-        frame_of(visit, "Settings"), visit.hub.identities.find(account_id=visit.path("account"))
+        frame_of(request, "Settings"), request.hub.identities.find(account_id=request.path("account"))
     )
-    page = SettingsPage(frame=frame, known=await _known(visit, identities), form=form, part=part)
-    return await visit.page("accounts/settings.html", page, section="Customers", crumbs=frame.crumbs, status=status)
+    page = SettingsPage(frame=frame, known=await _known(request, identities), form=form, part=part)
+    return await request.page("accounts/settings.html", page, section="Customers", crumbs=frame.crumbs, status=status)
 
 
-async def _known(visit: PageRequest, identities: Sequence[IdentityView]) -> tuple[Known, ...]:
+async def _known(request: PageRequest, identities: Sequence[IdentityView]) -> tuple[Known, ...]:
     names: dict[str, str] = {}
     for app in {one.app for one in identities}:
-        names |= {one.id: one.name for one in await visit.hub.connections.list(app=app, limit=200)}
-    titles = {key: app.title for key, app in visit.hub.catalog.apps.items()}
+        names |= {one.id: one.name for one in await request.hub.connections.list(app=app, limit=200)}
+    titles = {key: app.title for key, app in request.hub.catalog.apps.items()}
     return tuple(
         Known(identity=one, app_title=titles.get(one.app, one.app), connection=names.get(one.connection_id, ""))
         for one in identities
     )
 
 
-def _own(visit: PageRequest) -> str:
+def _own(request: PageRequest) -> str:
     """The setting of the address, when it is one of this account; raises Missing."""
-    full_id = visit.path("setting")
-    if not full_id.endswith(f".ACCOUNT.{visit.path('account')}"):
+    full_id = request.path("setting")
+    if not full_id.endswith(f".ACCOUNT.{request.path('account')}"):
         raise Missing(f"There is no setting {full_id!r} of this account.")
     return full_id
 
 
-def _to_settings(visit: PageRequest, say: str) -> Response:
-    return visit.go(f"/accounts/{quote(visit.path('account'))}/settings", say=say)
+def _to_settings(request: PageRequest, say: str) -> Response:
+    return request.go(f"/accounts/{quote(request.path('account'))}/settings", say=say)

@@ -16,11 +16,11 @@ from affluent.billing.views import CustomerDetail
 from affluent.kit.jsons import JSONObject
 from affluent.services.directory.timeline import Sync
 from affluent.services.identity.roles import may
-from affluent.web.app import WebApp
 from affluent.web.customers.billing_forms import blaming
 from affluent.web.customers.customer_list import Entry, entries, entry_of
 from affluent.web.forms import Form
 from affluent.web.request import PageRequest
+from affluent.web.routing import PageRoutes
 
 _PAGE = 25
 REFERRAL = (
@@ -76,25 +76,25 @@ class CustomerPage:
     referral: tuple[tuple[str, str, str], ...] = REFERRAL
 
 
-def routes(site: WebApp) -> list[Route]:
+def routes(pages: PageRoutes) -> list[Route]:
     """Who may do what is in web/rights.py, by these addresses."""
     return [
-        site.get("/customers", index),
-        site.post("/customers", create),
-        site.get("/customers/{customer}", show),
-        site.post("/customers/{customer}/accounts", add_account),
-        site.post("/customers/{customer}/contacts", add_contact),
+        pages.get("/customers", index),
+        pages.post("/customers", create),
+        pages.get("/customers/{customer}", show),
+        pages.post("/customers/{customer}/accounts", add_account),
+        pages.post("/customers/{customer}/contacts", add_contact),
     ]
 
 
-async def index(visit: PageRequest) -> Response:
+async def index(request: PageRequest) -> Response:
     """The list, this server's own and mirrored ones; `?q=` searches, `?after=` goes on."""
-    return await _list(visit, Form(), dialog=visit.query("dialog"))
+    return await _list(request, Form(), dialog=request.query("dialog"))
 
 
-async def create(visit: PageRequest) -> Response:
+async def create(request: PageRequest) -> Response:
     """A new customer with its account."""
-    form = await visit.form()
+    form = await request.form()
     number = form.text("id").strip()
     account: JSONObject = {
         "id": form.text("account_id").strip() or number,
@@ -114,27 +114,27 @@ async def create(visit: PageRequest) -> Response:
     names |= {f"account.{path}": field for path, field in _OF_ACCOUNT.items()}
     with blaming(form, names):
         try:
-            made = await visit.hub.billing.customers.create(NewCustomer.model_validate(body))
-            return visit.go(f"/customers/{quote(made.customer.id)}", say=f"{made.customer.name} is created.")
+            made = await request.hub.billing.customers.create(NewCustomer.model_validate(body))
+            return request.go(f"/customers/{quote(made.customer.id)}", say=f"{made.customer.name} is created.")
         except Taken as error:
             is_account = "account id" in error.message
             form.wrong("account_id" if is_account else "id", error.message.removeprefix("id: "))
-    return await _list(visit, form, dialog="new", status=422)
+    return await _list(request, form, dialog="new", status=422)
 
 
-async def show(visit: PageRequest) -> Response:
+async def show(request: PageRequest) -> Response:
     """The page; of a customer that another system keeps when `?source=` names its connection, or this server has none."""
-    if visit.query("source"):
-        return await _show_mirrored(visit)
+    if request.query("source"):
+        return await _show_mirrored(request)
     try:
-        return await _show(visit, Form(), dialog=visit.query("dialog"))
+        return await _show(request, Form(), dialog=request.query("dialog"))
     except Missing:
-        return await _show_mirrored(visit)
+        return await _show_mirrored(request)
 
 
-async def add_account(visit: PageRequest) -> Response:
+async def add_account(request: PageRequest) -> Response:
     """One more account of the customer."""
-    form, customer = await visit.form(), visit.path("customer")
+    form, customer = await request.form(), request.path("customer")
     body: JSONObject = {
         "customerId": customer,
         "id": form.text("account_id").strip(),
@@ -145,62 +145,62 @@ async def add_account(visit: PageRequest) -> Response:
     if form.text("email").strip():
         body["primaryEmail"] = form.text("email").strip()
     with blaming(form, _OF_ACCOUNT):
-        made = await visit.hub.billing.accounts.create(NewAccount.model_validate(body))
-        return visit.go(f"/accounts/{quote(made.id)}", say=f"{made.name} is created.")
-    return await _show(visit, form, dialog="account", status=422)
+        made = await request.hub.billing.accounts.create(NewAccount.model_validate(body))
+        return request.go(f"/accounts/{quote(made.id)}", say=f"{made.name} is created.")
+    return await _show(request, form, dialog="account", status=422)
 
 
-async def add_contact(visit: PageRequest) -> Response:
+async def add_contact(request: PageRequest) -> Response:
     """One more person of the customer."""
-    form, customer = await visit.form(), visit.path("customer")
+    form, customer = await request.form(), request.path("customer")
     given = {name: form.text(f"contact_{name}").strip() for name in ("name", "email", "phone")}
     body = {name: value for name, value in given.items() if value}
     with blaming(form, {name: f"contact_{name}" for name in given}):
         new = NewContact.model_validate(body)
-        await visit.hub.billing.customers.add_contact(customer, new, author=visit.person.name)
-        return visit.go(f"/customers/{quote(customer)}", say=f"{new.name} is added.")
-    return await _show(visit, form, dialog="contact", status=422)
+        await request.hub.billing.customers.add_contact(customer, new, author=request.person.name)
+        return request.go(f"/customers/{quote(customer)}", say=f"{new.name} is added.")
+    return await _show(request, form, dialog="contact", status=422)
 
 
-async def _list(visit: PageRequest, form: Form, *, dialog: str, status: int = 200) -> Response:
-    q, after = visit.query("q")[:200], visit.query("after")
-    found, following = await entries(visit.hub, search=q, limit=_PAGE, after=after)
+async def _list(request: PageRequest, form: Form, *, dialog: str, status: int = 200) -> Response:
+    q, after = request.query("q")[:200], request.query("after")
+    found, following = await entries(request.hub, search=q, limit=_PAGE, after=after)
     ids = [account.id for one in found for account in one.accounts]
     asked = f"q={quote(q)}&" if q else ""
     page = CustomersPage(
         listed=found,
-        syncs=await visit.hub.syncs.of_accounts(ids),
+        syncs=await request.hub.syncs.of_accounts(ids),
         q=q,
         older=f"/customers?{asked}after={following}" if following else "",
         newer=f"/customers?{asked}".rstrip("?&") if after else "",
         form=form,
         dialog=dialog,
-        may_write=may(visit.person.role, "customers:write"),
+        may_write=may(request.person.role, "customers:write"),
     )
-    return await visit.page(
+    return await request.page(
         "customers/index.html", page, section="Customers", crumbs=[("Customers", "")], status=status
     )
 
 
-async def _show_mirrored(visit: PageRequest) -> Response:
-    customer = await visit.hub.mirror.customer(visit.path("customer"), visit.query("source"))
-    syncs = await visit.hub.syncs.of_accounts([account.id for account in customer.accounts])
+async def _show_mirrored(request: PageRequest) -> Response:
+    customer = await request.hub.mirror.customer(request.path("customer"), request.query("source"))
+    syncs = await request.hub.syncs.of_accounts([account.id for account in customer.accounts])
     crumbs = [("Customers", "/customers"), (customer.name, "")]
     page = SyncedCustomersPage(entry=entry_of(customer), seen_at=customer.seen_at, syncs=syncs)
-    return await visit.page("customers/mirrored.html", page, section="Customers", crumbs=crumbs)
+    return await request.page("customers/mirrored.html", page, section="Customers", crumbs=crumbs)
 
 
-async def _show(visit: PageRequest, form: Form, *, dialog: str, status: int = 200) -> Response:
-    detail = await visit.hub.billing.customer_detail(visit.path("customer"))
+async def _show(request: PageRequest, form: Form, *, dialog: str, status: int = 200) -> Response:
+    detail = await request.hub.billing.customer_detail(request.path("customer"))
     page = CustomerPage(
         detail=detail,
-        syncs=await visit.hub.syncs.of_accounts([account.id for account in detail.accounts]),
+        syncs=await request.hub.syncs.of_accounts([account.id for account in detail.accounts]),
         form=form,
         dialog=dialog,
-        may_write=may(visit.person.role, "customers:write"),
+        may_write=may(request.person.role, "customers:write"),
     )
     crumbs = [("Customers", "/customers"), (detail.customer.name, "")]
-    return await visit.page("customers/show.html", page, section="Customers", crumbs=crumbs, status=status)
+    return await request.page("customers/show.html", page, section="Customers", crumbs=crumbs, status=status)
 
 
 def _settings(form: Form) -> list[JSONObject]:

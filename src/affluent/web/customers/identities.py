@@ -11,9 +11,9 @@ from starlette.routing import Route
 from affluent.services.directory.identity_map import COLUMNS, IdentityConflict, IdentityRow
 from affluent.services.errors import ServiceError
 from affluent.services.identity.roles import may
-from affluent.web.app import WebApp
 from affluent.web.forms import Form
 from affluent.web.request import Crumb, PageRequest
+from affluent.web.routing import PageRoutes
 
 _PAGE = 50
 _BETWEEN = "\x1f"
@@ -38,59 +38,59 @@ class IdentitiesPage:
     columns: str = ",".join(COLUMNS)
 
 
-def routes(site: WebApp) -> list[Route]:
+def routes(pages: PageRoutes) -> list[Route]:
     """Rights are judged by the address: reading and changing identities."""
     return [
-        site.get("/identities", index),
-        site.get("/identities/export", export),
-        site.post("/identities/merge", merge),
-        site.post("/identities/import", take),
+        pages.get("/identities", index),
+        pages.get("/identities/export", export),
+        pages.post("/identities/merge", merge),
+        pages.post("/identities/import", take),
     ]
 
 
-async def index(visit: PageRequest) -> Response:
+async def index(request: PageRequest) -> Response:
     """The map; `?q=` is any system's id."""
-    return await _answer(visit, Form(), dialog=visit.query("dialog"))
+    return await _answer(request, Form(), dialog=request.query("dialog"))
 
 
-async def export(visit: PageRequest) -> Response:
+async def export(request: PageRequest) -> Response:
     """The whole map as CSV."""
     headers = {"Content-Disposition": 'attachment; filename="identities.csv"', "Cache-Control": "no-store"}
-    return Response(await visit.hub.identity_map.export(), media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(await request.hub.identity_map.export(), media_type="text/csv; charset=utf-8", headers=headers)
 
 
-async def merge(visit: PageRequest) -> Response:
+async def merge(request: PageRequest) -> Response:
     """Say whose id it is."""
-    form = await visit.form()
+    form = await request.form()
     given = {name: form.text(name) for name in ("app", "kind", "external_id", "account_id")}
-    await visit.hub.identity_map.merge(**given, author=visit.person.name)
-    return visit.go("/identities", say=f"{given['external_id']} is {given['account_id']} now, and nobody else.")
+    await request.hub.identity_map.merge(**given, author=request.person.name)
+    return request.go("/identities", say=f"{given['external_id']} is {given['account_id']} now, and nobody else.")
 
 
-async def take(visit: PageRequest) -> Response:
+async def take(request: PageRequest) -> Response:
     """Take a CSV: all lines or none."""
-    form = await visit.form()
+    form = await request.form()
     try:
-        count = await visit.hub.identity_map.take(form.text("csv"), author=visit.person.name)
+        count = await request.hub.identity_map.take(form.text("csv"), author=request.person.name)
     except ServiceError as error:
         form.blame(error, "csv")
         lines = [f"{name.capitalize()}: {text}" for name, text in getattr(error, "problems", ()) if name != "csv"]
         if lines:
             form.errors = {"csv": f"{error.message} {' '.join(lines[:5])}"}
-        return await _answer(visit, form, dialog="import", status=422)
-    return visit.go("/identities", say=f"{count:,} {'identity is' if count == 1 else 'identities are'} imported.")
+        return await _answer(request, form, dialog="import", status=422)
+    return request.go("/identities", say=f"{count:,} {'identity is' if count == 1 else 'identities are'} imported.")
 
 
-async def _answer(visit: PageRequest, form: Form, *, dialog: str, status: int = 200) -> Response:
-    hub, q = visit.hub, visit.query("q")[:300]
+async def _answer(request: PageRequest, form: Form, *, dialog: str, status: int = 200) -> Response:
+    hub, q = request.hub, request.query("q")[:300]
     known = {key: app.title for key, app in hub.catalog.apps.items()}
-    app = visit.query("app") if visit.query("app") in known else ""
-    after = tuple(visit.query("after").split(_BETWEEN))
+    app = request.query("app") if request.query("app") in known else ""
+    after = tuple(request.query("after").split(_BETWEEN))
     rows, following = await hub.identity_map.page(q=q, app=app, limit=_PAGE, after=after)
     conflicts = await hub.identity_map.conflicts(limit=20)
     used = sorted({item.app for item in await hub.connections.list(limit=200)} & known.keys())
     kept = {name: value for name, value in (("q", q), ("app", app)) if value}
-    may_write = may(visit.person.role, "identities:write")
+    may_write = may(request.person.role, "identities:write")
     page = IdentitiesPage(
         q=q,
         app=app,
@@ -104,4 +104,4 @@ async def _answer(visit: PageRequest, form: Form, *, dialog: str, status: int = 
         form=form,
         dialog=dialog if may_write and dialog == "import" else "",
     )
-    return await visit.page("identities/index.html", page, section="Customers", crumbs=_CRUMBS, status=status)
+    return await request.page("identities/index.html", page, section="Customers", crumbs=_CRUMBS, status=status)

@@ -8,46 +8,46 @@ from starlette.routing import Route
 from affluent.kit.numbers import whole
 from affluent.services.errors import Invalid, ServiceError
 from affluent.services.identity.people import Role
-from affluent.web.app import WebApp
 from affluent.web.flows.flow import flow_page
 from affluent.web.request import PageRequest
+from affluent.web.routing import PageRoutes
 
 _PLACE = "/flows/{flow}/connections/{link}"
 
 
-def routes(site: WebApp) -> list[Route]:
+def routes(pages: PageRoutes) -> list[Route]:
     """Both are a developer's."""
     role = Role.DEVELOPER
     return [
-        site.post(f"{_PLACE}/poll", poll, role=role),
-        site.post(f"{_PLACE}/backfill", backfill, role=role),
+        pages.post(f"{_PLACE}/poll", poll, role=role),
+        pages.post(f"{_PLACE}/backfill", backfill, role=role),
     ]
 
 
-async def poll(visit: PageRequest) -> Response:
+async def poll(request: PageRequest) -> Response:
     """Where it begins and how often it asks."""
-    form, link_id = await visit.form(), visit.path("link")
+    form, link_id = await request.form(), request.path("link")
     try:
         seconds = whole(form.text("every_seconds").strip())
         if seconds is None:
             raise Invalid("Must be a whole number of seconds.", field="every_seconds")
-        await visit.hub.polls.choose(link_id, start=form.text("start") or None, every_seconds=seconds)
+        await request.hub.polls.choose(link_id, start=form.text("start") or None, every_seconds=seconds)
     except ServiceError as error:
         form.blame(error, "start", "every_seconds")
-        return await flow_page(visit, form, tab="connections", dialog="poll", of=link_id, status=422)
-    return visit.go(_back(visit), say="Saved. The next poll asks at once.")
+        return await flow_page(request, form, tab="connections", dialog="poll", of=link_id, status=422)
+    return request.go(_back(request), say="Saved. The next poll asks at once.")
 
 
-async def backfill(visit: PageRequest) -> Response:
+async def backfill(request: PageRequest) -> Response:
     """Walk once through everything the vendor has."""
-    form, link_id = await visit.form(), visit.path("link")
+    form, link_id = await request.form(), request.path("link")
     try:
-        await visit.hub.polls.backfill(link_id)
+        await request.hub.polls.backfill(link_id)
     except ServiceError as error:
         form.blame(error)
-        return await flow_page(visit, form, tab="connections", dialog="backfill", of=link_id, status=422)
-    return visit.go(_back(visit), say="The backfill has begun. Its progress is shown here; live events go first.")
+        return await flow_page(request, form, tab="connections", dialog="backfill", of=link_id, status=422)
+    return request.go(_back(request), say="The backfill has begun. Its progress is shown here; live events go first.")
 
 
-def _back(visit: PageRequest) -> str:
-    return f"/flows/{visit.path('flow')}/connections"
+def _back(request: PageRequest) -> str:
+    return f"/flows/{request.path('flow')}/connections"

@@ -15,7 +15,6 @@ from affluent.services.flows.views import FlowDetail, VersionView
 from affluent.services.identity.people import Role
 from affluent.services.runs.views import RunView
 from affluent.store.runs import RunFilter
-from affluent.web.app import WebApp
 from affluent.web.apps.apps import may_edit
 from affluent.web.flows.background_job_lines import Standing, standings
 from affluent.web.flows.flow_page import TABS, Card, cards, said_by
@@ -23,6 +22,7 @@ from affluent.web.flows.switch_on import SwitchOn, switch_on
 from affluent.web.formatting import json_text as jsonview
 from affluent.web.forms import Form
 from affluent.web.request import PageRequest
+from affluent.web.routing import PageRoutes
 
 _PAGE = 50
 _OF_A_LINK = ("edit", "trigger", "remove", "rotate", "poll", "backfill")
@@ -58,61 +58,61 @@ class FlowPage:
     may_edit: bool
 
 
-def routes(site: WebApp) -> list[Route]:
+def routes(pages: PageRoutes) -> list[Route]:
     """Everybody may look; developers change."""
     role = Role.DEVELOPER
     return [
-        site.get("/flows/{flow}", show),
-        *(site.get(f"/flows/{{flow}}/{tab}", show) for tab in TABS if tab),
-        site.post("/flows/{flow}/versions/{number:int}/restore", restore, role=role),
-        site.post("/flows/{flow}/delete", delete, role=role),
+        pages.get("/flows/{flow}", show),
+        *(pages.get(f"/flows/{{flow}}/{tab}", show) for tab in TABS if tab),
+        pages.post("/flows/{flow}/versions/{number:int}/restore", restore, role=role),
+        pages.post("/flows/{flow}/delete", delete, role=role),
     ]
 
 
-async def show(visit: PageRequest) -> Response:
+async def show(request: PageRequest) -> Response:
     """The page; the tab is the end of the address, `?dialog=` and `?of=` open a dialog."""
-    tab = visit.request.url.path.rstrip("/").rsplit("/", 1)[-1]
+    tab = request.http.url.path.rstrip("/").rsplit("/", 1)[-1]
     return await flow_page(
-        visit, Form(), tab=tab if tab in TABS else "", dialog=visit.query("dialog"), of=visit.query("of")
+        request, Form(), tab=tab if tab in TABS else "", dialog=request.query("dialog"), of=request.query("of")
     )
 
 
-async def restore(visit: PageRequest) -> Response:
+async def restore(request: PageRequest) -> Response:
     """What an older version says becomes the draft, to be looked at and published."""
-    number = whole(visit.path("number"), digits=6) or 0  # no flow has a version 0
-    made = await visit.hub.flows.restore(visit.path("flow"), number)
-    return visit.go(
+    number = whole(request.path("number"), digits=6) or 0  # no flow has a version 0
+    made = await request.hub.flows.restore(request.path("flow"), number)
+    return request.go(
         f"/flows/{made.flow.id}/edit", say=f"Version {number} is the draft now. Publish it to bring it back."
     )
 
 
-async def delete(visit: PageRequest) -> Response:
+async def delete(request: PageRequest) -> Response:
     """Delete a private flow, when its name was typed."""
-    flow, form = (await visit.hub.flows.get(visit.path("flow"))).flow, await visit.form()
+    flow, form = (await request.hub.flows.get(request.path("flow"))).flow, await request.form()
     if form.text("confirm").strip() != flow.name:
         form.wrong("confirm", f"Type {flow.name} to delete it.")
-        return await flow_page(visit, form, dialog="delete", status=422)
+        return await flow_page(request, form, dialog="delete", status=422)
     try:
-        await visit.hub.flows.delete(flow.id)
+        await request.hub.flows.delete(flow.id)
     except ServiceError as error:
         form.blame(error, "confirm")
-        return await flow_page(visit, form, dialog="delete", status=422)
-    return visit.go("/flows", say=f"{flow.name} is deleted. Its runs stay in Activity.")
+        return await flow_page(request, form, dialog="delete", status=422)
+    return request.go("/flows", say=f"{flow.name} is deleted. Its runs stay in Activity.")
 
 
 async def flow_page(
-    visit: PageRequest, form: Form, *, tab: str = "", dialog: str = "", of: str = "", status: int = 200
+    request: PageRequest, form: Form, *, tab: str = "", dialog: str = "", of: str = "", status: int = 200
 ) -> Response:
     """The page of a flow with a form in one of its dialogs; raises NotFound."""
-    hub, flow_id = visit.hub, visit.path("flow")
+    hub, flow_id = request.hub, request.path("flow")
     detail = await hub.flows.get(flow_id)
-    edits = may_edit(visit.person)
+    edits = may_edit(request.person)
     dialog = dialog if edits else ""
-    link = await _link(visit, flow_id, of) if of else None
+    link = await _link(request, flow_id, of) if of else None
     if dialog in _OF_A_LINK and link is None:
         dialog = ""
-    after = visit.query("after")
-    runs = await _runs(visit, flow_id) if tab == "activity" else []
+    after = request.query("after")
+    runs = await _runs(request, flow_id) if tab == "activity" else []
     links = await hub.flow_connections.list(flow_id=flow_id, limit=_PAGE, after=after) if tab == "connections" else None
     shown = [item if edits else item.without_address() for item in links.items] if links else []
     versions = detail.versions if tab == "versions" else ()
@@ -132,44 +132,44 @@ async def flow_page(
         runs=tuple(runs[:_PAGE]),
         links=tuple(shown),
         standings=await standings(hub, [item.id for item in shown]),
-        names=await _names(visit) if tab == "connections" else {},
+        names=await _names(request) if tab == "connections" else {},
         versions=versions,
         older=older,
-        newer=f"{base}/{tab}" if after or visit.query("before") else "",
+        newer=f"{base}/{tab}" if after or request.query("before") else "",
         form=form,
         dialog=dialog,
         link=link,
-        switch_on=await _switch_on(visit, detail, form, dialog, link),
+        switch_on=await _switch_on(request, detail, form, dialog, link),
         sample=jsonview.text(chain[0].sample) if chain and dialog == "trigger" else "",
         may_edit=edits,
     )
     crumbs = [("Integrations", ""), ("Flows", "/flows"), (detail.flow.name, "")]
-    return await visit.page("flows/show.html", page, section="Flows", crumbs=crumbs, status=status)
+    return await request.page("flows/show.html", page, section="Flows", crumbs=crumbs, status=status)
 
 
 async def _switch_on(
-    visit: PageRequest, detail: FlowDetail, form: Form, dialog: str, link: FlowConnectionView | None
+    request: PageRequest, detail: FlowDetail, form: Form, dialog: str, link: FlowConnectionView | None
 ) -> SwitchOn:
     if detail.definition is None or dialog not in ("connect", "edit"):
         return _NO_FORM
     if dialog == "edit" and link is not None:
-        return await switch_on(visit.hub, detail.definition, form, bindings=link.bindings, inputs=link.inputs)
-    return await switch_on(visit.hub, detail.definition, form)
+        return await switch_on(request.hub, detail.definition, form, bindings=link.bindings, inputs=link.inputs)
+    return await switch_on(request.hub, detail.definition, form)
 
 
-async def _link(visit: PageRequest, flow_id: str, link_id: str) -> FlowConnectionView:
-    link = await visit.hub.flow_connections.get(link_id)
+async def _link(request: PageRequest, flow_id: str, link_id: str) -> FlowConnectionView:
+    link = await request.hub.flow_connections.get(link_id)
     if link.flow_id != flow_id:
         raise NotFound(f"This flow has no connection {link_id}.")
     return link
 
 
-async def _runs(visit: PageRequest, flow_id: str) -> list[RunView]:
-    return await visit.hub.runs.find(RunFilter(flow_id=flow_id), limit=_PAGE + 1, before=visit.query("before"))
+async def _runs(request: PageRequest, flow_id: str) -> list[RunView]:
+    return await request.hub.runs.find(RunFilter(flow_id=flow_id), limit=_PAGE + 1, before=request.query("before"))
 
 
-async def _names(visit: PageRequest) -> dict[str, str]:
-    return {one.id: one.name for one in (await visit.hub.connections.list(limit=200)).items}
+async def _names(request: PageRequest) -> dict[str, str]:
+    return {one.id: one.name for one in (await request.hub.connections.list(limit=200)).items}
 
 
 def _count(detail: FlowDetail, key: str) -> int | str:

@@ -11,11 +11,11 @@ from affluent.kit.jsons import InvalidJSON, JSONObject, loads
 from affluent.services.errors import Conflict, Invalid, ServiceError
 from affluent.services.flows.flow_connection_views import FlowConnectionView
 from affluent.services.identity.people import Role
-from affluent.web.app import WebApp
 from affluent.web.flows.flow import flow_page
 from affluent.web.flows.switch_on import bindings_of, inputs_of, row_edit, switch_on
 from affluent.web.forms import Form
 from affluent.web.request import PageRequest
+from affluent.web.routing import PageRoutes
 
 _PLACE = "/flows/{flow}/connections"
 _PLAIN = {"Content-Encoding": "identity"}
@@ -31,21 +31,21 @@ class SecretPage:
     is_new: bool
 
 
-def routes(site: WebApp) -> list[Route]:
+def routes(pages: PageRoutes) -> list[Route]:
     """All of it is a developer's."""
     role = Role.DEVELOPER
     acts = {"edit": edit, "enable": enable, "disable": disable, "trigger": trigger, "rotate": rotate, "remove": remove}
     return [
-        site.post(_PLACE, create, role=role),
-        *(site.post(f"{_PLACE}/{{link}}/{name}", act, role=role) for name, act in acts.items()),
+        pages.post(_PLACE, create, role=role),
+        *(pages.post(f"{_PLACE}/{{link}}/{name}", act, role=role) for name, act in acts.items()),
     ]
 
 
-async def create(visit: PageRequest) -> Response:
+async def create(request: PageRequest) -> Response:
     """Switch the flow on. A webhook's address and secret come with the answer to this form, and the secret never again."""
-    form, hub, flow_id = await visit.form(), visit.hub, visit.path("flow")
+    form, hub, flow_id = await request.form(), request.hub, request.path("flow")
     if row_edit(form)[0]:
-        return await flow_page(visit, form, tab="connections", dialog="connect")
+        return await flow_page(request, form, tab="connections", dialog="connect")
     try:
         definition = (await hub.flows.get(flow_id)).definition
         if definition is None:
@@ -54,75 +54,75 @@ async def create(visit: PageRequest) -> Response:
             flow_id=flow_id, name=form.text("name"), bindings=bindings_of(form), inputs=inputs_of(definition, form)
         )
     except ServiceError as error:
-        return await _refused(visit, form, error, dialog="connect")
+        return await _refused(request, form, error, dialog="connect")
     link = made.flow_connection
     if link.webhook_url:
-        return await _secret(visit, SecretPage(link=link, secret=made.hook_secret, is_new=True))
+        return await _secret(request, SecretPage(link=link, secret=made.hook_secret, is_new=True))
     if (await hub.polls.offers([link.id]))[link.id].poll is not None:
         address = f"/flows/{flow_id}/connections?dialog=poll&of={link.id}"
-        return visit.go(address, say=f"{link.name} is on. Choose where its polls begin.")
-    return visit.go(f"/flows/{flow_id}/connections", say=f"{link.name} is on. The next event starts its first run.")
+        return request.go(address, say=f"{link.name} is on. Choose where its polls begin.")
+    return request.go(f"/flows/{flow_id}/connections", say=f"{link.name} is on. The next event starts its first run.")
 
 
-async def edit(visit: PageRequest) -> Response:
+async def edit(request: PageRequest) -> Response:
     """Another name, other connections, other values."""
-    form, hub, link_id = await visit.form(), visit.hub, visit.path("link")
+    form, hub, link_id = await request.form(), request.hub, request.path("link")
     if row_edit(form)[0]:
-        return await flow_page(visit, form, tab="connections", dialog="edit", of=link_id)
+        return await flow_page(request, form, tab="connections", dialog="edit", of=link_id)
     try:
-        definition = (await hub.flows.get(visit.path("flow"))).definition
+        definition = (await hub.flows.get(request.path("flow"))).definition
         given = inputs_of(definition, form) if definition else {}
         link = await hub.flow_connections.update(
             link_id, name=form.text("name"), bindings=bindings_of(form), inputs=given
         )
     except ServiceError as error:
-        return await _refused(visit, form, error, dialog="edit", of=link_id)
-    return _back(visit, f"{link.name} is saved. Runs that start from now on use it.")
+        return await _refused(request, form, error, dialog="edit", of=link_id)
+    return _back(request, f"{link.name} is saved. Runs that start from now on use it.")
 
 
-async def enable(visit: PageRequest) -> Response:
+async def enable(request: PageRequest) -> Response:
     """On; refused in words when that would count money twice, or a connection is missing."""
     form = Form()
     try:
-        link = await visit.hub.flow_connections.enable(visit.path("link"))
+        link = await request.hub.flow_connections.enable(request.path("link"))
     except ServiceError as error:
         form.wrong("", error.message)
-        return await flow_page(visit, form, tab="connections", status=422)
-    return _back(visit, f"{link.name} is on.")
+        return await flow_page(request, form, tab="connections", status=422)
+    return _back(request, f"{link.name} is on.")
 
 
-async def disable(visit: PageRequest) -> Response:
+async def disable(request: PageRequest) -> Response:
     """Off; what runs ends."""
-    link = await visit.hub.flow_connections.disable(visit.path("link"))
-    return _back(visit, f"{link.name} is off. It starts no more runs; what runs already ends.")
+    link = await request.hub.flow_connections.disable(request.path("link"))
+    return _back(request, f"{link.name} is off. It starts no more runs; what runs already ends.")
 
 
-async def trigger(visit: PageRequest) -> Response:
+async def trigger(request: PageRequest) -> Response:
     """Start a run with the payload that was typed, and show it."""
-    form, link_id = await visit.form(), visit.path("link")
+    form, link_id = await request.form(), request.path("link")
     try:
-        accepted = await visit.hub.flow_connections.trigger_now(link_id, _payload(form.text("payload")))
+        accepted = await request.hub.flow_connections.trigger_now(link_id, _payload(form.text("payload")))
     except ServiceError as error:
         for name, message in error.problems if isinstance(error, Invalid) else [(error.field, error.message)]:
             at = name.removeprefix("payload").lstrip(".")
             form.wrong("payload", f"{at}: {message}" if at else message)
-        return await flow_page(visit, form, tab="connections", dialog="trigger", of=link_id, status=422)
+        return await flow_page(request, form, tab="connections", dialog="trigger", of=link_id, status=422)
     run = next(iter(accepted.run_ids), "")
-    address = f"/activity/{run}" if run else f"/flows/{visit.path('flow')}/activity"
-    return visit.go(address, say="Triggered." if run else "Accepted. Its runs appear here.")
+    address = f"/activity/{run}" if run else f"/flows/{request.path('flow')}/activity"
+    return request.go(address, say="Triggered." if run else "Accepted. Its runs appear here.")
 
 
-async def rotate(visit: PageRequest) -> Response:
+async def rotate(request: PageRequest) -> Response:
     """A new webhook secret, shown once; the one before is still accepted."""
-    made = await visit.hub.flow_connections.rotate_secret(visit.path("link"))
-    return await _secret(visit, SecretPage(link=made.flow_connection, secret=made.hook_secret, is_new=False))
+    made = await request.hub.flow_connections.rotate_secret(request.path("link"))
+    return await _secret(request, SecretPage(link=made.flow_connection, secret=made.hook_secret, is_new=False))
 
 
-async def remove(visit: PageRequest) -> Response:
+async def remove(request: PageRequest) -> Response:
     """Remove it; its history stays."""
-    link = await visit.hub.flow_connections.get(visit.path("link"))
-    await visit.hub.flow_connections.remove(link.id)
-    return _back(visit, f"{link.name} is removed. Its runs stay in Activity.")
+    link = await request.hub.flow_connections.get(request.path("link"))
+    await request.hub.flow_connections.remove(link.id)
+    return _back(request, f"{link.name} is removed. Its runs stay in Activity.")
 
 
 def _payload(text: str) -> JSONObject:
@@ -135,19 +135,19 @@ def _payload(text: str) -> JSONObject:
     return value
 
 
-def _back(visit: PageRequest, say: str) -> Response:
-    return visit.go(f"/flows/{visit.path('flow')}/connections", say=say)
+def _back(request: PageRequest, say: str) -> Response:
+    return request.go(f"/flows/{request.path('flow')}/connections", say=say)
 
 
-async def _refused(visit: PageRequest, form: Form, error: ServiceError, *, dialog: str, of: str = "") -> Response:
-    definition = (await visit.hub.flows.get(visit.path("flow"))).definition
-    known = (await switch_on(visit.hub, definition, form)).known if definition else ("name",)
+async def _refused(request: PageRequest, form: Form, error: ServiceError, *, dialog: str, of: str = "") -> Response:
+    definition = (await request.hub.flows.get(request.path("flow"))).definition
+    known = (await switch_on(request.hub, definition, form)).known if definition else ("name",)
     form.blame(error, *known)
-    return await flow_page(visit, form, tab="connections", dialog=dialog, of=of, status=422)
+    return await flow_page(request, form, tab="connections", dialog=dialog, of=of, status=422)
 
 
-async def _secret(visit: PageRequest, page: SecretPage) -> Response:
+async def _secret(request: PageRequest, page: SecretPage) -> Response:
     link = page.link
     flow = (link.flow_name, f"/flows/{link.flow_id}")
     crumbs = [("Integrations", ""), ("Flows", "/flows"), flow, (link.name, "")]
-    return await visit.page("flows/secret.html", page, section="Flows", crumbs=crumbs, headers=_PLAIN)
+    return await request.page("flows/secret.html", page, section="Flows", crumbs=crumbs, headers=_PLAIN)

@@ -10,9 +10,9 @@ from starlette.routing import Route
 
 from affluent.services.flows.views import FlowView
 from affluent.services.identity.people import Role
-from affluent.web.app import WebApp
 from affluent.web.apps.apps import may_edit
 from affluent.web.request import PageRequest
+from affluent.web.routing import PageRoutes
 
 _PAGE = 48
 SHOWS = {"": "All", "public": "Public", "private": "Private"}
@@ -31,16 +31,16 @@ class FlowsPage:
     may_edit: bool
 
 
-def routes(site: WebApp) -> list[Route]:
+def routes(pages: PageRoutes) -> list[Route]:
     """Everybody may look; developers copy."""
-    return [site.get("/flows", index), site.post("/flows/{flow}/copy", copy, role=Role.DEVELOPER)]
+    return [pages.get("/flows", index), pages.post("/flows/{flow}/copy", copy, role=Role.DEVELOPER)]
 
 
-async def index(visit: PageRequest) -> Response:
+async def index(request: PageRequest) -> Response:
     """The list; `?q=` and `?show=` narrow it, `?after=` goes on."""
-    q, after, wanted = visit.query("q")[:100], visit.query("after"), visit.query("show")
+    q, after, wanted = request.query("q")[:100], request.query("after"), request.query("show")
     show = wanted if wanted in SHOWS else ""
-    found = await visit.hub.flows.list(visibility=show, search=q, limit=_PAGE, after=after)
+    found = await request.hub.flows.list(visibility=show, search=q, limit=_PAGE, after=after)
     page = FlowsPage(
         flows=found.items,
         q=q,
@@ -48,15 +48,15 @@ async def index(visit: PageRequest) -> Response:
         segments=tuple((text, _address(q=q, show=key), "") for key, text in SHOWS.items()),
         older=_address(q=q, show=show, after=found.next) if found.next else "",
         newer=_address(q=q, show=show) if after else "",
-        may_edit=may_edit(visit.person),
+        may_edit=may_edit(request.person),
     )
-    return await visit.page("flows/index.html", page, section="Flows", crumbs=[("Integrations", ""), ("Flows", "")])
+    return await request.page("flows/index.html", page, section="Flows", crumbs=[("Integrations", ""), ("Flows", "")])
 
 
-async def copy(visit: PageRequest) -> Response:
+async def copy(request: PageRequest) -> Response:
     """A private draft that says what this flow says, in the editor."""
-    made = await visit.hub.flows.copy(visit.path("flow"))
-    return visit.go(f"/flows/{made.flow.id}/edit", say="This is your own copy, a draft. The original stays as it is.")
+    made = await request.hub.flows.copy(request.path("flow"))
+    return request.go(f"/flows/{made.flow.id}/edit", say="This is your own copy, a draft. The original stays as it is.")
 
 
 def _address(**query: str) -> str:

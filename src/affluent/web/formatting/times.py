@@ -13,7 +13,7 @@ from affluent.kit import clock
 
 UTC_NAME = "UTC"
 zone_name: ContextVar[str] = ContextVar("zone_name", default=UTC_NAME)
-"""The zone of whoever this page is rendered for; set by the visit."""
+"""The zone of whoever this page is rendered for; set by PageRequest.render."""
 
 _TAG = Markup('<time datetime="{iso}" title="{title}"{kind}>{text}</time>')
 _STEPS = ((60, 1, "s"), (3600, 60, "min"), (86_400, 3600, "h"), (30 * 86_400, 86_400, "d"))

@@ -16,11 +16,11 @@ from affluent.services.reconciliation.views import StatementView
 from affluent.services.runs.activity_statistics import Hour
 from affluent.services.runs.views import Cause, RunView
 from affluent.store.runs import RunFilter
-from affluent.web.app import WebApp
 from affluent.web.formatting import times
 from affluent.web.formatting.charts import Bar, stacked
 from affluent.web.reconciliation.page import amount, days_of
 from affluent.web.request import PageRequest
+from affluent.web.routing import PageRoutes
 
 _LATEST = 8
 _CAUSES = 5
@@ -96,46 +96,46 @@ class HomePage:
         return stacked(bars, ("a", "c"), title="Effects per hour, last 24 hours", text=text, width=width, height=180)
 
 
-def routes(site: WebApp) -> list[Route]:
+def routes(pages: PageRoutes) -> list[Route]:
     """The page and its stream."""
-    return [site.get("/", index), site.live_view("/home/events", events)]
+    return [pages.get("/", index), pages.live_view("/home/events", events)]
 
 
-async def index(visit: PageRequest) -> Response:
+async def index(request: PageRequest) -> Response:
     """The page."""
-    return await visit.page("home/index.html", await _home(visit), section="Home", crumbs=[("Home", "")])
+    return await request.page("home/index.html", await _home(request), section="Home", crumbs=[("Home", "")])
 
 
-async def events(visit: PageRequest) -> Response:
+async def events(request: PageRequest) -> Response:
     """The stream: every part again when a count, a state or the minute has changed."""
 
     async def probe() -> Hashable:
         counts, latest, broken, hours = await asyncio.gather(
-            visit.hub.runs.counts(),
-            visit.hub.runs.find(RunFilter(), limit=_LATEST),
-            visit.hub.connections.list(status="needs_attention", limit=_CAUSES),
-            visit.hub.pulse.last_day(),
+            request.hub.runs.counts(),
+            request.hub.runs.find(RunFilter(), limit=_LATEST),
+            request.hub.connections.list(status="needs_attention", limit=_CAUSES),
+            request.hub.pulse.last_day(),
         )
         shown = tuple((run.id, run.state, run.sentence) for run in latest)
         minute = int(clock.now().timestamp() // 60)
         return shown, tuple(sorted(counts.items())), tuple(item.id for item in broken), hours, minute
 
     async def render() -> str:
-        page = await _home(visit)
-        return "".join(visit.partial(f"#{part.replace('_', '-')}", f"home/{part}.html", page=page) for part in _PARTS)
+        page = await _home(request)
+        return "".join(request.partial(f"#{part.replace('_', '-')}", f"home/{part}.html", page=page) for part in _PARTS)
 
-    return visit.stream("home", probe=probe, render=render)
+    return request.stream("home", probe=probe, render=render)
 
 
-async def _home(visit: PageRequest) -> HomePage:
-    hub = visit.hub
+async def _home(request: PageRequest) -> HomePage:
+    hub = request.hub
     hours, counts, causes, broken, latest, steps = await asyncio.gather(
         hub.pulse.last_day(),
         hub.runs.counts(),
         hub.runs.causes(),
         hub.connections.list(status="needs_attention", limit=_CAUSES),
         hub.runs.find(RunFilter(), limit=_LATEST),
-        _first_steps(visit),
+        _first_steps(request),
     )
     statements = await hub.reconciliation.find(limit=_STATEMENTS)
     return HomePage(
@@ -154,8 +154,8 @@ async def _home(visit: PageRequest) -> HomePage:
     )
 
 
-async def _first_steps(visit: PageRequest) -> tuple[FirstStep, ...]:
-    hub = visit.hub
+async def _first_steps(request: PageRequest) -> tuple[FirstStep, ...]:
+    hub = request.hub
     connections, links, runs = await asyncio.gather(
         hub.connections.list(limit=50),
         hub.flow_connections.list(enabled=True, limit=1),

@@ -10,10 +10,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from affluent.services.identity.roles import may
-from affluent.web.app import WebApp
 from affluent.web.customers.customer_list import entries
 from affluent.web.navigation import ADMIN, MAIN
 from affluent.web.request import PageRequest
+from affluent.web.routing import PageRoutes
 
 _EACH = 5
 _LONGEST = 200
@@ -39,22 +39,22 @@ class SearchPage:
     groups: tuple[tuple[str, tuple[Hit, ...]], ...]
 
 
-def routes(site: WebApp) -> list[Route]:
+def routes(pages: PageRoutes) -> list[Route]:
     """One address for both."""
-    return [site.get("/search", index)]
+    return [pages.get("/search", index)]
 
 
-async def index(visit: PageRequest) -> Response:
+async def index(request: PageRequest) -> Response:
     """The page; the dialog takes the hits out of it."""
-    q = visit.query("q")[:_LONGEST]
+    q = request.query("q")[:_LONGEST]
     found = (
-        await asyncio.gather(*(group(visit, q) for group in (_customers, _flows, _connections, _runs, _amounts)))
+        await asyncio.gather(*(group(request, q) for group in (_customers, _flows, _connections, _runs, _amounts)))
         if q
         else []
     )
     groups = (("Pages", _pages(q)), *zip(_GROUPS, found, strict=False))
     page = SearchPage(q=q, groups=tuple((title, hits) for title, hits in groups if hits))
-    return await visit.page("search/index.html", page, section="", crumbs=[("Search", "")])
+    return await request.page("search/index.html", page, section="", crumbs=[("Search", "")])
 
 
 def _pages(q: str) -> tuple[Hit, ...]:
@@ -65,8 +65,8 @@ def _pages(q: str) -> tuple[Hit, ...]:
     )
 
 
-async def _customers(visit: PageRequest, q: str) -> tuple[Hit, ...]:
-    found, _ = await entries(visit.hub, search=q, limit=_EACH)
+async def _customers(request: PageRequest, q: str) -> tuple[Hit, ...]:
+    found, _ = await entries(request.hub, search=q, limit=_EACH)
     return tuple(
         Hit(
             title=one.name,
@@ -78,18 +78,18 @@ async def _customers(visit: PageRequest, q: str) -> tuple[Hit, ...]:
     )
 
 
-async def _flows(visit: PageRequest, q: str) -> tuple[Hit, ...]:
-    found = await visit.hub.flows.list(search=q, limit=_EACH)
+async def _flows(request: PageRequest, q: str) -> tuple[Hit, ...]:
+    found = await request.hub.flows.list(search=q, limit=_EACH)
     return tuple(Hit(title=f.name, text=f.visibility, href=f"/flows/{f.id}", icon="workflow") for f in found)
 
 
-async def _connections(visit: PageRequest, q: str) -> tuple[Hit, ...]:
-    found = await visit.hub.connections.list(search=q, limit=_EACH)
+async def _connections(request: PageRequest, q: str) -> tuple[Hit, ...]:
+    found = await request.hub.connections.list(search=q, limit=_EACH)
     return tuple(Hit(title=c.name, text=c.app_title, href=f"/connections/{c.id}", icon="link") for c in found)
 
 
-async def _runs(visit: PageRequest, q: str) -> tuple[Hit, ...]:
-    found = await visit.hub.run_search.find(q, limit=_EACH)
+async def _runs(request: PageRequest, q: str) -> tuple[Hit, ...]:
+    found = await request.hub.run_search.find(q, limit=_EACH)
     runs = tuple(
         Hit(title=r.title or r.event_type, text=f"{r.flow_name} · {r.state}", href=f"/activity/{r.id}", icon="activity")
         for r in found.runs
@@ -100,12 +100,12 @@ async def _runs(visit: PageRequest, q: str) -> tuple[Hit, ...]:
     return (*runs, older) if found.more else runs
 
 
-async def _amounts(visit: PageRequest, q: str) -> tuple[Hit, ...]:
+async def _amounts(request: PageRequest, q: str) -> tuple[Hit, ...]:
     """An id of any system that has money behind it."""
     is_id = len(q) >= _SHORTEST_ID and " " not in q and any(letter.isdigit() for letter in q)
-    if not is_id or not may(visit.person.role, "reconciliation:read"):
+    if not is_id or not may(request.person.role, "reconciliation:read"):
         return ()
-    known, identities = await asyncio.gather(visit.hub.why.knows(q), visit.hub.identity_map.page(q=q, limit=_EACH))
+    known, identities = await asyncio.gather(request.hub.why.knows(q), request.hub.identity_map.page(q=q, limit=_EACH))
     why = (Hit(title=f"Why? {q}", text=known, href=f"/why/{quote(q, safe='')}", icon="circle-help"),) if known else ()
     return why + tuple(
         Hit(

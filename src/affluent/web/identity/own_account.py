@@ -10,9 +10,9 @@ from starlette.routing import Route
 from affluent.services.errors import ServiceError
 from affluent.services.identity.own_account import Enrolment
 from affluent.services.identity.sessions import PersonView, SessionView
-from affluent.web.app import WebApp
 from affluent.web.forms import Form
 from affluent.web.request import PageRequest
+from affluent.web.routing import PageRoutes
 
 _CRUMBS = (("Your account", ""),)
 _UNPACKED = {"Content-Encoding": "identity"}
@@ -48,96 +48,98 @@ class CodesPage:
     codes: tuple[str, ...]
 
 
-def routes(site: WebApp) -> list[Route]:
+def routes(pages: PageRoutes) -> list[Route]:
     """Everybody who is signed in has these."""
     return [
-        site.get("/account", index),
-        site.post("/account/name", rename),
-        site.post("/account/password", change_password),
-        site.get("/account/second-factor", enrol),
-        site.post("/account/second-factor", confirm),
-        site.post("/account/second-factor/remove", remove),
-        site.post("/account/sessions/end", end_sessions),
+        pages.get("/account", index),
+        pages.post("/account/name", rename),
+        pages.post("/account/password", change_password),
+        pages.get("/account/second-factor", enrol),
+        pages.post("/account/second-factor", confirm),
+        pages.post("/account/second-factor/remove", remove),
+        pages.post("/account/sessions/end", end_sessions),
     ]
 
 
-async def index(visit: PageRequest) -> Response:
+async def index(request: PageRequest) -> Response:
     """The page."""
-    return await _page(visit, Form(), "")
+    return await _page(request, Form(), "")
 
 
-async def rename(visit: PageRequest) -> Response:
+async def rename(request: PageRequest) -> Response:
     """Another name."""
-    form = await visit.form()
+    form = await request.form()
     try:
-        await visit.hub.account.rename(visit.person, form.text("name"))
+        await request.hub.account.rename(request.person, form.text("name"))
     except ServiceError as error:
         form.blame(error, "name")
-        return await _page(visit, form, "name", 422)
-    return visit.go("/account", say="Your name is changed.")
+        return await _page(request, form, "name", 422)
+    return request.go("/account", say="Your name is changed.")
 
 
-async def change_password(visit: PageRequest) -> Response:
+async def change_password(request: PageRequest) -> Response:
     """Another password; other browsers are signed out."""
-    form = await visit.form()
+    form = await request.form()
     try:
-        ended = await visit.hub.account.change_password(
-            visit.person, current=form.text("current_password"), new=form.text("new_password")
+        ended = await request.hub.account.change_password(
+            request.person, current=form.text("current_password"), new=form.text("new_password")
         )
     except ServiceError as error:
         form.blame(error, "current_password", "new_password")
-        return await _page(visit, form, "password", 422)
-    return visit.go("/account", say=f"Your password is changed. Signed out elsewhere: {ended}.")
+        return await _page(request, form, "password", 422)
+    return request.go("/account", say=f"Your password is changed. Signed out elsewhere: {ended}.")
 
 
-async def enrol(visit: PageRequest) -> Response:
+async def enrol(request: PageRequest) -> Response:
     """Show a fresh secret for the authenticator app."""
-    return await _enrolment(visit, visit.hub.account.enrol(visit.person), Form())
+    return await _enrolment(request, request.hub.account.enrol(request.person), Form())
 
 
-async def confirm(visit: PageRequest) -> Response:
+async def confirm(request: PageRequest) -> Response:
     """The first code proves that the app has the secret; the answer shows the recovery codes."""
-    form = await visit.form()
+    form = await request.form()
     secret = form.text("secret")
     try:
-        codes = await visit.hub.account.confirm_totp(
-            visit.person, secret=secret, code=form.text("code"), password=form.text("password")
+        codes = await request.hub.account.confirm_totp(
+            request.person, secret=secret, code=form.text("code"), password=form.text("password")
         )
     except ServiceError as error:
         form.blame(error, "code", "password")
-        fresh = visit.hub.account.enrol(visit.person)
-        shown = visit.hub.account.enrolment_of(visit.person, secret) or fresh
-        return await _enrolment(visit, shown, form, 422)
+        fresh = request.hub.account.enrol(request.person)
+        shown = request.hub.account.enrolment_of(request.person, secret) or fresh
+        return await _enrolment(request, shown, form, 422)
     page = CodesPage(codes=tuple(codes))
-    return await visit.page("account/codes.html", page, section="", crumbs=_CRUMBS, headers=_UNPACKED)
+    return await request.page("account/codes.html", page, section="", crumbs=_CRUMBS, headers=_UNPACKED)
 
 
-async def remove(visit: PageRequest) -> Response:
+async def remove(request: PageRequest) -> Response:
     """No second factor any more."""
-    form = await visit.form()
+    form = await request.form()
     try:
-        await visit.hub.account.remove_totp(visit.person, password=form.text("password"))
+        await request.hub.account.remove_totp(request.person, password=form.text("password"))
     except ServiceError as error:
         form.blame(error, "password")
-        return await _page(visit, form, "second-factor", 422)
-    return visit.go("/account", say="You sign in with the password alone now.")
+        return await _page(request, form, "second-factor", 422)
+    return request.go("/account", say="You sign in with the password alone now.")
 
 
-async def end_sessions(visit: PageRequest) -> Response:
+async def end_sessions(request: PageRequest) -> Response:
     """One other session, or all others when none is named."""
-    form = await visit.form()
-    ended = await visit.hub.users.revoke(visit.person.id, session_id=form.text("session"), but=visit.person.session_id)
-    return visit.go("/account", say=f"Signed out elsewhere: {ended}.")
+    form = await request.form()
+    ended = await request.hub.users.revoke(
+        request.person.id, session_id=form.text("session"), but=request.person.session_id
+    )
+    return request.go("/account", say=f"Signed out elsewhere: {ended}.")
 
 
-async def _page(visit: PageRequest, form: Form, part: str, status: int = 200) -> Response:
-    sessions = await visit.hub.users.sessions(visit.person.id)
-    page = AccountPage(person=visit.person, sessions=sessions, form=form, part=part)
-    return await visit.page("account/index.html", page, section="", crumbs=_CRUMBS, status=status)
+async def _page(request: PageRequest, form: Form, part: str, status: int = 200) -> Response:
+    sessions = await request.hub.users.sessions(request.person.id)
+    page = AccountPage(person=request.person, sessions=sessions, form=form, part=part)
+    return await request.page("account/index.html", page, section="", crumbs=_CRUMBS, status=status)
 
 
-async def _enrolment(visit: PageRequest, enrolment: Enrolment, form: Form, status: int = 200) -> Response:
+async def _enrolment(request: PageRequest, enrolment: Enrolment, form: Form, status: int = 200) -> Response:
     page = EnrolmentPage(enrolment=enrolment, form=form)
-    return await visit.page(
+    return await request.page(
         "account/enrolment.html", page, section="", crumbs=_CRUMBS, status=status, headers=_UNPACKED
     )

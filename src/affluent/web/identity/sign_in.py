@@ -14,9 +14,9 @@ from affluent.services.identity.people import NeedsCode, PersonView
 from affluent.services.identity.single_sign_on import SingleSignOn
 from affluent.services.identity.throttle import address_key
 from affluent.web import session
-from affluent.web.app import WebApp
 from affluent.web.forms import Form
 from affluent.web.request import PageRequest
+from affluent.web.routing import PageRoutes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,211 +54,213 @@ class WelcomePage:
     form: Form
 
 
-def routes(site: WebApp) -> list[Route]:
+def routes(pages: PageRoutes) -> list[Route]:
     """Everything here is for people who are not signed in yet."""
     return [
-        site.get("/sign-in", show_sign_in, public=True),
-        site.post("/sign-in", sign_in, public=True),
-        site.post("/sign-in/code", give_code, public=True),
-        site.get("/sign-in/provider", to_provider, public=True),
-        site.get("/sign-in/callback", from_provider, public=True),
-        site.post("/sign-out", sign_out, public=True),
-        site.get("/invitation/{link}", show_invitation, public=True),
-        site.post("/invitation/{link}", accept_invitation, public=True),
-        site.get("/welcome/{link}", show_welcome, public=True),
-        site.post("/welcome/{link}", welcome, public=True),
-        site.get("/enter/{link}", enter, public=True),
+        pages.get("/sign-in", show_sign_in, public=True),
+        pages.post("/sign-in", sign_in, public=True),
+        pages.post("/sign-in/code", give_code, public=True),
+        pages.get("/sign-in/provider", to_provider, public=True),
+        pages.get("/sign-in/callback", from_provider, public=True),
+        pages.post("/sign-out", sign_out, public=True),
+        pages.get("/invitation/{link}", show_invitation, public=True),
+        pages.post("/invitation/{link}", accept_invitation, public=True),
+        pages.get("/welcome/{link}", show_welcome, public=True),
+        pages.post("/welcome/{link}", welcome, public=True),
+        pages.get("/enter/{link}", enter, public=True),
     ]
 
 
-async def show_sign_in(visit: PageRequest) -> Response:
+async def show_sign_in(request: PageRequest) -> Response:
     """The form; somebody who is signed in already goes on."""
-    wanted = _local(visit.query("next"))
-    return visit.go(wanted) if visit.signed_in else await _sign_in_page(visit, Form(), wanted)
+    wanted = _local(request.query("next"))
+    return request.go(wanted) if request.signed_in else await _sign_in_page(request, Form(), wanted)
 
 
-async def sign_in(visit: PageRequest) -> Response:
+async def sign_in(request: PageRequest) -> Response:
     """Check the password."""
-    form = await visit.form()
+    form = await request.form()
     wanted = _local(form.text("next"))
     try:
-        token = await visit.hub.people.sign_in(
+        token = await request.hub.people.sign_in(
             email=form.text("email"),
             password=form.text("password"),
-            address=_address(visit),
-            device=session.device_of(visit.request),
+            address=_address(request),
+            device=session.device_of(request.http),
         )
     except NeedsCode as more:
-        return await _code_page(visit, Form(), more.ticket, wanted)
+        return await _code_page(request, Form(), more.ticket, wanted)
     except ServiceError as error:
         form.blame(error, "email", "password")
-        return await _sign_in_page(visit, form, wanted, status=422)
-    return await _entering(visit, token, wanted)
+        return await _sign_in_page(request, form, wanted, status=422)
+    return await _entering(request, token, wanted)
 
 
-async def give_code(visit: PageRequest) -> Response:
+async def give_code(request: PageRequest) -> Response:
     """Check the second factor."""
-    form = await visit.form()
+    form = await request.form()
     ticket, wanted = form.text("ticket"), _local(form.text("next"))
     try:
-        with _link(visit):
-            token = await visit.hub.people.give_code(ticket, form.text("code"), device=session.device_of(visit.request))
+        with _link(request):
+            token = await request.hub.people.give_code(
+                ticket, form.text("code"), device=session.device_of(request.http)
+            )
     except NotFound as error:
         form.wrong("", error.message)
-        return await _sign_in_page(visit, form, wanted, status=422)
+        return await _sign_in_page(request, form, wanted, status=422)
     except ServiceError as error:
         again = Form()
         again.blame(error, "code")
-        return await _code_page(visit, again, ticket, wanted, status=422)
-    return await _entering(visit, token, wanted)
+        return await _code_page(request, again, ticket, wanted, status=422)
+    return await _entering(request, token, wanted)
 
 
-async def to_provider(visit: PageRequest) -> Response:
+async def to_provider(request: PageRequest) -> Response:
     """Off to the provider, with a cookie by which the browser is known when it comes back."""
-    wanted = _local(visit.query("next"))
-    if visit.signed_in is not None:
-        return visit.go(wanted)
+    wanted = _local(request.query("next"))
+    if request.signed_in is not None:
+        return request.go(wanted)
     try:
-        address, kept = await _provider(visit).begin()
+        address, kept = await _provider(request).begin()
     except (ProviderAway, ProviderWrong) as error:
-        return await _not_from_provider(visit, error, wanted)
-    response = visit.go(address)
-    session.begin_elsewhere(visit.request, response, f"{kept} {quote(wanted)}")
+        return await _not_from_provider(request, error, wanted)
+    response = request.go(address)
+    session.begin_elsewhere(request.http, response, f"{kept} {quote(wanted)}")
     return response
 
 
-async def from_provider(visit: PageRequest) -> Response:
+async def from_provider(request: PageRequest) -> Response:
     """Back from the provider: signed in, asked for the second factor, or told why not."""
-    kept, _, wanted = session.kept_elsewhere(visit.request).partition(" ")
+    kept, _, wanted = session.kept_elsewhere(request.http).partition(" ")
     wanted = _local(unquote(wanted))
     try:
-        token = await _provider(visit).arrive(kept, visit.request.query_params)
+        token = await _provider(request).arrive(kept, request.http.query_params)
     except NeedsCode as more:
-        response = await _code_page(visit, Form(), more.ticket, wanted)
+        response = await _code_page(request, Form(), more.ticket, wanted)
     except (Forbidden, ProviderAway, ProviderWrong) as error:
-        response = await _not_from_provider(visit, error, wanted)
+        response = await _not_from_provider(request, error, wanted)
     else:
-        response = await _entering(visit, token, wanted)
-    session.end_elsewhere(visit.request, response)
+        response = await _entering(request, token, wanted)
+    session.end_elsewhere(request.http, response)
     return response
 
 
-async def show_invitation(visit: PageRequest) -> Response:
+async def show_invitation(request: PageRequest) -> Response:
     """The form to choose a password, while its link is good."""
-    with _link(visit):
-        person = await visit.hub.users.invited(visit.path("link"))
-    return await visit.page("people/invitation.html", InvitationPage(form=Form(), person=person), section="")
+    with _link(request):
+        person = await request.hub.users.invited(request.path("link"))
+    return await request.page("people/invitation.html", InvitationPage(form=Form(), person=person), section="")
 
 
-async def accept_invitation(visit: PageRequest) -> Response:
+async def accept_invitation(request: PageRequest) -> Response:
     """Set the password and sign in."""
-    form, link = await visit.form(), visit.path("link")
-    with _link(visit):
-        person = await visit.hub.users.invited(link)
+    form, link = await request.form(), request.path("link")
+    with _link(request):
+        person = await request.hub.users.invited(link)
     try:
-        token = await visit.hub.users.choose_password(link, form.text("password"))
+        token = await request.hub.users.choose_password(link, form.text("password"))
     except NotFound:
         raise
     except ServiceError as error:
         form.blame(error, "password")
         page = InvitationPage(form=form, person=person)
-        return await visit.page("people/invitation.html", page, section="", status=422)
-    return await _entering(visit, token, "/")
+        return await request.page("people/invitation.html", page, section="", status=422)
+    return await _entering(request, token, "/")
 
 
-async def sign_out(visit: PageRequest) -> Response:
+async def sign_out(request: PageRequest) -> Response:
     """End the session here and in the store."""
-    token = session.token_of(visit.request)
+    token = session.token_of(request.http)
     if token:
-        await visit.hub.people.sign_out(token)
+        await request.hub.people.sign_out(token)
     response = RedirectResponse("/sign-in", 303)
-    session.end(visit.request, response)
+    session.end(request.http, response)
     return response
 
 
-async def show_welcome(visit: PageRequest) -> Response:
+async def show_welcome(request: PageRequest) -> Response:
     """The owner's form, while its link is good."""
-    with _link(visit):
-        if not await visit.hub.people.can_create_owner(visit.path("link")):
+    with _link(request):
+        if not await request.hub.people.can_create_owner(request.path("link")):
             raise NotFound(
                 "This link was used already or is older than 24 hours. If there is no owner yet, start the server again."
             )
-    return await visit.page("people/welcome.html", WelcomePage(form=Form()), section="")
+    return await request.page("people/welcome.html", WelcomePage(form=Form()), section="")
 
 
-async def welcome(visit: PageRequest) -> Response:
+async def welcome(request: PageRequest) -> Response:
     """Create the owner and sign in."""
-    form = await visit.form()
+    form = await request.form()
     try:
-        with _link(visit):
-            token = await visit.hub.people.create_owner(
-                visit.path("link"), name=form.text("name"), email=form.text("email"), password=form.text("password")
+        with _link(request):
+            token = await request.hub.people.create_owner(
+                request.path("link"), name=form.text("name"), email=form.text("email"), password=form.text("password")
             )
     except NotFound:
         raise
     except ServiceError as error:
         form.blame(error, "name", "email", "password")
-        return await visit.page("people/welcome.html", WelcomePage(form=form), section="", status=422)
-    return await _entering(visit, token, "/")
+        return await request.page("people/welcome.html", WelcomePage(form=form), section="", status=422)
+    return await _entering(request, token, "/")
 
 
-async def enter(visit: PageRequest) -> Response:
+async def enter(request: PageRequest) -> Response:
     """A link that signs in once; opened again by the one who is signed in, it just goes on."""
-    if visit.signed_in is not None:
-        return visit.go("/")
-    with _link(visit):
-        token = await visit.hub.people.enter(visit.path("link"))
-    return await _entering(visit, token, "/")
+    if request.signed_in is not None:
+        return request.go("/")
+    with _link(request):
+        token = await request.hub.people.enter(request.path("link"))
+    return await _entering(request, token, "/")
 
 
-async def _sign_in_page(visit: PageRequest, form: Form, wanted: str, status: int = 200) -> Response:
-    provider = visit.hub.single_sign_on
+async def _sign_in_page(request: PageRequest, form: Form, wanted: str, status: int = 200) -> Response:
+    provider = request.hub.single_sign_on
     page = SignInPage(
         form=form,
         wanted=wanted,
-        is_new=not await visit.hub.people.has_owner(),
+        is_new=not await request.hub.people.has_owner(),
         provider=provider.name if provider else "",
     )
-    return await visit.page("people/sign_in.html", page, section="", status=status)
+    return await request.page("people/sign_in.html", page, section="", status=status)
 
 
-async def _code_page(visit: PageRequest, form: Form, ticket: str, wanted: str, status: int = 200) -> Response:
+async def _code_page(request: PageRequest, form: Form, ticket: str, wanted: str, status: int = 200) -> Response:
     page = CodePage(form=form, ticket=ticket, wanted=wanted)
-    return await visit.page("people/code.html", page, section="", status=status)
+    return await request.page("people/code.html", page, section="", status=status)
 
 
-def _provider(visit: PageRequest) -> SingleSignOn:
-    if visit.hub.single_sign_on is None:
+def _provider(request: PageRequest) -> SingleSignOn:
+    if request.hub.single_sign_on is None:
         raise NotFound("Nobody signs in elsewhere here: no provider is set.")
-    return visit.hub.single_sign_on
+    return request.hub.single_sign_on
 
 
-async def _not_from_provider(visit: PageRequest, error: ServiceError, wanted: str) -> Response:
+async def _not_from_provider(request: PageRequest, error: ServiceError, wanted: str) -> Response:
     form = Form()
-    form.wrong("", f"{_provider(visit).name}: {error.message}")
-    return await _sign_in_page(visit, form, wanted, status=error.status)
+    form.wrong("", f"{_provider(request).name}: {error.message}")
+    return await _sign_in_page(request, form, wanted, status=error.status)
 
 
-async def _entering(visit: PageRequest, token: str, address: str) -> Response:
-    response = visit.go(address)
-    session.begin(visit.request, response, token)
-    people = visit.hub.people
+async def _entering(request: PageRequest, token: str, address: str) -> Response:
+    response = request.go(address)
+    session.begin(request.http, response, token)
+    people = request.hub.people
     person = await people.of_session(token)
-    held = people.devices.known(session.device_of(visit.request))
+    held = people.devices.known(session.device_of(request.http))
     if person is not None and (held is None or held.person_id != person.id):
-        session.know(visit.request, response, people.devices.cookie(person.id))
+        session.know(request.http, response, people.devices.cookie(person.id))
     return response
 
 
-def _link(visit: PageRequest) -> AbstractContextManager[None]:
+def _link(request: PageRequest) -> AbstractContextManager[None]:
     """Around what looks a link up: an address, or a browser that is known, may try few that are not there."""
-    people = visit.hub.people
-    known = people.devices.known(session.device_of(visit.request))
-    return people.unknown_links.trying(f"browser {known.id}" if known else f"address {address_key(_address(visit))}")
+    people = request.hub.people
+    known = people.devices.known(session.device_of(request.http))
+    return people.unknown_links.trying(f"browser {known.id}" if known else f"address {address_key(_address(request))}")
 
 
-def _address(visit: PageRequest) -> str:
-    return visit.request.client.host if visit.request.client else ""
+def _address(request: PageRequest) -> str:
+    return request.http.client.host if request.http.client else ""
 
 
 def _local(address: str) -> str:

@@ -11,9 +11,9 @@ from starlette.routing import Route
 from affluent.services.identity.roles import may
 from affluent.services.provenance.ledger_verification import Balance, Verification
 from affluent.services.reconciliation.views import money_text
-from affluent.web.app import WebApp
 from affluent.web.forms import Form
 from affluent.web.request import PageRequest
+from affluent.web.routing import PageRoutes
 
 _PLACE = "/reconciliation/ledger"
 _PARTS = ("accepted", "applied", "explained", "waiting", "parked")
@@ -33,42 +33,44 @@ class LedgerPage:
     may_write: bool
 
 
-def routes(site: WebApp) -> list[Route]:
+def routes(pages: PageRoutes) -> list[Route]:
     """Verifying reads everything, so it needs the right to reconcile."""
-    return [site.get(_PLACE, show), site.post(_PLACE, verify)]
+    return [pages.get(_PLACE, show), pages.post(_PLACE, verify)]
 
 
-async def show(visit: PageRequest) -> Response:
+async def show(request: PageRequest) -> Response:
     """What it is, and the button."""
-    return await _page(visit, Form(), None)
+    return await _page(request, Form(), None)
 
 
-async def verify(visit: PageRequest) -> Response:
+async def verify(request: PageRequest) -> Response:
     """Recompute every chain and compare every row."""
-    form = await visit.form()
+    form = await request.form()
     heads: dict[str, str] = {}
     for line in form.text("heads").split():
         chain, equals, last = line.partition("=")
         if not equals:
             form.wrong("heads", f"{line[:40]} is not chain=hash, as an earlier verification shows it.")
-            return await _page(visit, form, None, status=422)
+            return await _page(request, form, None, status=422)
         heads[chain] = last
     begun = perf_counter_ns()
-    found = await visit.hub.ledgers.verify(heads)
-    return await _page(visit, form, found, lasted=(perf_counter_ns() - begun) // 1_000_000)
+    found = await request.hub.ledgers.verify(heads)
+    return await _page(request, form, found, lasted=(perf_counter_ns() - begun) // 1_000_000)
 
 
 async def _page(
-    visit: PageRequest, form: Form, found: Verification | None, *, lasted: int = 0, status: int = 200
+    request: PageRequest, form: Form, found: Verification | None, *, lasted: int = 0, status: int = 200
 ) -> Response:
     page = LedgerPage(
         found=found,
         lasted=lasted,
         rows=_rows(found) if found else (),
         form=form,
-        may_write=may(visit.person.role, "reconciliation:write"),
+        may_write=may(request.person.role, "reconciliation:write"),
     )
-    return await visit.page("reconciliation/ledger.html", page, section="Reconciliation", crumbs=_CRUMBS, status=status)
+    return await request.page(
+        "reconciliation/ledger.html", page, section="Reconciliation", crumbs=_CRUMBS, status=status
+    )
 
 
 def _rows(found: Verification) -> tuple[tuple[str, tuple[str, ...], bool], ...]:

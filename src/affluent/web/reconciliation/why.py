@@ -14,8 +14,8 @@ from affluent.kit.jsons import JSONValue, dumps
 from affluent.services.errors import NotFound
 from affluent.services.provenance.why import Chain, Link
 from affluent.services.reconciliation.views import amount_text
-from affluent.web.app import WebApp
 from affluent.web.request import Crumb, PageRequest
+from affluent.web.routing import PageRoutes
 
 _LONGEST = 300
 _PLAIN = 12
@@ -58,41 +58,41 @@ class WhyPage:
     fingerprint: str = ""
 
 
-def routes(site: WebApp) -> list[Route]:
+def routes(pages: PageRoutes) -> list[Route]:
     """Rights are judged by the address: reading reconciliation."""
     return [
-        site.get("/why", index),
-        site.get("/why/{asked_for:path}", show),
-        site.get("/evidence/{asked_for:path}", evidence),
+        pages.get("/why", index),
+        pages.get("/why/{asked_for:path}", show),
+        pages.get("/evidence/{asked_for:path}", evidence),
     ]
 
 
-async def index(visit: PageRequest) -> Response:
+async def index(request: PageRequest) -> Response:
     """The question alone; `?q=` asks it."""
-    q = visit.query("q")[:_LONGEST]
-    return visit.go(f"/why/{quote(q, safe='')}") if q else await _answer(visit, WhyPage(q=""))
+    q = request.query("q")[:_LONGEST]
+    return request.go(f"/why/{quote(q, safe='')}") if q else await _answer(request, WhyPage(q=""))
 
 
-async def show(visit: PageRequest) -> Response:
+async def show(request: PageRequest) -> Response:
     """The chain."""
-    asked_for = visit.path("asked_for").strip()[:_LONGEST]
+    asked_for = request.path("asked_for").strip()[:_LONGEST]
     try:
-        chain = await visit.hub.why.ask(asked_for)
+        chain = await request.hub.why.ask(asked_for)
     except NotFound as error:
-        return await _answer(visit, WhyPage(q=asked_for, unknown=error.message), status=404)
+        return await _answer(request, WhyPage(q=asked_for, unknown=error.message), status=404)
     page = WhyPage(
         q=asked_for,
         chain=chain,
         links=tuple(shown(link) for link in chain.links),
         evidence=f"/evidence/{quote(asked_for, safe='')}",
-        fingerprint=visit.hub.evidence.fingerprint,
+        fingerprint=request.hub.evidence.fingerprint,
     )
-    return await _answer(visit, page)
+    return await _answer(request, page)
 
 
-async def evidence(visit: PageRequest) -> Response:
+async def evidence(request: PageRequest) -> Response:
     """The signed archive."""
-    made = await visit.hub.evidence.pack(visit.path("asked_for").strip()[:_LONGEST])
+    made = await request.hub.evidence.pack(request.path("asked_for").strip()[:_LONGEST])
     headers = {
         "Content-Disposition": f'attachment; filename="{made.name}"',
         "X-Evidence-Fingerprint": made.fingerprint,
@@ -165,6 +165,6 @@ def _text(value: JSONValue) -> str:
     return "" if value is None else value if isinstance(value, str) else dumps(value)
 
 
-async def _answer(visit: PageRequest, page: WhyPage, status: int = 200) -> Response:
+async def _answer(request: PageRequest, page: WhyPage, status: int = 200) -> Response:
     crumbs: list[Crumb] = [("Finance", ""), ("Reconciliation", "/reconciliation"), ("Why this amount?", "")]
-    return await visit.page("why/index.html", page, section="Reconciliation", crumbs=crumbs, status=status)
+    return await request.page("why/index.html", page, section="Reconciliation", crumbs=crumbs, status=status)
