@@ -94,8 +94,8 @@ class Live:
         self._held.update(holders)
         try:
             async with aclosing(messages):
-                async for said in messages:
-                    yield said
+                async for text in messages:
+                    yield text
         finally:
             self._held.subtract(holders)
             for holder in holders:

@@ -71,8 +71,8 @@ class PageRequest:
     @property
     def zone(self) -> str:
         """The person's time zone, as the browser told."""
-        told = unquote(self.http.cookies.get("tz", ""))
-        return told if zone(told) else UTC_NAME
+        name = unquote(self.http.cookies.get("tz", ""))
+        return name if zone(name) else UTC_NAME
 
     @property
     def said(self) -> str:

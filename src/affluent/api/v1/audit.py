@@ -30,8 +30,8 @@ async def find(  # noqa: PLR0917 - each is a parameter of the query
     after: Number = "",
 ) -> Page[EntryView]:
     """Newest first: who changed what, when, from where, before and after without secrets. Empty conditions match all."""
-    wanted = AuditFilter(actor=actor, noun=noun, subject=subject, since=since, until=until)
-    return await hub.audit.find(wanted, limit=limit, after=after)
+    criteria = AuditFilter(actor=actor, noun=noun, subject=subject, since=since, until=until)
+    return await hub.audit.find(criteria, limit=limit, after=after)
 
 
 @routes.get("/audit/verdict", summary="Verify the audit log", **needs("audit:read"))

@@ -19,9 +19,9 @@ async def duties(hub: Hub, flow_connection_id: str) -> list[BackgroundJobView]:
 
 
 @routes.patch(f"{_ONE}/poll", summary="Change a poll", **needs("flows:write", 404, 409, 413, 422))
-async def choose(hub: Hub, flow_connection_id: str, wanted: PollChoice) -> PollOptions:
+async def choose(hub: Hub, flow_connection_id: str, body: PollChoice) -> PollOptions:
     """Where it begins and how often it asks. Another beginning begins it anew; what started runs does not start them again."""
-    return await hub.polls.choose(flow_connection_id, start=wanted.start, every_seconds=wanted.every_seconds)
+    return await hub.polls.choose(flow_connection_id, start=body.start, every_seconds=body.every_seconds)
 
 
 @routes.post(f"{_ONE}/backfill", status_code=202, summary="Backfill", **needs("flows:write", 404, 409))

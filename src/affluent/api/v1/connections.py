@@ -29,11 +29,9 @@ async def find(
 @routes.post(
     "/connections", status_code=201, summary="Create a connection", **needs("connections:write", 409, 413, 422)
 )
-async def create(hub: Hub, wanted: NewConnection, response: Response) -> ConnectionView:
+async def create(hub: Hub, body: NewConnection, response: Response) -> ConnectionView:
     """The vendor is asked first; its refusal is put on the field to blame."""
-    made = await hub.connections.create(
-        app=wanted.app, name=wanted.name, fields=wanted.fields, skip_test=wanted.skip_test
-    )
+    made = await hub.connections.create(app=body.app, name=body.name, fields=body.fields, skip_test=body.skip_test)
     response.headers["Location"] = f"connections/{made.id}"
     return made
 
@@ -56,13 +54,11 @@ async def health(hub: Hub, connection_id: str) -> ConnectionHealth:
 @routes.patch(
     "/connections/{connection_id}", summary="Change a connection", **needs("connections:write", 404, 409, 413, 422)
 )
-async def update(hub: Hub, connection_id: str, wanted: ConnectionChange) -> ConnectionView:
+async def update(hub: Hub, connection_id: str, body: ConnectionChange) -> ConnectionView:
     """Rename it, change or rotate its credentials, set an own limit. Runs that waited for it go on."""
-    view = await hub.connections.update(
-        connection_id, name=wanted.name, fields=wanted.fields, skip_test=wanted.skip_test
-    )
-    if "limit" in wanted.model_fields_set:
-        limit = wanted.limit
+    view = await hub.connections.update(connection_id, name=body.name, fields=body.fields, skip_test=body.skip_test)
+    if "limit" in body.model_fields_set:
+        limit = body.limit
         view = await hub.connections.set_limit(
             connection_id, requests=limit.requests if limit else None, seconds=limit.seconds if limit else None
         )

@@ -27,10 +27,10 @@ async def find(
     after: After = "",
 ) -> Page[EventView]:
     """Newest first."""
-    found = await hub.events.find(
+    events = await hub.events.find(
         app=app, event_type=type, account_id=account_id, external_id=external_id, limit=limit + 1, before=after
     )
-    return page_of(found, limit, key=lambda item: item.id, view=lambda item: item)
+    return page_of(events, limit, key=lambda item: item.id, view=lambda item: item)
 
 
 @routes.get("/events/{event_id}", summary="Show an event", **needs("events:read", 404))
@@ -44,7 +44,7 @@ async def deliveries(
     hub: Hub, flow_connection_id: Exactly = "", verdict: Exactly = "", limit: Limit = 50, after: After = ""
 ) -> Page[DeliveryView]:
     """Newest first, the refused ones too."""
-    found = await hub.events.deliveries(
+    received = await hub.events.deliveries(
         flow_connection_id=flow_connection_id, verdict=verdict, limit=limit + 1, before=after
     )
-    return page_of(found, limit, key=lambda item: item.id, view=lambda item: item)
+    return page_of(received, limit, key=lambda item: item.id, view=lambda item: item)

@@ -35,21 +35,21 @@ async def find(
     after: After = "",
 ) -> Page[FlowConnectionView]:
     """Oldest first. The address of a webhook is shown to those who may change flows."""
-    found = await hub.flow_connections.list(
+    page = await hub.flow_connections.list(
         flow_id=flow_id, connection_id=connection_id, enabled=enabled, limit=limit, after=after
     )
-    return replace(found, items=tuple(_shown(caller, link) for link in found.items))
+    return replace(page, items=tuple(_shown(caller, link) for link in page.items))
 
 
 @routes.post("/flow-connections", status_code=201, summary="Connect a flow", **needs("flows:write", 404, 409, 413, 422))
-async def create(hub: Hub, wanted: NewFlowConnection, response: Response) -> NewHookSecret:
+async def create(hub: Hub, body: NewFlowConnection, response: Response) -> NewHookSecret:
     """A webhook secret, when there is one, is in this answer and never shown again."""
     made = await hub.flow_connections.create(
-        flow_id=wanted.flow_id,
-        name=wanted.name,
-        bindings=wanted.bindings,
-        inputs=wanted.inputs,
-        enabled=wanted.enabled,
+        flow_id=body.flow_id,
+        name=body.name,
+        bindings=body.bindings,
+        inputs=body.inputs,
+        enabled=body.enabled,
     )
     response.headers["Location"] = f"flow-connections/{made.flow_connection.id}"
     return made
@@ -62,10 +62,10 @@ async def show(hub: Hub, caller: Caller, flow_connection_id: str) -> FlowConnect
 
 
 @routes.patch(_ONE, summary="Change a flow connection", **needs("flows:write", 404, 409, 413, 422))
-async def update(hub: Hub, flow_connection_id: str, wanted: FlowConnectionChange) -> FlowConnectionView:
+async def update(hub: Hub, flow_connection_id: str, body: FlowConnectionChange) -> FlowConnectionView:
     """Name, all bindings, all inputs."""
     return await hub.flow_connections.update(
-        flow_connection_id, name=wanted.name, bindings=wanted.bindings, inputs=wanted.inputs
+        flow_connection_id, name=body.name, bindings=body.bindings, inputs=body.inputs
     )
 
 
@@ -88,15 +88,15 @@ async def disable(hub: Hub, flow_connection_id: str) -> FlowConnectionView:
 
 
 @routes.post(f"{_ONE}/trigger", status_code=202, summary="Trigger now", **needs("flows:write", 404, 409, 413, 422))
-async def trigger(hub: Hub, flow_connection_id: str, wanted: TriggerNow) -> Accepted:
+async def trigger(hub: Hub, flow_connection_id: str, body: TriggerNow) -> Accepted:
     """Starts one run of this flow connection; its id is in `run_ids`."""
-    return await hub.flow_connections.trigger_now(flow_connection_id, wanted.payload)
+    return await hub.flow_connections.trigger_now(flow_connection_id, body.payload)
 
 
 @routes.post(f"{_ONE}/rotate-secret", summary="Rotate the webhook secret", **needs("flows:write", 404, 409, 413, 422))
-async def rotate(hub: Hub, flow_connection_id: str, wanted: Rotation | None = None) -> NewHookSecret:
+async def rotate(hub: Hub, flow_connection_id: str, body: Rotation | None = None) -> NewHookSecret:
     """The one before is accepted until the next rotation, or until it is forgotten."""
-    return await hub.flow_connections.rotate_secret(flow_connection_id, secret=wanted.secret if wanted else "")
+    return await hub.flow_connections.rotate_secret(flow_connection_id, secret=body.secret if body else "")
 
 
 @routes.post(f"{_ONE}/forget-old-secret", summary="Accept only the current secret", **needs("flows:write", 404, 409))

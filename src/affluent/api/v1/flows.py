@@ -38,23 +38,23 @@ async def find(
 
 
 @routes.post("/flows", status_code=201, summary="Create a private flow", **needs("flows:write", 413, 422))
-async def create(hub: Hub, caller: Caller, wanted: NewFlow, response: Response) -> FlowDetail:
+async def create(hub: Hub, caller: Caller, body: NewFlow, response: Response) -> FlowDetail:
     """As a draft, or published at once."""
-    made = await hub.flows.create(wanted.definition, author=caller.name, publish=wanted.publish)
+    made = await hub.flows.create(body.definition, author=caller.name, publish=body.publish)
     response.headers["Location"] = f"flows/{made.flow.id}"
     return made
 
 
 @routes.post("/flows/validate", summary="Check a definition", **needs("flows:read", 413, 422))
-async def validate(hub: Hub, wanted: Draft) -> Page[FlowProblem]:
+async def validate(hub: Hub, body: Draft) -> Page[FlowProblem]:
     """Everything that is wrong with it, field by field. Nothing is stored."""
-    return Page(items=hub.flows.validate(wanted.definition))
+    return Page(items=hub.flows.validate(body.definition))
 
 
 @routes.post("/flows/preview", summary="Preview a definition", **needs("flows:write", 404, 413, 422))
-async def preview_draft(hub: Hub, wanted: DraftPreview) -> PreviewResult:
+async def preview_draft(hub: Hub, body: DraftPreview) -> PreviewResult:
     """Per step the request as it would be sent. Nothing is sent or stored; it asks for `flows:write`, as writing a flow does."""
-    return await hub.preview.of_draft(wanted.definition, _scene(wanted))
+    return await hub.preview.of_draft(body.definition, _scene(body))
 
 
 @routes.get("/flows/{flow_id}", summary="Show a flow", **needs("flows:read", 404))
@@ -78,9 +78,9 @@ async def copy(hub: Hub, flow_id: str, response: Response) -> FlowDetail:
 
 
 @routes.put("/flows/{flow_id}/draft", summary="Save the draft", **needs("flows:write", 404, 409, 413, 422))
-async def save_draft(hub: Hub, flow_id: str, wanted: Draft) -> SavedAt:
+async def save_draft(hub: Hub, flow_id: str, body: Draft) -> SavedAt:
     """Kept as it is, valid or not."""
-    return SavedAt(saved_at=await hub.flows.save_draft(flow_id, wanted.definition))
+    return SavedAt(saved_at=await hub.flows.save_draft(flow_id, body.definition))
 
 
 @routes.delete("/flows/{flow_id}/draft", summary="Discard the draft", **needs("flows:write", 404, 409))
@@ -98,16 +98,16 @@ async def diff(hub: Hub, flow_id: str) -> Page[str]:
 
 
 @routes.post("/flows/{flow_id}/publish", summary="Publish the draft", **needs("flows:write", 404, 409, 413, 422))
-async def publish(hub: Hub, caller: Caller, flow_id: str, wanted: Publication | None = None) -> Published:
+async def publish(hub: Hub, caller: Caller, flow_id: str, body: Publication | None = None) -> Published:
     """The draft becomes the current version; new runs execute it."""
-    return await hub.flows.publish(flow_id, author=caller.name, note=wanted.note if wanted else "")
+    return await hub.flows.publish(flow_id, author=caller.name, note=body.note if body else "")
 
 
 @routes.post("/flows/{flow_id}/preview", summary="Preview a flow", **needs("flows:read", 404, 413, 422))
-async def preview(hub: Hub, flow_id: str, wanted: FlowPreview | None = None) -> PreviewResult:
+async def preview(hub: Hub, flow_id: str, body: FlowPreview | None = None) -> PreviewResult:
     """Per step the request as it would be sent. Nothing is sent."""
-    wanted = wanted or FlowPreview()
-    return await hub.preview.of_flow(flow_id, _scene(wanted), version=wanted.version)
+    body = body or FlowPreview()
+    return await hub.preview.of_flow(flow_id, _scene(body), version=body.version)
 
 
 @routes.get("/flows/{flow_id}/versions", summary="List versions", **needs("flows:read", 404, 422))
@@ -137,5 +137,5 @@ async def restore(hub: Hub, flow_id: str, number: Number) -> FlowDetail:
     return await hub.flows.restore(flow_id, number)
 
 
-def _scene(wanted: SceneRequest) -> Scene:
-    return Scene(event_id=wanted.event_id, payload=wanted.payload, bindings=wanted.bindings, inputs=wanted.inputs)
+def _scene(body: SceneRequest) -> Scene:
+    return Scene(event_id=body.event_id, payload=body.payload, bindings=body.bindings, inputs=body.inputs)

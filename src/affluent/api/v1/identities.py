@@ -28,8 +28,8 @@ async def find(
     """Every system's id of an account, or the account of a system's id."""
     if not account_id and not external_id:
         raise Invalid("Name an account_id or an external_id.", field="account_id")
-    found = await hub.identities.find(account_id=account_id, external_id=external_id, app=app, limit=limit)
-    return Page(items=tuple(found))
+    identities = await hub.identities.find(account_id=account_id, external_id=external_id, app=app, limit=limit)
+    return Page(items=tuple(identities))
 
 
 class Merge(Sent):
@@ -64,9 +64,9 @@ async def conflicts(hub: Hub) -> Page[IdentityConflict]:
 
 
 @routes.post("/identities/merge", summary="Settle a conflict", **needs("identities:write", 404, 413, 422))
-async def merge(hub: Hub, caller: Caller, wanted: Merge) -> IdentityConflict:
+async def merge(hub: Hub, caller: Caller, body: Merge) -> IdentityConflict:
     """The id belongs to this account; the others lose it."""
-    return await hub.identity_map.merge(**wanted.model_dump(), author=caller.name)
+    return await hub.identity_map.merge(**body.model_dump(), author=caller.name)
 
 
 @routes.get("/identities/export", summary="Export the map", **needs("identities:read", files=("text/csv",)))
@@ -77,6 +77,6 @@ async def export(hub: Hub) -> PlainTextResponse:
 
 
 @routes.post("/identities/import", summary="Import a map", **needs("identities:write", 413, 422))
-async def take(hub: Hub, caller: Caller, wanted: MapFile) -> Done:
+async def take(hub: Hub, caller: Caller, body: MapFile) -> Done:
     """All lines, or none; every wrong line is named."""
-    return Done(count=await hub.identity_map.take(wanted.csv, author=caller.name))
+    return Done(count=await hub.identity_map.take(body.csv, author=caller.name))

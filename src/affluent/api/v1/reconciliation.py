@@ -46,16 +46,16 @@ class LinesToRepair(Sent):
 
 
 @routes.post("/reconciliation", status_code=202, summary="Reconcile a period", **needs(_WRITE, 409, 413, 422))
-async def begin(hub: Hub, caller: Caller, wanted: NewStatement) -> StatementView:
+async def begin(hub: Hub, caller: Caller, body: NewStatement) -> StatementView:
     """Books are read in the background; ask for the statement to see how far it is."""
-    return await hub.reconciliation.begin(wanted.first, wanted.last, zone=wanted.zone, author=caller.name)
+    return await hub.reconciliation.begin(body.first, body.last, zone=body.zone, author=caller.name)
 
 
 @routes.get("/reconciliation", summary="List statements", **needs(_READ, 422))
 async def find(hub: Hub, limit: Limit = 50, after: After = "") -> Page[StatementView]:
     """Newest first."""
-    found = await hub.reconciliation.find(limit=limit, after=after)
-    return Page(items=tuple(found), next=found[-1].id if len(found) == limit else "")
+    statements = await hub.reconciliation.find(limit=limit, after=after)
+    return Page(items=tuple(statements), next=statements[-1].id if len(statements) == limit else "")
 
 
 @routes.get("/reconciliation/{statement_id}", summary="Show a statement", **needs(_READ, 404))
@@ -74,8 +74,10 @@ async def lines(
     after: Annotated[str, Query(max_length=300, description="`next` of the page before.")] = "",
 ) -> Page[LineView]:
     """With class=matched alone, the matched ones; otherwise those that are not."""
-    found, following = await hub.reconciliation.lines(statement_id, names=name or (), leg=leg, limit=limit, after=after)
-    return Page(items=tuple(found), next=following)
+    comparisons, following = await hub.reconciliation.lines(
+        statement_id, names=name or (), leg=leg, limit=limit, after=after
+    )
+    return Page(items=tuple(comparisons), next=following)
 
 
 @routes.get(
@@ -90,8 +92,8 @@ async def export(
     async def written() -> AsyncIterator[str]:
         if form == "csv":
             yield reconciliation_csv.header()
-        async for found in hub.reconciliation.everything(statement_id):
-            yield reconciliation_csv.rows(found) if form == "csv" else "".join(f"{dumps(line)}\n" for line in found)
+        async for lines in hub.reconciliation.everything(statement_id):
+            yield reconciliation_csv.rows(lines) if form == "csv" else "".join(f"{dumps(line)}\n" for line in lines)
 
     media = "text/csv" if form == "csv" else "application/x-ndjson"
     name = f'attachment; filename="{statement_id}.{form}"'
@@ -101,17 +103,17 @@ async def export(
 @routes.post(
     "/reconciliation/{statement_id}/repair/preview", summary="Preview a repair", **needs(_READ, 404, 409, 413, 422)
 )
-async def preview(hub: Hub, statement_id: str, wanted: LinesToRepair) -> RepairPlan:
+async def preview(hub: Hub, statement_id: str, body: LinesToRepair) -> RepairPlan:
     """Every call that would be made, under which id, and the money it moves. Nothing is sent."""
-    return await hub.repair.preview(statement_id, wanted.lines)
+    return await hub.repair.preview(statement_id, body.lines)
 
 
 @routes.post(
     "/reconciliation/{statement_id}/repair", status_code=202, summary="Repair", **needs(_WRITE, 404, 409, 413, 422)
 )
-async def repair(hub: Hub, caller: Caller, statement_id: str, wanted: LinesToRepair) -> Repaired:
+async def repair(hub: Hub, caller: Caller, statement_id: str, body: LinesToRepair) -> Repaired:
     """Make the calls through runs. Asked for twice, nothing is done twice."""
-    return await hub.repair.apply(statement_id, wanted.lines, author=caller.name)
+    return await hub.repair.apply(statement_id, body.lines, author=caller.name)
 
 
 @routes.post("/reconciliation/{statement_id}/lock", summary="Close the period", **needs(_WRITE, 404, 409))

@@ -27,9 +27,9 @@ class RunQuery(RunSelection):
 
 
 @routes.get("/runs", summary="List runs", **needs("runs:read", 422))
-async def find(hub: Hub, wanted: Annotated[RunQuery, Query()]) -> RunPage:
+async def find(hub: Hub, query: Annotated[RunQuery, Query()]) -> RunPage:
     """Newest first. With a text a page may be short, even empty, and still have a `next`, which looks further back."""
-    return await hub.runs.page(_filter(wanted), limit=wanted.limit, after=wanted.after)
+    return await hub.runs.page(_filter(query), limit=query.limit, after=query.after)
 
 
 @routes.get("/runs/causes", summary="Group what needs attention", **needs("runs:read"))
@@ -39,20 +39,20 @@ async def causes(hub: Hub) -> Page[Cause]:
 
 
 @routes.post("/runs/forecast", summary="Forecast a bulk action", **needs("runs:read", 413, 422))
-async def forecast(hub: Hub, wanted: BulkRequest) -> Forecast:
+async def forecast(hub: Hub, body: BulkRequest) -> Forecast:
     """What it would do and send. Nothing is done."""
-    return await hub.runs.forecast(_filter(wanted.runs), BulkAction(wanted.action))
+    return await hub.runs.forecast(_filter(body.runs), BulkAction(body.action))
 
 
 @routes.post("/runs/bulk", summary="Resume, replay or cancel many", **needs("runs:write", 413, 422))
-async def bulk(hub: Hub, wanted: BulkRequest) -> Done:
+async def bulk(hub: Hub, body: BulkRequest) -> Done:
     """Done to every run of the selection that allows it."""
-    selected = _filter(wanted.runs)
-    if selected == RunFilter() and not wanted.everything:
+    selected = _filter(body.runs)
+    if selected == RunFilter() and not body.everything:
         raise Invalid(
             "The selection is empty, which means all runs. Say everything: true to mean it.", field="everything"
         )
-    return Done(count=await hub.runs.bulk(selected, BulkAction(wanted.action)))
+    return Done(count=await hub.runs.bulk(selected, BulkAction(body.action)))
 
 
 @routes.get("/runs/{run_id}", summary="Inspect a run", **needs("runs:read", 404))
@@ -70,9 +70,9 @@ async def resume(hub: Hub, run_id: str) -> RunView:
 @routes.post(
     "/runs/{run_id}/replay", status_code=201, summary="Replay a run", **needs("runs:write", 404, 409, 413, 422)
 )
-async def replay(hub: Hub, run_id: str, wanted: ReplayRequest | None = None) -> RunView:
+async def replay(hub: Hub, run_id: str, body: ReplayRequest | None = None) -> RunView:
     """A new run of the same event. Effects that were applied are not repeated."""
-    return await hub.runs.replay(run_id, version=wanted.version if wanted else None)
+    return await hub.runs.replay(run_id, version=body.version if body else None)
 
 
 @routes.post("/runs/{run_id}/cancel", summary="Cancel a run", **needs("runs:write", 404, 409))
@@ -81,20 +81,20 @@ async def cancel(hub: Hub, run_id: str) -> RunView:
     return await hub.runs.cancel(run_id)
 
 
-def _filter(wanted: RunSelection) -> RunFilter:
-    unknown = [state for state in wanted.states if state not in tuple(RunState)]
+def _filter(selection: RunSelection) -> RunFilter:
+    unknown = [state for state in selection.states if state not in tuple(RunState)]
     if unknown:
         raise Invalid(f"There is no state {unknown[0]!r}; there are {', '.join(RunState)}.", field="states")
     return RunFilter(
-        flow_id=wanted.flow_id,
-        flow_connection_id=wanted.flow_connection_id,
-        connection_id=wanted.connection_id,
-        states=tuple(wanted.states),
-        account_id=wanted.account_id,
-        event_id=wanted.event_id,
-        cause=wanted.cause,
-        text=wanted.text,
-        since=wanted.since,
-        until=wanted.until,
-        ids=tuple(wanted.ids),
+        flow_id=selection.flow_id,
+        flow_connection_id=selection.flow_connection_id,
+        connection_id=selection.connection_id,
+        states=tuple(selection.states),
+        account_id=selection.account_id,
+        event_id=selection.event_id,
+        cause=selection.cause,
+        text=selection.text,
+        since=selection.since,
+        until=selection.until,
+        ids=tuple(selection.ids),
     )

@@ -37,9 +37,9 @@ async def find(hub: Hub) -> Page[Option]:
 
 
 @routes.put("/settings/{name}", summary="Change a setting", **needs("options:write", 404, 409, 413, 422))
-async def change(hub: Hub, name: str, wanted: NewValue) -> Option:
+async def change(hub: Hub, name: str, body: NewValue) -> Option:
     """It holds in every process within seconds. What the server's environment sets cannot be changed here."""
-    return await hub.options.change(name, wanted.value)
+    return await hub.options.change(name, body.value)
 
 
 @routes.delete("/settings/{name}", summary="Take a setting's default", **needs("options:write", 404, 409))

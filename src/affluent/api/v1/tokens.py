@@ -25,14 +25,14 @@ async def find(hub: Hub, limit: Limit = 50, after: After = "") -> Page[TokenView
 
 
 @routes.post("/tokens", status_code=201, summary="Generate a token", **needs("tokens:write", 413, 422))
-async def create(hub: Hub, caller: Caller, wanted: NewTokenRequest, response: Response) -> NewToken:
+async def create(hub: Hub, caller: Caller, body: NewTokenRequest, response: Response) -> NewToken:
     """The secret is in this answer and never shown again. A token grants only what it holds: scopes, time and networks."""
-    _check_holds(caller, wanted)
+    _check_holds(caller, body)
     made = await hub.tokens.generate(
-        name=wanted.name,
-        scopes=wanted.scopes,
-        expires_at=wanted.expires_at,
-        networks=wanted.networks,
+        name=body.name,
+        scopes=body.scopes,
+        expires_at=body.expires_at,
+        networks=body.networks,
         created_by=caller.name,
     )
     response.headers["Location"] = f"tokens/{made.token.id}"
@@ -52,10 +52,10 @@ async def deactivate(hub: Hub, token_id: str) -> TokenView:
 
 
 @routes.post("/tokens/{token_id}/rotate", summary="Give a token a new secret", **needs("tokens:write", 404, 413, 422))
-async def rotate(hub: Hub, caller: Caller, token_id: str, wanted: TokenRotation) -> NewToken:
+async def rotate(hub: Hub, caller: Caller, token_id: str, body: TokenRotation) -> NewToken:
     """The new secret is in this answer and never shown again; the one before is good for the overlap too."""
     _check_holds(caller, await hub.tokens.get(token_id))
-    return await hub.tokens.rotate(token_id, overlap=timedelta(seconds=wanted.overlap_seconds))
+    return await hub.tokens.rotate(token_id, overlap=timedelta(seconds=body.overlap_seconds))
 
 
 @routes.delete("/tokens/{token_id}", status_code=204, summary="Delete a token", **needs("tokens:write", 404))

@@ -53,9 +53,9 @@ async def find(hub: Hub) -> Page[PersonView]:
 
 
 @routes.post("/users", status_code=201, summary="Invite a user", **needs("users:write", 409, 413, 422))
-async def invite(hub: Hub, wanted: Invitation, response: Response) -> Invited:
+async def invite(hub: Hub, body: Invitation, response: Response) -> Invited:
     """Hand the link to the person; no e-mail is sent. A token gives only a role whose rights it has itself."""
-    person, link = await hub.users.invite(name=wanted.name, email=wanted.email, role=wanted.role)
+    person, link = await hub.users.invite(name=body.name, email=body.email, role=body.role)
     response.headers["Location"] = f"users/{person.id}"
     return Invited(person=person, link=link)
 
@@ -67,9 +67,9 @@ async def show(hub: Hub, user_id: str) -> PersonView:
 
 
 @routes.patch("/users/{user_id}", summary="Give a user another role", **needs("users:write", 404, 409, 413, 422))
-async def change_role(hub: Hub, user_id: str, wanted: RoleChange) -> PersonView:
+async def change_role(hub: Hub, user_id: str, body: RoleChange) -> PersonView:
     """It counts from the next request on. The last administrator stays one. The token must have the rights of both roles."""
-    return await hub.users.change_role(user_id, wanted.role)
+    return await hub.users.change_role(user_id, body.role)
 
 
 @routes.post("/users/{user_id}/deactivate", summary="Deactivate a user", **needs("users:write", 404, 409))

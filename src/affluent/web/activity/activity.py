@@ -127,8 +127,8 @@ async def events(request: PageRequest) -> Response:
 
     async def probe() -> Hashable:
         # Asked twice a second: without the text, which is looked for only when something has changed.
-        found = await _rows(request, replace(chosen, q="").runs(), oldest=oldest)
-        return tuple((run.id, run.state, run.sentence) for run in found.items)
+        first_page = await _rows(request, replace(chosen, q="").runs(), oldest=oldest)
+        return tuple((run.id, run.state, run.sentence) for run in first_page.items)
 
     async def render() -> str:
         page = await _page(request)
@@ -145,7 +145,7 @@ async def bulk(request: PageRequest) -> Response:
     token = times.zone_name.set(request.zone)
     try:
         chosen = from_query({name: form.text(name) for name in ActivityFilter.__dataclass_fields__})
-        wanted = chosen.runs()
+        selection = chosen.runs()
     finally:
         times.zone_name.reset(token)
     action = form.text("action")
@@ -153,7 +153,7 @@ async def bulk(request: PageRequest) -> Response:
         raise Invalid("Choose what to do: resume, replay or cancel.", field="action")
     if chosen.is_empty:
         raise Invalid("Choose a filter first; without one it would mean every run there is.")
-    count = await request.hub.runs.bulk(wanted, BulkAction(action))
+    count = await request.hub.runs.bulk(selection, BulkAction(action))
     back = replace(chosen, state="", cause="") if action != "replay" else chosen
     return request.go(back.address(), say=f"{count:,} {'run is' if count == 1 else 'runs are'} {_DONE[action]}.")
 
@@ -162,7 +162,7 @@ async def deliveries(request: PageRequest) -> Response:
     """What hooks received, newest first."""
     hub, before = request.hub, request.query("before")
     verdict = request.query("verdict") if request.query("verdict") in VERDICTS else ""
-    found, links, flows = await asyncio.gather(
+    received, links, flows = await asyncio.gather(
         hub.events.deliveries(verdict=verdict, limit=_PAGE + 1, before=before),
         hub.flow_connections.list(limit=200),
         hub.flows.list(limit=200),
@@ -170,12 +170,12 @@ async def deliveries(request: PageRequest) -> Response:
     flow_names = {flow.id: flow.name for flow in flows}
     chosen = f"verdict={verdict}&" if verdict else ""
     page = DeliveriesPage(
-        deliveries=tuple(found[:_PAGE]),
+        deliveries=tuple(received[:_PAGE]),
         verdict=verdict,
         verdicts=(("", "All verdicts"), *((key, key.replace("_", " ").capitalize()) for key in VERDICTS)),
         words=VERDICTS,
         names={link.id: (link.name, flow_names.get(link.flow_id, "")) for link in links},
-        older=f"/activity/deliveries?{chosen}before={found[_PAGE - 1].id}" if len(found) > _PAGE else "",
+        older=f"/activity/deliveries?{chosen}before={received[_PAGE - 1].id}" if len(received) > _PAGE else "",
         newer=f"/activity/deliveries?{chosen}" if before else "",
         tabs=_TABS,
     )
@@ -196,10 +196,10 @@ async def _page(request: PageRequest) -> ActivityPage:
     may_act = may(request.person.role, "runs:write")
     dialog = request.query("dialog") if may_act and not chosen.is_empty and request.query("dialog") in _ACTIONS else ""
     token = times.zone_name.set(request.zone)
-    wanted = chosen.runs()
+    selection = chosen.runs()
     times.zone_name.reset(token)
     runs, causes, forecast, choices = await asyncio.gather(
-        _rows(request, wanted, before=before, oldest=request.query("oldest")),
+        _rows(request, selection, before=before, oldest=request.query("oldest")),
         _causes(request, before),
         _forecast(request, chosen, dialog),
         _choices(request),
@@ -221,13 +221,13 @@ async def _page(request: PageRequest) -> ActivityPage:
     )
 
 
-async def _rows(request: PageRequest, wanted: RunFilter, *, before: str = "", oldest: str = "") -> RunPage:
+async def _rows(request: PageRequest, selection: RunFilter, *, before: str = "", oldest: str = "") -> RunPage:
     """The rows of a page; from the newest to the `oldest` of a page that has grown."""
     if not oldest:
-        return await request.hub.runs.page(wanted, limit=_PAGE, after=before)
-    found = await request.hub.runs.page(wanted, limit=_MOST - 1)
-    kept = found.items[: max(sum(run.id >= oldest for run in found.items), 1)]
-    return found if len(kept) == len(found.items) else RunPage(items=kept, next=kept[-1].id)
+        return await request.hub.runs.page(selection, limit=_PAGE, after=before)
+    page = await request.hub.runs.page(selection, limit=_MOST - 1)
+    kept = page.items[: max(sum(run.id >= oldest for run in page.items), 1)]
+    return page if len(kept) == len(page.items) else RunPage(items=kept, next=kept[-1].id)
 
 
 async def _causes(request: PageRequest, before: str) -> list[Cause]:
@@ -243,9 +243,9 @@ async def _forecast(request: PageRequest, chosen: ActivityFilter, dialog: str) -
     if not dialog:
         return None
     token = times.zone_name.set(request.zone)
-    wanted = chosen.runs()
+    selection = chosen.runs()
     times.zone_name.reset(token)
-    return await request.hub.runs.forecast(wanted, BulkAction(dialog))
+    return await request.hub.runs.forecast(selection, BulkAction(dialog))
 
 
 async def _choices(request: PageRequest) -> Choices:
@@ -254,7 +254,7 @@ async def _choices(request: PageRequest) -> Choices:
     )
     return Choices(
         flows=(("", "All flows"), *((flow.id, flow.name) for flow in flows)),
-        connections=(("", "All connections"), *((one.id, one.name) for one in connections)),
+        connections=(("", "All connections"), *((connection.id, connection.name) for connection in connections)),
         states=(("", "All statuses"), *((state.value, state.value.capitalize()) for state in RunState)),
         ranges=tuple(RANGES.items()),
     )

@@ -88,5 +88,5 @@ def from_query(values: Mapping[str, str]) -> ActivityFilter:
 
 def _day(text: str) -> datetime | None:
     """Midnight of a day, in the zone of whoever looks."""
-    found = clock.day(text)
-    return datetime.combine(found, time(), times.zone(times.zone_name.get()) or UTC) if found else None
+    day = clock.day(text)
+    return datetime.combine(day, time(), times.zone(times.zone_name.get()) or UTC) if day else None

@@ -75,8 +75,8 @@ async def events(request: PageRequest) -> Response:
     run_id, step, tab = request.path("run"), request.query("step"), request.query("tab")
 
     async def probe() -> Hashable:
-        found = await request.hub.runs.find(RunFilter(ids=(run_id,)), limit=1)
-        return tuple((r.state, r.position, r.tries, r.due_at, r.sentence, r.finished_at) for r in found)
+        runs = await request.hub.runs.find(RunFilter(ids=(run_id,)), limit=1)
+        return tuple((r.state, r.position, r.tries, r.due_at, r.sentence, r.finished_at) for r in runs)
 
     async def render() -> str:
         page = await _page(request, Form(), dialog="")
@@ -112,8 +112,8 @@ async def replay(request: PageRequest) -> Response:
 async def cancel(request: PageRequest) -> Response:
     """Stop it."""
     run = await request.hub.runs.cancel(request.path("run"))
-    said = "It stops after its current step." if run.state == RunState.RUNNING else "The run is cancelled."
-    return request.go(f"/activity/{run.id}", say=said)
+    say = "It stops after its current step." if run.state == RunState.RUNNING else "The run is cancelled."
+    return request.go(f"/activity/{run.id}", say=say)
 
 
 async def _answer(request: PageRequest, form: Form, *, dialog: str, status: int = 200) -> Response:
@@ -163,9 +163,9 @@ async def _page(request: PageRequest, form: Form, *, dialog: str) -> RunPage:
     )
 
 
-def _opened(wanted: str, shown: tuple[Row, ...], position: int, state: str) -> Row:
+def _opened(asked_step: str, shown: tuple[Row, ...], position: int, state: str) -> Row:
     """The step that was asked for, else the one that needs a look, else the last that was reached."""
-    number = whole(wanted)
+    number = whole(asked_step)
     if number is not None and number < len(shown):
         return shown[number]
     if state not in (RunState.SUCCEEDED, RunState.SKIPPED) and position + 1 < len(shown):
@@ -198,4 +198,4 @@ async def _versions(request: PageRequest, flow_id: str, dialog: str) -> tuple[in
     """Newest first, when they can be chosen."""
     if dialog != "replay":
         return ()
-    return tuple(sorted((one.number for one in (await request.hub.flows.get(flow_id)).versions), reverse=True))
+    return tuple(sorted((version.number for version in (await request.hub.flows.get(flow_id)).versions), reverse=True))

@@ -84,17 +84,17 @@ def rows(detail: RunDetail, plan: Sequence[Planned], catalog: Catalog) -> tuple[
     return (first, *(_row(one, steps.get(one.position), detail, scale) for one in plan))
 
 
-def _row(one: Planned, step: StepView | None, detail: RunDetail, scale: _Scale) -> Row:
+def _row(planned_step: Planned, step: StepView | None, detail: RunDetail, scale: _Scale) -> Row:
     run = detail.run
-    is_current = one.position == run.position
+    is_current = planned_step.position == run.position
     state = step.state if step else _not_reached(run.state, is_current=is_current)
     bars, took = _bars(step, scale) if step else ([], 0)
     return Row(
-        number=one.number,
-        app=one.app,
-        app_title=one.app_title,
-        title=one.title,
-        text=_said(one, step, detail, is_current=is_current),
+        number=planned_step.number,
+        app=planned_step.app,
+        app_title=planned_step.app_title,
+        title=planned_step.title,
+        text=_said(planned_step, step, detail, is_current=is_current),
         state=state,
         took=times.lasted(took) if step and step.attempts else "",
         waterfall=_svg(bars, _in_words(step)),
@@ -109,7 +109,7 @@ def _not_reached(state: str, *, is_current: bool) -> str:
     return "later"
 
 
-def _said(one: Planned, step: StepView | None, detail: RunDetail, *, is_current: bool) -> str:
+def _said(planned_step: Planned, step: StepView | None, detail: RunDetail, *, is_current: bool) -> str:
     run = detail.run
     if step is None:
         if run.state == "skipped":
@@ -131,17 +131,21 @@ def _said(one: Planned, step: StepView | None, detail: RunDetail, *, is_current:
         "condition_false": "Its condition was not met",
     }
     text = words.get(step.outcome, step.outcome.replace("_", " ").capitalize())
-    found = _object(step.output)
+    output = _object(step.output)
     number = next(
-        (f" · {name.removesuffix('_id').replace('_', ' ')} {found[name]}" for name in _telling(one) if found.get(name)),
+        (
+            f" · {name.removesuffix('_id').replace('_', ' ')} {output[name]}"
+            for name in _telling(planned_step)
+            if output.get(name)
+        ),
         "",
     )
     return f"{text}{number}" if step.outcome in ("applied", "already_applied") else text
 
 
-def _telling(one: Planned) -> tuple[str, ...]:
+def _telling(planned_step: Planned) -> tuple[str, ...]:
     """The output fields that name the record at the vendor."""
-    identified = tuple(one.action.identifies.values()) if one.action else ()
+    identified = tuple(planned_step.action.identifies.values()) if planned_step.action else ()
     return ("sale_id", "refund_id", "commission_id", "payment_id", "invoice_id", *identified)
 
 
@@ -200,8 +204,10 @@ def _in_words(step: StepView | None) -> str:
 def lineage(detail: RunDetail, plan: Sequence[Planned]) -> tuple[Lineage, ...]:
     """Invoice → sale → commission, from the event and what its effects answered; empty without money."""
     run = detail.run
-    found = [_effect(one, plan, run.id) for one in detail.effects if one.money or _commission(one)]
-    stations = [station for some in found for station in some]
+    stations_by_effect = [
+        _effect(effect, plan, run.id) for effect in detail.effects if effect.money or _commission(effect)
+    ]
+    stations = [station for effect_stations in stations_by_effect for station in effect_stations]
     if run.money is None and not stations:
         return ()
     first = Lineage(
@@ -211,7 +217,14 @@ def lineage(detail: RunDetail, plan: Sequence[Planned]) -> tuple[Lineage, ...]:
 
 
 def _effect(effect: EffectView, plan: Sequence[Planned], run_id: str) -> list[Lineage]:
-    of = next((one for one in plan if one.app == effect.app and one.action and one.action.key == effect.action), None)
+    of = next(
+        (
+            planned_step
+            for planned_step in plan
+            if planned_step.app == effect.app and planned_step.action and planned_step.action.key == effect.action
+        ),
+        None,
+    )
     title = of.title if of else effect.action.replace("_", " ").capitalize()
     fate = {"applied": "applied", "already_applied": "was there already", "unknown": "outcome unknown"}.get(
         effect.fate, effect.fate.replace("_", " ")
@@ -253,7 +266,7 @@ class Call:
 def calls(attempt: AttemptView) -> tuple[Call, ...]:
     """What an attempt sent and got."""
     exchanges = attempt.exchanges if isinstance(attempt.exchanges, list) else []
-    return tuple(_call(one) for one in exchanges if isinstance(one, dict))
+    return tuple(_call(exchange) for exchange in exchanges if isinstance(exchange, dict))
 
 
 def _call(exchange: JSONObject) -> Call:

@@ -74,9 +74,13 @@ def told(detail: RunDetail, plan: tuple[Planned, ...], connection_names: Mapping
     """The story of a run."""
     run = detail.run
     by_position = {step.position: step for step in detail.steps}
-    at = next((one for one in plan if one.position == run.position), None)
+    at = next((planned_step for planned_step in plan if planned_step.position == run.position), None)
     step = by_position.get(run.position)
-    done = [one for one in plan if (found := by_position.get(one.position)) and found.outcome == "applied"]
+    done = [
+        planned_step
+        for planned_step in plan
+        if (reached := by_position.get(planned_step.position)) and reached.outcome == "applied"
+    ]
     lead, todo = _told(detail, at, step, done, connection_names)
     return Story(kind=_KINDS.get(run.state, "info"), lead=lead.strip(), rest=_rest(detail, done), todo=todo)
 
@@ -126,25 +130,27 @@ def _rest(detail: RunDetail, done: list[Planned]) -> str:
     run = detail.run
     moved = [one for one in detail.effects if one.money and one.fate == "applied" and one.run_id == run.id]
     already = [one for one in detail.steps if one.outcome == "already_applied"]
-    said: list[str] = []
+    sentences: list[str] = []
     if moved:
-        said.append(f"Money passed on: {' and '.join(in_words(one.money) for one in moved if one.money)}.")
+        sentences.append(f"Money passed on: {' and '.join(in_words(one.money) for one in moved if one.money)}.")
     elif not done:
-        said.append("It moved no money.")
+        sentences.append("It moved no money.")
     if already:
-        said.append(
+        sentences.append(
             f"{len(already)} of its effects had been applied before and {'was' if len(already) == 1 else 'were'} not sent again."
         )
     if run.state != "unknown":
-        said.append(_ONCE)
-    return " ".join(said)
+        sentences.append(_ONCE)
+    return " ".join(sentences)
 
 
 def _joined(done: list[Planned]) -> str:
     """Track sale and attach price plan were applied."""
     if not done:
         return ""
-    names = [one.title if not number else _lower(one.title) for number, one in enumerate(done)]
+    names = [
+        planned_step.title if not number else _lower(planned_step.title) for number, planned_step in enumerate(done)
+    ]
     text = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
     return f"{text} {'were' if len(names) > 1 else 'was'} applied"
 

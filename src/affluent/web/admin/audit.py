@@ -57,12 +57,12 @@ async def index(request: PageRequest) -> Response:
     """The list, newest first."""
     filters = {name: request.query(name)[:200] for name in _FILTERS}
     after = request.query("after")
-    found = await request.hub.audit.find(_wanted(filters), limit=_PAGE, after=after)
+    log_page = await request.hub.audit.find(_wanted(filters), limit=_PAGE, after=after)
     kept = {name: value for name, value in filters.items() if value}
     page = AuditPage(
-        entries=found.items,
+        entries=log_page.items,
         filters=filters,
-        older=f"/admin/audit?{urlencode({**kept, 'after': found.next})}" if found.next else "",
+        older=f"/admin/audit?{urlencode({**kept, 'after': log_page.next})}" if log_page.next else "",
         newer=f"/admin/audit?{urlencode(kept)}" if after else "",
         export=f"/admin/audit/export?{urlencode(kept)}",
     )
@@ -94,5 +94,5 @@ def _wanted(filters: dict[str, str]) -> AuditFilter:
 
 def _day(text: str) -> datetime | None:
     """Midnight UTC of a date; None when it is none."""
-    found = clock.day(text)
-    return datetime.combine(found, time(), UTC) if found else None
+    day = clock.day(text)
+    return datetime.combine(day, time(), UTC) if day else None

@@ -120,10 +120,10 @@ async def delete(request: PageRequest) -> Response:
 
 async def _list(request: PageRequest, form: Form, *, dialog: str, status: int = 200) -> Response:
     after = request.query("after")
-    found = await request.hub.tokens.list(limit=_PAGE, after=after)
+    listed = await request.hub.tokens.list(limit=_PAGE, after=after)
     page = TokensPage(
-        tokens=found.items,
-        older=f"/admin/tokens?after={found.next}" if found.next else "",
+        tokens=listed.items,
+        older=f"/admin/tokens?after={listed.next}" if listed.next else "",
         newer="/admin/tokens" if after else "",
         form=form,
         dialog=dialog,

@@ -139,8 +139,8 @@ async def end_sessions(request: PageRequest) -> Response:
     """One session, or all when none is named."""
     form = await request.form()
     ended = await request.hub.users.revoke(request.path("person"), session_id=form.text("session"))
-    said = "That browser is signed out." if ended == 1 else f"{ended} browsers are signed out."
-    return request.go(f"/admin/users/{request.path('person')}", say=said)
+    say = "That browser is signed out." if ended == 1 else f"{ended} browsers are signed out."
+    return request.go(f"/admin/users/{request.path('person')}", say=say)
 
 
 async def _list(request: PageRequest, form: Form, *, dialog: str, status: int = 200) -> Response:

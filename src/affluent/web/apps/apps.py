@@ -137,10 +137,10 @@ def routes(pages: PageRoutes) -> list[Route]:
 async def index(request: PageRequest) -> Response:
     """The catalogue; `?q=` and `?show=` narrow it, `?after=` goes on in the connections."""
     q, after = request.query("q")[:100], request.query("after")
-    wanted = request.query("show")
-    shown = wanted if wanted in SHOWS else ""
+    asked_show = request.query("show")
+    shown = asked_show if asked_show in SHOWS else ""
     hub = request.hub
-    flows, counts, found, ailing = await asyncio.gather(
+    flows, counts, connections, ailing = await asyncio.gather(
         _flows(request),
         hub.connections.counts(),
         hub.connections.list(limit=_PAGE, after=after),
@@ -151,13 +151,13 @@ async def index(request: PageRequest) -> Response:
     page = AppsPage(
         cards=tuple(card for card in cards if _is_shown(card, shown)),
         broken=broken_apps(hub.catalog, q),
-        lines=await lines(request, found.items),
+        lines=await lines(request, connections.items),
         ailing=await lines(request, ailing.items),
         q=q,
         show=SHOWS[shown],
         counts={key: sum(_is_shown(card, key) for card in cards) for key in SHOWS},
         connectable=tuple(card.app for card in all_cards if hub.catalog.apps[card.app.key].credentials is not None),
-        older=f"/apps?after={found.next}" if found.next else "",
+        older=f"/apps?after={connections.next}" if connections.next else "",
         newer="/apps" if after else "",
         dialog=request.query("dialog"),
         may_edit=may_edit(request.person),
@@ -173,11 +173,11 @@ async def show(request: PageRequest) -> Response:
 async def operation(request: PageRequest) -> Response:
     """A trigger or an action; the list of them takes the parts out of it that are unfolded."""
     kind = request.path("kind")
-    found = operations_of(request.web_app, request.path("app"))
-    one = next((one for one in found.by_kind.get(kind, ()) if one.key == request.path("operation")), None)
+    operations = operations_of(request.web_app, request.path("app"))
+    one = next((one for one in operations.by_kind.get(kind, ()) if one.key == request.path("operation")), None)
     if one is None:
-        raise NotFound(f"{found.detail.app.title} has no {KINDS.get(kind, 'page')} {request.path('operation')!r}.")
-    page = OperationPage(app=found.detail.app, kind=kind, operation=one)
+        raise NotFound(f"{operations.detail.app.title} has no {KINDS.get(kind, 'page')} {request.path('operation')!r}.")
+    page = OperationPage(app=operations.detail.app, kind=kind, operation=one)
     address = f"/apps/{page.app.key}" + ("?tab=actions" if kind == "actions" else "")
     crumbs = [("Integrations", ""), ("Apps", "/apps"), (page.app.title, address), (one.title, "")]
     return await request.page("apps/operation.html", page, section="Apps", crumbs=crumbs)
@@ -199,7 +199,7 @@ async def app_page(request: PageRequest, key: str, form: Form, *, dialog: str, s
     operations = operations_of(request.web_app, key)
     detail = operations.detail
     app = request.hub.catalog.apps.get(key)
-    found, flows = await asyncio.gather(
+    connections, flows = await asyncio.gather(
         request.hub.connections.list(app=key, limit=_PAGE, after=request.query("after")), _flows(request)
     )
     tab = "actions" if request.query("tab") == "actions" or not detail.triggers else "triggers"
@@ -209,8 +209,8 @@ async def app_page(request: PageRequest, key: str, form: Form, *, dialog: str, s
         triggers=len(detail.triggers),
         actions=len(detail.actions),
         operations=drawn(request.web_app, key, tab),
-        lines=await lines(request, found.items),
-        older=f"/apps/{key}?after={found.next}" if found.next else "",
+        lines=await lines(request, connections.items),
+        older=f"/apps/{key}?after={connections.next}" if connections.next else "",
         fields=operations.credentials,
         has_readme=app is not None and bool(_readme(app.folder)),
         limit=limit_of(app) if app is not None else "",
@@ -232,12 +232,12 @@ async def lines(request: PageRequest, connections: tuple[ConnectionView, ...]) -
             waiting[cause.connection_id] = waiting.get(cause.connection_id, 0) + cause.count
     return tuple(
         Line(
-            connection=one,
-            place=_place(request.hub.catalog.apps.get(one.app), one),
-            health=health[one.id],
-            waiting=waiting.get(one.id, 0),
+            connection=connection,
+            place=_place(request.hub.catalog.apps.get(connection.app), connection),
+            health=health[connection.id],
+            waiting=waiting.get(connection.id, 0),
         )
-        for one in connections
+        for connection in connections
     )
 
 

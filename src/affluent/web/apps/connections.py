@@ -100,16 +100,20 @@ async def show(request: PageRequest) -> Response:
 
 async def test(request: PageRequest) -> Response:
     """Ask the vendor now, and say what it answered."""
-    said = await request.hub.connections.test(request.path("connection"))
-    released = " Runs that waited for it go on." if said.ok else ""
-    return request.go(f"/connections/{said.connection.id}", say=said.message + released)
+    outcome = await request.hub.connections.test(request.path("connection"))
+    released = " Runs that waited for it go on." if outcome.ok else ""
+    return request.go(f"/connections/{outcome.connection.id}", say=outcome.message + released)
 
 
 async def rename(request: PageRequest) -> Response:
     """Another name."""
     form = await request.form()
     return await _try(
-        request, form, "name", lambda one: request.hub.connections.update(one, name=form.text("name")), say="Renamed."
+        request,
+        form,
+        "name",
+        lambda connection_id: request.hub.connections.update(connection_id, name=form.text("name")),
+        say="Renamed.",
     )
 
 
@@ -118,7 +122,13 @@ async def rotate(request: PageRequest) -> Response:
     form = await request.form()
     fields = dict(typed(form))
     say = "The new credentials work and are stored. Runs that waited for them go on."
-    return await _try(request, form, "keys", lambda one: request.hub.connections.update(one, fields=fields), say=say)
+    return await _try(
+        request,
+        form,
+        "keys",
+        lambda connection_id: request.hub.connections.update(connection_id, fields=fields),
+        say=say,
+    )
 
 
 async def limit(request: PageRequest) -> Response:
@@ -203,7 +213,7 @@ async def _page(request: PageRequest, form: Form, *, part: str = "", dialog: str
 
 async def _uses(request: PageRequest, connection: ConnectionView) -> tuple[UsedBy, ...]:
     triggered = [use.flow_connection_id for use in connection.used_by if "trigger" in use.places]
-    found = await standings(request.hub, triggered)
+    standing_by_link = await standings(request.hub, triggered)
 
     async def used(use: Use) -> UsedBy:
         if "trigger" not in use.places:
@@ -211,7 +221,7 @@ async def _uses(request: PageRequest, connection: ConnectionView) -> tuple[UsedB
         link = await request.hub.flow_connections.get(use.flow_connection_id)
         if not may(request.person.role, "flows:write"):
             link = link.without_address()
-        return UsedBy(use=use, webhook_url=link.webhook_url, standing=found[link.id])
+        return UsedBy(use=use, webhook_url=link.webhook_url, standing=standing_by_link[link.id])
 
     return tuple(await asyncio.gather(*(used(use) for use in connection.used_by)))
 

@@ -67,11 +67,13 @@ def operations_of(web_app: WebApp, key: str) -> Operations:
 
 def drawn(web_app: WebApp, key: str, kind: str) -> Markup:
     """The list of an app's triggers or actions."""
-    found = operations_of(web_app, key)
-    if kind not in found.drawn:
-        text = web_app.templates.get_template("apps/operations.html").render(operations=found.by_kind[kind], kind=kind)
-        found.drawn[kind] = Markup(text)  # noqa: S704 - rendered with autoescape
-    return found.drawn[kind]
+    operations = operations_of(web_app, key)
+    if kind not in operations.drawn:
+        text = web_app.templates.get_template("apps/operations.html").render(
+            operations=operations.by_kind[kind], kind=kind
+        )
+        operations.drawn[kind] = Markup(text)  # noqa: S704 - rendered with autoescape
+    return operations.drawn[kind]
 
 
 def _read(detail: AppDetail) -> Operations:
@@ -86,39 +88,41 @@ def _read(detail: AppDetail) -> Operations:
     )
 
 
-def _trigger(one: TriggerView, address: str) -> Operation:
+def _trigger(trigger: TriggerView, address: str) -> Operation:
     parts = (
-        *_fields("options", "Options", one.title, one.options),
-        *_fields("fields", "Fields", one.title, one.output),
-        *_sample("Trigger payload", one.title, one.sample),
+        *_fields("options", "Options", trigger.title, trigger.options),
+        *_fields("fields", "Fields", trigger.title, trigger.output),
+        *_sample("Trigger payload", trigger.title, trigger.sample),
     )
     return Operation(
-        key=one.key,
-        title=one.title,
-        text=one.description,
+        key=trigger.key,
+        title=trigger.title,
+        text=trigger.description,
         address=address,
-        badge=one.kind,
-        event=one.event,
+        badge=trigger.kind,
+        event=trigger.event,
         parts=parts,
     )
 
 
-def _action(one: ActionView, address: str, detail: AppDetail) -> Operation:
+def _action(action: ActionView, address: str, detail: AppDetail) -> Operation:
     answers = Part(
         key="answers",
         title="Answers",
-        label=f"Answers of {detail.app.title} to {one.title}",
-        number=len(one.answers),
-        answers=one.answers,
+        label=f"Answers of {detail.app.title} to {action.title}",
+        number=len(action.answers),
+        answers=action.answers,
     )
     parts = (
-        *_fields("fields", "Fields", one.title, one.input),
-        *_fields("output", "Output", one.title, one.output),
-        *_sample("Action payload", one.title, one.sample),
-        *((answers,) if one.answers else ()),
+        *_fields("fields", "Fields", action.title, action.input),
+        *_fields("output", "Output", action.title, action.output),
+        *_sample("Action payload", action.title, action.sample),
+        *((answers,) if action.answers else ()),
     )
-    text = one.description.split("\n\n")[0].replace("\n", " ")
-    return Operation(key=one.key, title=one.title, text=text, address=address, badge=one.effect, event="", parts=parts)
+    text = action.description.split("\n\n")[0].replace("\n", " ")
+    return Operation(
+        key=action.key, title=action.title, text=text, address=address, badge=action.effect, event="", parts=parts
+    )
 
 
 def _fields(key: str, title: str, of: str, schema: JSONObject | None) -> tuple[Part, ...]:

@@ -78,24 +78,24 @@ def _field(name: str, item: Mapping[str, Any], shared: Mapping[str, Any], *, is_
         is_number=plain.get("type") in ("integer", "number"),
         default=str(default) if default not in (None, "", [], {}) else "",
         example=str(examples[0]) if examples else "",
-        options=tuple((str(one), str(one)) for one in plain.get("enum", ())),
+        options=tuple((str(value), str(value)) for value in plain.get("enum", ())),
         choices=tuple((str(value), str(text)) for value, text in item.get("choices", {}).items()),
     )
 
 
-def _title(name: str, said: str) -> str:
+def _title(name: str, given: str) -> str:
     """What the schema says, unless pydantic made it up from the name."""
-    return phrases.title(name) if said in ("", name.replace("_", " ").title()) else said
+    return phrases.title(name) if given in ("", name.replace("_", " ").title()) else given
 
 
 def _resolved(item: Mapping[str, Any], shared: Mapping[str, Any]) -> Mapping[str, Any]:
     """The schema itself, behind references and "or nothing"."""
     reference = item.get("$ref")
     if reference:
-        found: Mapping[str, Any] = shared.get(str(reference).rsplit("/", 1)[-1], {})
-        return found
-    several = [one for one in item.get("anyOf", ()) if one.get("type") != "null"]
-    return _resolved(several[0], shared) if len(several) == 1 else item
+        target: Mapping[str, Any] = shared.get(str(reference).rsplit("/", 1)[-1], {})
+        return target
+    alternatives = [schema for schema in item.get("anyOf", ()) if schema.get("type") != "null"]
+    return _resolved(alternatives[0], shared) if len(alternatives) == 1 else item
 
 
 def _kind(item: Mapping[str, Any], shared: Mapping[str, Any]) -> str:

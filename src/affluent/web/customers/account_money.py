@@ -172,10 +172,10 @@ async def pay(request: PageRequest) -> Response:
 async def move(request: PageRequest) -> Response:
     """Another status: issue, pay, void, refund."""
     form, invoice = await request.form(), await _invoice(request)
-    wanted = form.text("to")
+    status = form.text("to")
     with blaming(form, {}):
-        after = await request.hub.billing.invoices.change(invoice.id, InvoiceChange.model_validate({"status": wanted}))
-        return _to_invoices(request, f"Invoice {after.number} {MOVES[wanted][2]}.")
+        after = await request.hub.billing.invoices.change(invoice.id, InvoiceChange.model_validate({"status": status}))
+        return _to_invoices(request, f"Invoice {after.number} {MOVES[status][2]}.")
     return await _invoices(request, form, dialog="", status=422)
 
 
@@ -199,27 +199,27 @@ async def _edit(request: PageRequest, mode: str, *, dialog: str) -> Response:
 
 
 async def _plans(request: PageRequest, form: Form, *, dialog: str, status: int = 200) -> Response:
-    frame, found = await asyncio.gather(
+    frame, active_plans = await asyncio.gather(
         _own(request, "Price plans"),
         request.hub.billing.price_plans.find(plan_type="BILLING", status="ACTIVE", limit=_PLANS),
     )
     currency = frame.detail.account.currency if frame.detail else ""
-    usable = tuple(plan for plan in found if currency in plan.active_currencies)
+    usable = tuple(plan for plan in active_plans if currency in plan.active_currencies)
     page = PlansPage(frame=frame, plans=usable, today=today(), form=form, dialog=dialog)
     return await request.page("accounts/plans.html", page, section="Customers", crumbs=frame.crumbs, status=status)
 
 
 async def _invoices(request: PageRequest, form: Form, *, dialog: str, status: int = 200) -> Response:
     after = request.query("after")
-    frame, found = await asyncio.gather(
+    frame, listed = await asyncio.gather(
         _own(request, "Invoices"),
         request.hub.billing.invoices.find(account_id=request.path("account"), limit=_PAGE, after=after),
     )
     address = f"{frame.address}/invoices"
     page = InvoicesPage(
         frame=frame,
-        invoices=found.items,
-        older=f"{address}?after={found.next}" if found.next else "",
+        invoices=listed.items,
+        older=f"{address}?after={listed.next}" if listed.next else "",
         newer=address if after else "",
         begins=today().replace(day=1),
         ends=(today().replace(day=1) + timedelta(days=32)).replace(day=1) - timedelta(days=1),

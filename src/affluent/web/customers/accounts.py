@@ -141,10 +141,10 @@ async def overview(request: PageRequest) -> Response:
     frame = await frame_of(request, "Overview")
     if frame.detail is None and frame.mirrored is None:
         return request.go(f"{frame.address}/timeline")
-    found, syncs = await asyncio.gather(
+    newest, syncs = await asyncio.gather(
         request.hub.syncs.timeline(frame.account_id, limit=_NEWEST), request.hub.syncs.of_accounts([frame.account_id])
     )
-    page = OverviewPage(frame=frame, happenings=found.items, sync=syncs[frame.account_id])
+    page = OverviewPage(frame=frame, happenings=newest.items, sync=syncs[frame.account_id])
     template = "accounts/overview.html" if frame.detail else "accounts/mirrored.html"
     return await request.page(template, page, section="Customers", crumbs=frame.crumbs)
 
@@ -191,12 +191,14 @@ async def delete_setting(request: PageRequest) -> Response:
 async def timeline(request: PageRequest) -> Response:
     """Events and their runs, newest first; `?before=` goes on."""
     frame, before = await frame_of(request, "Timeline"), request.query("before")
-    found = await request.hub.syncs.timeline(frame.account_id, limit=_PAGE, before=before)
+    happenings = await request.hub.syncs.timeline(frame.account_id, limit=_PAGE, before=before)
     address = f"{frame.address}/timeline"
     page = TimelinePage(
         frame=frame,
-        happenings=found.items,
-        older=f"{address}{frame.query or '?'}{'&' if frame.query else ''}before={found.next}" if found.next else "",
+        happenings=happenings.items,
+        older=f"{address}{frame.query or '?'}{'&' if frame.query else ''}before={happenings.next}"
+        if happenings.next
+        else "",
         newer=address + frame.query if before else "",
     )
     return await request.page("accounts/timeline.html", page, section="Customers", crumbs=frame.crumbs)

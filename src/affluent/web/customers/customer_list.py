@@ -64,36 +64,36 @@ async def entries(hub: Hub, *, search: str = "", limit: int = 25, after: str = "
         hub.billing.directory.find(search=search, limit=limit, after=after and _OWN + after),
         hub.mirror.find(search=search, limit=limit, after=after and _MIRRORED + after),
     )
-    found = [*map(_own, own), *map(entry_of, mirrored)]
-    found.sort(key=lambda entry: entry.place, reverse=True)
-    has_more = len(found) > limit or own.next or mirrored.next
-    return tuple(found[:limit]), found[limit - 1].place if has_more else ""
+    merged = [*map(_own, own), *map(entry_of, mirrored)]
+    merged.sort(key=lambda entry: entry.place, reverse=True)
+    has_more = len(merged) > limit or own.next or mirrored.next
+    return tuple(merged[:limit]), merged[limit - 1].place if has_more else ""
 
 
-def _own(one: Listed) -> Entry:
+def _own(listed: Listed) -> Entry:
     return Entry(
-        place=one.customer.key.removeprefix(_OWN),
-        id=one.customer.id,
-        name=one.customer.name,
-        email=one.customer.email,
-        status=one.customer.status,
-        accounts=_lines(one.accounts),
-        number=one.number,
+        place=listed.customer.key.removeprefix(_OWN),
+        id=listed.customer.id,
+        name=listed.customer.name,
+        email=listed.customer.email,
+        status=listed.customer.status,
+        accounts=_lines(listed.accounts),
+        number=listed.number,
     )
 
 
-def entry_of(one: SyncedCustomer) -> Entry:
+def entry_of(customer: SyncedCustomer) -> Entry:
     """A mirrored customer as a line of the list."""
     return Entry(
-        place=one.key.removeprefix(_MIRRORED),
-        id=one.id,
-        name=one.name,
-        email=one.email,
-        status=one.status,
-        accounts=_lines(one.accounts),
-        number=one.number,
-        connection_id=one.connection_id,
-        source=one.source,
+        place=customer.key.removeprefix(_MIRRORED),
+        id=customer.id,
+        name=customer.name,
+        email=customer.email,
+        status=customer.status,
+        accounts=_lines(customer.accounts),
+        number=customer.number,
+        connection_id=customer.connection_id,
+        source=customer.source,
     )
 
 

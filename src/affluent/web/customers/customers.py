@@ -164,11 +164,11 @@ async def add_contact(request: PageRequest) -> Response:
 
 async def _list(request: PageRequest, form: Form, *, dialog: str, status: int = 200) -> Response:
     q, after = request.query("q")[:200], request.query("after")
-    found, following = await entries(request.hub, search=q, limit=_PAGE, after=after)
-    ids = [account.id for one in found for account in one.accounts]
+    listed, following = await entries(request.hub, search=q, limit=_PAGE, after=after)
+    ids = [account.id for entry in listed for account in entry.accounts]
     asked = f"q={quote(q)}&" if q else ""
     page = CustomersPage(
-        listed=found,
+        listed=listed,
         syncs=await request.hub.syncs.of_accounts(ids),
         q=q,
         older=f"/customers?{asked}after={following}" if following else "",

@@ -57,10 +57,10 @@ async def standings(hub: Hub, links: Iterable[str]) -> Mapping[str, Standing]:
     ids = list(links)
     if not ids:
         return {}
-    offers, found = await asyncio.gather(hub.polls.offers(ids), hub.background_jobs.of(ids))
+    offers, jobs_by_link = await asyncio.gather(hub.polls.offers(ids), hub.background_jobs.of(ids))
     return {
-        one: Standing(lines=tuple(_line(duty, offers[one]) for duty in duties), offer=offers[one])
-        for one, duties in found.items()
+        link_id: Standing(lines=tuple(_line(duty, offers[link_id]) for duty in duties), offer=offers[link_id])
+        for link_id, duties in jobs_by_link.items()
     }
 
 
@@ -91,11 +91,11 @@ def _text(duty: BackgroundJobView, offer: Offer) -> str:
         return f"Failed {times}: {duty.sentence}"
     if duty.kind == "poll" and offer.poll is not None:
         begin = "from now on" if offer.poll.start == "now" else "everything from the beginning"
-        said = duty.sentence or "The first poll is about to begin."
-        return f"Every {every(offer.poll.every_seconds)}, {begin}. {said}"
+        sentence = duty.sentence or "The first poll is about to begin."
+        return f"Every {every(offer.poll.every_seconds)}, {begin}. {sentence}"
     if duty.kind == "backfill":
-        said = duty.sentence or "About to begin."
-        return said if duty.phase == "done" else f"{said} {_RESUMES}"
+        sentence = duty.sentence or "About to begin."
+        return sentence if duty.phase == "done" else f"{sentence} {_RESUMES}"
     return duty.sentence
 
 

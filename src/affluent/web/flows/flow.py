@@ -169,7 +169,7 @@ async def _runs(request: PageRequest, flow_id: str) -> list[RunView]:
 
 
 async def _names(request: PageRequest) -> dict[str, str]:
-    return {one.id: one.name for one in (await request.hub.connections.list(limit=200)).items}
+    return {connection.id: connection.name for connection in (await request.hub.connections.list(limit=200)).items}
 
 
 def _count(detail: FlowDetail, key: str) -> int | str:

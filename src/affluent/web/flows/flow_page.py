@@ -78,11 +78,11 @@ def _trigger_card(definition: FlowDefinition, catalog: Catalog) -> Card:
 
 
 def _step_cards(definition: FlowDefinition, catalog: Catalog) -> tuple[Card, ...]:
-    found = []
+    step_cards = []
     for number, step in enumerate(definition.steps, start=1):
         app, action = samples.found(catalog, step)
         fields = fields_of(action.input.model_json_schema() if action else None)
-        found.append(
+        step_cards.append(
             Card(
                 id=step.id,
                 kind="action",
@@ -101,11 +101,11 @@ def _step_cards(definition: FlowDefinition, catalog: Catalog) -> tuple[Card, ...
                 is_installed=action is not None,
             )
         )
-    return tuple(found)
+    return tuple(step_cards)
 
 
 def _mapped(fields: tuple[SchemaField, ...], values: JSONObject) -> tuple[Mapped, ...]:
-    known = {one.name: one for one in fields}
+    known = {field.name: field for field in fields}
     unknown = SchemaField(name="", title="", text="", kind="")
     return tuple(
         Mapped(field=known.get(name, unknown), source=value if isinstance(value, str) else repr(value))

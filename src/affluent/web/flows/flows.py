@@ -38,15 +38,15 @@ def routes(pages: PageRoutes) -> list[Route]:
 
 async def index(request: PageRequest) -> Response:
     """The list; `?q=` and `?show=` narrow it, `?after=` goes on."""
-    q, after, wanted = request.query("q")[:100], request.query("after"), request.query("show")
-    show = wanted if wanted in SHOWS else ""
-    found = await request.hub.flows.list(visibility=show, search=q, limit=_PAGE, after=after)
+    q, after, asked_show = request.query("q")[:100], request.query("after"), request.query("show")
+    show = asked_show if asked_show in SHOWS else ""
+    flows = await request.hub.flows.list(visibility=show, search=q, limit=_PAGE, after=after)
     page = FlowsPage(
-        flows=found.items,
+        flows=flows.items,
         q=q,
         show=show,
         segments=tuple((text, _address(q=q, show=key), "") for key, text in SHOWS.items()),
-        older=_address(q=q, show=show, after=found.next) if found.next else "",
+        older=_address(q=q, show=show, after=flows.next) if flows.next else "",
         newer=_address(q=q, show=show) if after else "",
         may_edit=may_edit(request.person),
     )
@@ -60,5 +60,5 @@ async def copy(request: PageRequest) -> Response:
 
 
 def _address(**query: str) -> str:
-    said = urlencode({name: value for name, value in query.items() if value})
-    return f"/flows?{said}" if said else "/flows"
+    encoded = urlencode({name: value for name, value in query.items() if value})
+    return f"/flows?{encoded}" if encoded else "/flows"

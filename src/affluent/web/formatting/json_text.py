@@ -23,12 +23,12 @@ def text(value: JSONValue) -> str:
 def pretty(value: JSONValue) -> Markup:
     """Indented JSON with colours; put it into `<pre class="code">`."""
     source, out, at = text(value), [], 0
-    for found in _TOKEN.finditer(source):
-        out.append(escape(source[at : found.start()]))
-        kind = found.lastgroup or ""
-        if kind == "s" and _HIDDEN.search(found[0]):
+    for token in _TOKEN.finditer(source):
+        out.append(escape(source[at : token.start()]))
+        kind = token.lastgroup or ""
+        if kind == "s" and _HIDDEN.search(token[0]):
             kind = "red"
-        out.append(Markup('<span class="{}">{}</span>').format(kind, found[0]))
-        at = found.end()
+        out.append(Markup('<span class="{}">{}</span>').format(kind, token[0]))
+        at = token.end()
     out.append(escape(source[at:]))
     return Markup("").join(out)

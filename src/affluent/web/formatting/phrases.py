@@ -24,7 +24,7 @@ def condition(source: str) -> str:
     """A short condition in words, e.g. "invoice net is above 0"; empty when it is better read as it was written."""
     if not source or len(source) > 3 * _LONGEST:
         return ""
-    text = _PATH.sub(lambda found: path(found[0]), source)
+    text = _PATH.sub(lambda match: path(match[0]), source)
     for sign, words in _WORDS:
         text = text.replace(sign, words)
     return text if len(text) <= _LONGEST and not re.search(r"[(){}\[\]!&|]", text) else ""
@@ -35,10 +35,10 @@ def path(source: str) -> str:
     parts = [part for part in re.split(r"[.\[\]]+", source) if part]
     kept = parts[2:] if parts[0] == "steps" else parts[1:]
     names = [part for part in kept if not part.isdigit() and part not in ("data", "settings", "metadata")][-2:]
-    said: list[str] = []
+    words: list[str] = []
     for name in names:
-        said += [word for word in name.split("_") if word not in said]
-    return " ".join(said) or source
+        words += [word for word in name.split("_") if word not in words]
+    return " ".join(words) or source
 
 
 def title(name: str) -> str:

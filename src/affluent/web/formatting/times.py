@@ -27,8 +27,8 @@ def zone(name: str) -> ZoneInfo | None:
 
 def local(at: datetime) -> datetime:
     """The instant on the clock of whoever looks."""
-    found = zone(zone_name.get())
-    return at.astimezone(found) if found else at
+    own_zone = zone(zone_name.get())
+    return at.astimezone(own_zone) if own_zone else at
 
 
 def exactly(at: datetime) -> str:

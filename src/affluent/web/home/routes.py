@@ -63,8 +63,8 @@ class HomePage:
     @property
     def unreconciled(self) -> tuple[str, ...]:
         """The remainders of the newest statement, the currencies in which nothing is left aside."""
-        found = self.statement.figures if self.statement else ()
-        return tuple(amount(one.unexplained, one.currency) for one in found if one.unexplained)
+        figures = self.statement.figures if self.statement else ()
+        return tuple(amount(figure.unexplained, figure.currency) for figure in figures if figure.unexplained)
 
     @property
     def is_counting(self) -> bool:
@@ -150,7 +150,7 @@ async def _home(request: PageRequest) -> HomePage:
         broken=broken.items,
         latest=tuple(latest),
         first_steps=steps,
-        statement=next((one for one in statements if one.phase == "done"), None),
+        statement=next((statement for statement in statements if statement.phase == "done"), None),
     )
 
 

@@ -47,12 +47,12 @@ def routes(pages: PageRoutes) -> list[Route]:
 async def index(request: PageRequest) -> Response:
     """The page; the dialog takes the hits out of it."""
     q = request.query("q")[:_LONGEST]
-    found = (
+    hits_by_group = (
         await asyncio.gather(*(group(request, q) for group in (_customers, _flows, _connections, _runs, _amounts)))
         if q
         else []
     )
-    groups = (("Pages", _pages(q)), *zip(_GROUPS, found, strict=False))
+    groups = (("Pages", _pages(q)), *zip(_GROUPS, hits_by_group, strict=False))
     page = SearchPage(q=q, groups=tuple((title, hits) for title, hits in groups if hits))
     return await request.page("search/index.html", page, section="", crumbs=[("Search", "")])
 
@@ -66,38 +66,48 @@ def _pages(q: str) -> tuple[Hit, ...]:
 
 
 async def _customers(request: PageRequest, q: str) -> tuple[Hit, ...]:
-    found, _ = await entries(request.hub, search=q, limit=_EACH)
+    customers, _ = await entries(request.hub, search=q, limit=_EACH)
     return tuple(
         Hit(
-            title=one.name,
-            text=f"{one.id} · {one.source}" if one.source else one.id,
-            href=one.address_of(one.accounts[0].id) if one.number == 1 else one.address,
+            title=customer.name,
+            text=f"{customer.id} · {customer.source}" if customer.source else customer.id,
+            href=customer.address_of(customer.accounts[0].id) if customer.number == 1 else customer.address,
             icon="users",
         )
-        for one in found
+        for customer in customers
     )
 
 
 async def _flows(request: PageRequest, q: str) -> tuple[Hit, ...]:
-    found = await request.hub.flows.list(search=q, limit=_EACH)
-    return tuple(Hit(title=f.name, text=f.visibility, href=f"/flows/{f.id}", icon="workflow") for f in found)
+    flows = await request.hub.flows.list(search=q, limit=_EACH)
+    return tuple(
+        Hit(title=flow.name, text=flow.visibility, href=f"/flows/{flow.id}", icon="workflow") for flow in flows
+    )
 
 
 async def _connections(request: PageRequest, q: str) -> tuple[Hit, ...]:
-    found = await request.hub.connections.list(search=q, limit=_EACH)
-    return tuple(Hit(title=c.name, text=c.app_title, href=f"/connections/{c.id}", icon="link") for c in found)
+    connections = await request.hub.connections.list(search=q, limit=_EACH)
+    return tuple(
+        Hit(title=connection.name, text=connection.app_title, href=f"/connections/{connection.id}", icon="link")
+        for connection in connections
+    )
 
 
 async def _runs(request: PageRequest, q: str) -> tuple[Hit, ...]:
-    found = await request.hub.run_search.find(q, limit=_EACH)
+    result = await request.hub.run_search.find(q, limit=_EACH)
     runs = tuple(
-        Hit(title=r.title or r.event_type, text=f"{r.flow_name} · {r.state}", href=f"/activity/{r.id}", icon="activity")
-        for r in found.runs
+        Hit(
+            title=run.title or run.event_type,
+            text=f"{run.flow_name} · {run.state}",
+            href=f"/activity/{run.id}",
+            icon="activity",
+        )
+        for run in result.runs
     )
     older = Hit(
         title=f"Look through all runs for “{q}”", text="", href=f"/activity?q={quote(q, safe='')}", icon="search"
     )
-    return (*runs, older) if found.more else runs
+    return (*runs, older) if result.more else runs
 
 
 async def _amounts(request: PageRequest, q: str) -> tuple[Hit, ...]:
@@ -109,10 +119,10 @@ async def _amounts(request: PageRequest, q: str) -> tuple[Hit, ...]:
     why = (Hit(title=f"Why? {q}", text=known, href=f"/why/{quote(q, safe='')}", icon="circle-help"),) if known else ()
     return why + tuple(
         Hit(
-            title=one.account_name or one.account_id,
-            text=f"{one.connection_name or one.app} {one.external_id}",
-            href=f"/accounts/{quote(one.account_id)}/settings",
+            title=identity.account_name or identity.account_id,
+            text=f"{identity.connection_name or identity.app} {identity.external_id}",
+            href=f"/accounts/{quote(identity.account_id)}/settings",
             icon="fingerprint",
         )
-        for one in identities[0]
+        for identity in identities[0]
     )

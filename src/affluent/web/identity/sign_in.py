@@ -24,7 +24,7 @@ class SignInPage:
     """The form, where to go afterwards, and whether nobody can sign in yet."""
 
     form: Form
-    wanted: str
+    next_address: str
     is_new: bool
     provider: str
     """Its name on the button; empty: nobody signs in elsewhere."""
@@ -36,7 +36,7 @@ class CodePage:
 
     form: Form
     ticket: str
-    wanted: str
+    next_address: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +73,14 @@ def routes(pages: PageRoutes) -> list[Route]:
 
 async def show_sign_in(request: PageRequest) -> Response:
     """The form; somebody who is signed in already goes on."""
-    wanted = _local(request.query("next"))
-    return request.go(wanted) if request.signed_in else await _sign_in_page(request, Form(), wanted)
+    next_address = _local(request.query("next"))
+    return request.go(next_address) if request.signed_in else await _sign_in_page(request, Form(), next_address)
 
 
 async def sign_in(request: PageRequest) -> Response:
     """Check the password."""
     form = await request.form()
-    wanted = _local(form.text("next"))
+    next_address = _local(form.text("next"))
     try:
         token = await request.hub.people.sign_in(
             email=form.text("email"),
@@ -89,17 +89,17 @@ async def sign_in(request: PageRequest) -> Response:
             device=session.device_of(request.http),
         )
     except NeedsCode as more:
-        return await _code_page(request, Form(), more.ticket, wanted)
+        return await _code_page(request, Form(), more.ticket, next_address)
     except ServiceError as error:
         form.blame(error, "email", "password")
-        return await _sign_in_page(request, form, wanted, status=422)
-    return await _entering(request, token, wanted)
+        return await _sign_in_page(request, form, next_address, status=422)
+    return await _entering(request, token, next_address)
 
 
 async def give_code(request: PageRequest) -> Response:
     """Check the second factor."""
     form = await request.form()
-    ticket, wanted = form.text("ticket"), _local(form.text("next"))
+    ticket, next_address = form.text("ticket"), _local(form.text("next"))
     try:
         with _link(request):
             token = await request.hub.people.give_code(
@@ -107,40 +107,40 @@ async def give_code(request: PageRequest) -> Response:
             )
     except NotFound as error:
         form.wrong("", error.message)
-        return await _sign_in_page(request, form, wanted, status=422)
+        return await _sign_in_page(request, form, next_address, status=422)
     except ServiceError as error:
         again = Form()
         again.blame(error, "code")
-        return await _code_page(request, again, ticket, wanted, status=422)
-    return await _entering(request, token, wanted)
+        return await _code_page(request, again, ticket, next_address, status=422)
+    return await _entering(request, token, next_address)
 
 
 async def to_provider(request: PageRequest) -> Response:
     """Off to the provider, with a cookie by which the browser is known when it comes back."""
-    wanted = _local(request.query("next"))
+    next_address = _local(request.query("next"))
     if request.signed_in is not None:
-        return request.go(wanted)
+        return request.go(next_address)
     try:
         address, kept = await _provider(request).begin()
     except (ProviderAway, ProviderWrong) as error:
-        return await _not_from_provider(request, error, wanted)
+        return await _not_from_provider(request, error, next_address)
     response = request.go(address)
-    session.begin_elsewhere(request.http, response, f"{kept} {quote(wanted)}")
+    session.begin_elsewhere(request.http, response, f"{kept} {quote(next_address)}")
     return response
 
 
 async def from_provider(request: PageRequest) -> Response:
     """Back from the provider: signed in, asked for the second factor, or told why not."""
-    kept, _, wanted = session.kept_elsewhere(request.http).partition(" ")
-    wanted = _local(unquote(wanted))
+    kept, _, next_address = session.kept_elsewhere(request.http).partition(" ")
+    next_address = _local(unquote(next_address))
     try:
         token = await _provider(request).arrive(kept, request.http.query_params)
     except NeedsCode as more:
-        response = await _code_page(request, Form(), more.ticket, wanted)
+        response = await _code_page(request, Form(), more.ticket, next_address)
     except (Forbidden, ProviderAway, ProviderWrong) as error:
-        response = await _not_from_provider(request, error, wanted)
+        response = await _not_from_provider(request, error, next_address)
     else:
-        response = await _entering(request, token, wanted)
+        response = await _entering(request, token, next_address)
     session.end_elsewhere(request.http, response)
     return response
 
@@ -213,19 +213,19 @@ async def enter(request: PageRequest) -> Response:
     return await _entering(request, token, "/")
 
 
-async def _sign_in_page(request: PageRequest, form: Form, wanted: str, status: int = 200) -> Response:
+async def _sign_in_page(request: PageRequest, form: Form, next_address: str, status: int = 200) -> Response:
     provider = request.hub.single_sign_on
     page = SignInPage(
         form=form,
-        wanted=wanted,
+        wanted=next_address,
         is_new=not await request.hub.people.has_owner(),
         provider=provider.name if provider else "",
     )
     return await request.page("people/sign_in.html", page, section="", status=status)
 
 
-async def _code_page(request: PageRequest, form: Form, ticket: str, wanted: str, status: int = 200) -> Response:
-    page = CodePage(form=form, ticket=ticket, wanted=wanted)
+async def _code_page(request: PageRequest, form: Form, ticket: str, next_address: str, status: int = 200) -> Response:
+    page = CodePage(form=form, ticket=ticket, wanted=next_address)
     return await request.page("people/code.html", page, section="", status=status)
 
 
@@ -235,10 +235,10 @@ def _provider(request: PageRequest) -> SingleSignOn:
     return request.hub.single_sign_on
 
 
-async def _not_from_provider(request: PageRequest, error: ServiceError, wanted: str) -> Response:
+async def _not_from_provider(request: PageRequest, error: ServiceError, next_address: str) -> Response:
     form = Form()
     form.wrong("", f"{_provider(request).name}: {error.message}")
-    return await _sign_in_page(request, form, wanted, status=error.status)
+    return await _sign_in_page(request, form, next_address, status=error.status)
 
 
 async def _entering(request: PageRequest, token: str, address: str) -> Response:

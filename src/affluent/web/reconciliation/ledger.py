@@ -24,7 +24,7 @@ _CRUMBS = [("Finance", ""), ("Reconciliation", "/reconciliation"), ("Ledger", ""
 class LedgerPage:
     """What was found, when it was looked for."""
 
-    found: Verification | None
+    verification: Verification | None
     lasted: int
     """Milliseconds."""
     rows: tuple[tuple[str, tuple[str, ...], bool], ...]
@@ -54,17 +54,17 @@ async def verify(request: PageRequest) -> Response:
             return await _page(request, form, None, status=422)
         heads[chain] = last
     begun = perf_counter_ns()
-    found = await request.hub.ledgers.verify(heads)
-    return await _page(request, form, found, lasted=(perf_counter_ns() - begun) // 1_000_000)
+    verification = await request.hub.ledgers.verify(heads)
+    return await _page(request, form, verification, lasted=(perf_counter_ns() - begun) // 1_000_000)
 
 
 async def _page(
-    request: PageRequest, form: Form, found: Verification | None, *, lasted: int = 0, status: int = 200
+    request: PageRequest, form: Form, verification: Verification | None, *, lasted: int = 0, status: int = 200
 ) -> Response:
     page = LedgerPage(
-        found=found,
+        found=verification,
         lasted=lasted,
-        rows=_rows(found) if found else (),
+        rows=_rows(verification) if verification else (),
         form=form,
         may_write=may(request.person.role, "reconciliation:write"),
     )
@@ -73,11 +73,11 @@ async def _page(
     )
 
 
-def _rows(found: Verification) -> tuple[tuple[str, tuple[str, ...], bool], ...]:
-    runs = ("Runs", tuple(f"{number:,}" for number in _numbers(found.runs)), found.runs.holds)
+def _rows(verification: Verification) -> tuple[tuple[str, tuple[str, ...], bool], ...]:
+    runs = ("Runs", tuple(f"{number:,}" for number in _numbers(verification.runs)), verification.runs.holds)
     money = (
         (currency, tuple(money_text(minor, currency) for minor in _numbers(balance)), balance.holds)
-        for currency, balance in sorted(found.money.items())
+        for currency, balance in sorted(verification.money.items())
     )
     return (runs, *money)
 

@@ -131,28 +131,39 @@ class StatementPage:
     @property
     def figure(self) -> FigureView | None:
         """The figures of the chosen currency."""
-        found = self.statement.figures if self.statement else ()
-        return next((one for one in found if one.currency == self.filter.currency), found[0] if found else None)
+        figures = self.statement.figures if self.statement else ()
+        return next(
+            (figure for figure in figures if figure.currency == self.filter.currency), figures[0] if figures else None
+        )
 
     @property
     def totals(self) -> tuple[SumView, ...]:
         """The classes of the chosen currency, those to look at first."""
-        mine = [one for one in self.statement.totals if one.currency == self.filter.currency] if self.statement else []
+        own_totals = (
+            [total for total in self.statement.totals if total.currency == self.filter.currency]
+            if self.statement
+            else []
+        )
         legs, names = list(Leg), list(Class)
         return tuple(
-            sorted(mine, key=lambda one: (one.is_explained, legs.index(Leg(one.leg)), names.index(Class(one.name))))
+            sorted(
+                own_totals,
+                key=lambda total: (total.is_explained, legs.index(Leg(total.leg)), names.index(Class(total.name))),
+            )
         )
 
     @property
     def open_count(self) -> int:
         """Comparisons that nobody has explained, in every currency."""
-        return sum(one.count for one in self.statement.totals if not one.is_explained) if self.statement else 0
+        return sum(total.count for total in self.statement.totals if not total.is_explained) if self.statement else 0
 
     @property
     def elsewhere(self) -> tuple[FigureView, ...]:
         """Other currencies with unexplained money."""
-        found = self.statement.figures if self.statement else ()
-        return tuple(one for one in found if one.unexplained_count and one.currency != self.filter.currency)
+        figures = self.statement.figures if self.statement else ()
+        return tuple(
+            figure for figure in figures if figure.unexplained_count and figure.currency != self.filter.currency
+        )
 
     def address(self, **changed: str) -> str:
         """The address with these fields changed; the page begins anew unless it is given."""
@@ -228,7 +239,7 @@ def months(today: date, count: int = 3) -> tuple[Month, ...]:
 def month_of(statement: StatementView, known: Sequence[Month]) -> str:
     """The text of the month that a statement is about; empty when it is about other days."""
     first, last = first_and_last(statement)
-    same = [one for one in known if one.first == first and (last.year, last.month) == (first.year, first.month)]
+    same = [month for month in known if month.first == first and (last.year, last.month) == (first.year, first.month)]
     return same[0].text if same else ""
 
 
@@ -245,7 +256,7 @@ def chart(statement: StatementView, width: int) -> Markup:
     return stacked(bars, ("a", "b", "c"), title="Paid invoices by day", text=text, width=width, height=236)
 
 
-def _bar(day: date, found: object, *, is_marked: bool) -> Bar:
-    values = tuple(int(getattr(found, name, 0)) for name in ("matched", "pending", "different"))
+def _bar(day: date, counts: object, *, is_marked: bool) -> Bar:
+    values = tuple(int(getattr(counts, name, 0)) for name in ("matched", "pending", "different"))
     title = f"{day.day} {day:%b}: {values[0]} matched, {values[1]} pending, {values[2]} different"
     return Bar(title=title, label=f"{day.day} {day:%b}" if is_marked else "", values=values)

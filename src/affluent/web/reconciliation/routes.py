@@ -83,8 +83,8 @@ async def events(request: PageRequest) -> Response:
     statement_id = request.path("statement")
 
     async def probe() -> Hashable:
-        found = await request.hub.reconciliation.get(statement_id)
-        return found.phase, found.sentence, tuple((item.records, item.phase) for item in found.snapshots)
+        statement = await request.hub.reconciliation.get(statement_id)
+        return statement.phase, statement.sentence, tuple((item.records, item.phase) for item in statement.snapshots)
 
     async def render() -> str:
         page = await _page(request, await request.hub.reconciliation.get(statement_id))
@@ -97,9 +97,9 @@ async def events(request: PageRequest) -> Response:
 async def statements(request: PageRequest) -> Response:
     """Every statement, newest first."""
     after = request.query("after")
-    found = await request.hub.reconciliation.find(limit=_PAGE, after=after)
-    older = f"/reconciliation/statements?after={found[-1].id}" if len(found) == _PAGE else ""
-    page = {"statements": found, "older": older, "newer": "/reconciliation/statements" if after else ""}
+    listed = await request.hub.reconciliation.find(limit=_PAGE, after=after)
+    older = f"/reconciliation/statements?after={listed[-1].id}" if len(listed) == _PAGE else ""
+    page = {"statements": listed, "older": older, "newer": "/reconciliation/statements" if after else ""}
     crumbs = [("Finance", ""), ("Reconciliation", "/reconciliation"), ("All statements", "")]
     return await request.page("reconciliation/statements.html", page, section=_SECTION, crumbs=crumbs)
 
@@ -139,8 +139,8 @@ async def repair(request: PageRequest) -> Response:
     parts = [f"{len(done.run_ids)} begun"]
     parts += [f"{done.known} asked for before"] if done.known else []
     parts += [f"{done.by_hand} left to a person"] if done.by_hand else []
-    said = f"{', '.join(parts)}. Reconcile again when the runs are done."
-    return request.go(f"/reconciliation/{done.statement_id}", say=said)
+    say = f"{', '.join(parts)}. Reconcile again when the runs are done."
+    return request.go(f"/reconciliation/{done.statement_id}", say=say)
 
 
 async def export(request: PageRequest) -> Response:
@@ -151,8 +151,8 @@ async def export(request: PageRequest) -> Response:
     async def written() -> AsyncIterator[str]:
         if not as_json:
             yield reconciliation_csv.header()
-        async for found in hub.reconciliation.everything(statement.id):
-            yield "".join(f"{dumps(line)}\n" for line in found) if as_json else reconciliation_csv.rows(found)
+        async for lines in hub.reconciliation.everything(statement.id):
+            yield "".join(f"{dumps(line)}\n" for line in lines) if as_json else reconciliation_csv.rows(lines)
 
     first, last = first_and_last(statement)
     name = f"reconciliation-{first}-{last}.{'jsonl' if as_json else 'csv'}"
@@ -254,9 +254,9 @@ async def _with_lines(request: PageRequest, page: StatementPage, case_id: str) -
 
 
 def _filter(request: PageRequest, statement: StatementView, case_id: str) -> Filter:
-    currencies = [one.currency for one in statement.figures]
-    worst = next((one.currency for one in statement.figures if one.unexplained_count), "")
-    largest = max(statement.figures, key=lambda one: one.paid_count).currency if statement.figures else ""
+    currencies = [figure.currency for figure in statement.figures]
+    worst = next((figure.currency for figure in statement.figures if figure.unexplained_count), "")
+    largest = max(statement.figures, key=lambda figure: figure.paid_count).currency if statement.figures else ""
     asked, name, leg = request.query("currency"), request.query("class"), request.query("leg")
     return Filter(
         name=name if name in chain(Class, GROUPS) and not case_id else "",
@@ -269,8 +269,12 @@ def _filter(request: PageRequest, statement: StatementView, case_id: str) -> Fil
 
 async def _books(request: PageRequest, statement: StatementView) -> tuple[Book, ...]:
     apps = request.hub.catalog.apps
-    wanted = {item.connection_id for item in statement.snapshots if item.connection_id}
-    names = {one.id: one.name for one in await request.hub.connections.list(limit=200)} if wanted else {}
+    connection_ids = {item.connection_id for item in statement.snapshots if item.connection_id}
+    names = (
+        {connection.id: connection.name for connection in await request.hub.connections.list(limit=200)}
+        if connection_ids
+        else {}
+    )
     return tuple(
         Book(
             title=_OWN.get(item.app) or (apps[item.app].title if item.app in apps else item.app),

@@ -68,21 +68,21 @@ def groups(result: PreviewResult, *, trigger_app: str, up_to: str, used: str) ->
     payload = result.payload
     nested = {name: value for name, value in payload.items() if isinstance(value, dict)}
     plain = {name: value for name, value in payload.items() if name not in nested}
-    found = [
+    collected = [
         Group(title=phrases.title(name), app=trigger_app, leaves=tuple(_leaves(f"trigger.{name}", value, name, used)))
         for name, value in nested.items()
     ]
     if plain:
         leaves = tuple(_leaves("trigger", plain, "", used))
-        found.insert(0, Group(title="Trigger", app=trigger_app, leaves=leaves))
+        collected.insert(0, Group(title="Trigger", app=trigger_app, leaves=leaves))
     for step in _before(result, up_to):
         leaves = tuple(_leaves(f"steps.{step.id}", _given(step), "", used))
-        found.append(Group(title=step.title, app=step.app, leaves=leaves))
+        collected.append(Group(title=step.title, app=step.app, leaves=leaves))
     if result.inputs:
         leaves = tuple(_leaves("inputs", result.inputs, "", used))
-        found.append(Group(title="Asked when switched on", app="", leaves=leaves))
-    found.append(Group(title="Event", app="", leaves=tuple(_leaves("event", result.event, "event", used))))
-    return tuple(found)
+        collected.append(Group(title="Asked when switched on", app="", leaves=leaves))
+    collected.append(Group(title="Event", app="", leaves=tuple(_leaves("event", result.event, "event", used))))
+    return tuple(collected)
 
 
 def known_to(result: PreviewResult, step_id: str) -> JSONObject:

@@ -23,12 +23,12 @@ _LITERALS = ("integer", "number", "boolean", "array", "object")
 def steps_of(draft: JSONObject) -> list[dict[str, Any]]:
     """The steps that are at least objects with an id."""
     steps = draft.get("steps")
-    return [one for one in steps if isinstance(one, dict) and one.get("id")] if isinstance(steps, list) else []
+    return [step for step in steps if isinstance(step, dict) and step.get("id")] if isinstance(steps, list) else []
 
 
 def step_of(draft: JSONObject, step_id: str) -> dict[str, Any] | None:
     """The step of an id."""
-    return next((one for one in steps_of(draft) if one["id"] == step_id), None)
+    return next((step for step in steps_of(draft) if step["id"] == step_id), None)
 
 
 def trigger_of(draft: JSONObject) -> dict[str, Any]:
@@ -53,13 +53,13 @@ def readable(draft: JSONObject) -> JSONObject:
 
 def cleaned(draft: JSONObject) -> JSONObject:
     """The draft without fields that were left empty, as it is published."""
-    said = copy.deepcopy(draft)
-    for step in steps_of(said):
+    changed = copy.deepcopy(draft)
+    for step in steps_of(changed):
         step["inputs"] = filled(step.get("inputs"))
-    use = trigger_of(said)
+    use = trigger_of(changed)
     if isinstance(use.get("options"), dict):
         use["options"] = filled(use["options"])
-    return said
+    return changed
 
 
 def filled(values: JSONValue) -> JSONObject:
@@ -71,14 +71,14 @@ def filled(values: JSONValue) -> JSONObject:
 
 def new_step(draft: JSONObject, app: App, action: Action, at: int) -> tuple[JSONObject, str]:
     """The draft with another step at a place, and its id. A field of another step's same name is not guessed."""
-    said = copy.deepcopy(draft)
-    steps = steps_of(said)
+    changed = copy.deepcopy(draft)
+    steps = steps_of(changed)
     base = re.sub(r"[^a-z0-9_]", "_", action.key.lower()).strip("_")[:_LONGEST_ID] or "step"
     taken = {step["id"] for step in steps}
     step_id = next(name for name in (base, *(f"{base}_{n}" for n in range(2, 99))) if name not in taken)
     steps.insert(max(0, min(at, len(steps))), {"id": step_id, "app": app.key, "action": action.key, "inputs": {}})
-    said["steps"] = steps
-    return said, step_id
+    changed["steps"] = steps
+    return changed, step_id
 
 
 def moved(draft: JSONObject, step_id: str, by: int) -> JSONObject:
@@ -89,13 +89,13 @@ def moved(draft: JSONObject, step_id: str, by: int) -> JSONObject:
 
 def placed(draft: JSONObject, step_id: str, to: int) -> JSONObject:
     """The draft with a step at a place among the others; behind them when there is no such place."""
-    said = copy.deepcopy(draft)
-    steps = steps_of(said)
+    changed = copy.deepcopy(draft)
+    steps = steps_of(changed)
     at = next((index for index, step in enumerate(steps) if step["id"] == step_id), None)
     if at is not None:
         steps.insert(to, steps.pop(at))
-    said["steps"] = steps
-    return said
+    changed["steps"] = steps
+    return changed
 
 
 def without(draft: JSONObject, step_id: str) -> JSONObject:
@@ -105,18 +105,18 @@ def without(draft: JSONObject, step_id: str) -> JSONObject:
 
 def with_form(draft: JSONObject, part: str, form: Form, catalog: Catalog) -> JSONObject:
     """The draft as the form of one part says. What the form does not name stays."""
-    said = copy.deepcopy(draft)
+    changed = copy.deepcopy(draft)
     if part == FLOW:
         for name in ("name", "description", "type"):
-            said[name] = form.text(name, str(said.get(name) or ""))
-        said["inputs"] = questions.from_form(said, form)
+            changed[name] = form.text(name, str(changed.get(name) or ""))
+        changed["inputs"] = questions.from_form(changed, form)
     elif part == TRIGGER:
-        _with_trigger(said, form, catalog)
+        _with_trigger(changed, form, catalog)
     else:
-        step = step_of(said, part)
+        step = step_of(changed, part)
         if step is not None:
             _with_step(step, form, catalog)
-    return said
+    return changed
 
 
 def shown_value(value: JSONValue) -> str:
@@ -124,12 +124,12 @@ def shown_value(value: JSONValue) -> str:
     return value if isinstance(value, str) else "" if value is None else dumps(value)
 
 
-def _with_trigger(said: JSONObject, form: Form, catalog: Catalog) -> None:
-    use = dict(trigger_of(said))
+def _with_trigger(draft: JSONObject, form: Form, catalog: Catalog) -> None:
+    use = dict(trigger_of(draft))
     app_key, _, key = form.text("trigger").partition(".")
     if key and (app_key, key) != (use.get("app"), use.get("trigger")):
         use = {"app": app_key, "trigger": key, "condition": use.get("condition", "")}
-        said["type"] = FlowType.OUTBOUND.value if app_key == "togai" else FlowType.INBOUND.value
+        draft["type"] = FlowType.OUTBOUND.value if app_key == "togai" else FlowType.INBOUND.value
     else:
         app = catalog.apps.get(str(use.get("app")))
         trigger = app.triggers.get(str(use.get("trigger"))) if app else None
@@ -140,7 +140,7 @@ def _with_trigger(said: JSONObject, form: Form, catalog: Catalog) -> None:
         use["options"] = filled(options)
     for name in ("condition", "skip_reason"):
         use[name] = form.text(name, str(use.get(name) or "")).strip()
-    said["trigger"] = use
+    draft["trigger"] = use
 
 
 def _with_step(step: dict[str, Any], form: Form, catalog: Catalog) -> None:
@@ -177,7 +177,7 @@ def _typed(text: str, before: JSONValue, schema: JSONObject, name: str) -> JSONV
 
 def _is_literal(schema: JSONObject, name: str) -> bool:
     item = schema.get("properties", {}).get(name, {})
-    kinds = {item.get("type"), *(one.get("type") for one in item.get("anyOf", ()))}
+    kinds = {item.get("type"), *(alternative.get("type") for alternative in item.get("anyOf", ()))}
     return "string" not in kinds and bool(kinds & set(_LITERALS))
 
 

@@ -49,26 +49,33 @@ def rows(
     """
     allowance = Allowance()
     inputs: JSONObject = step.get("inputs") or {}
-    fields = [one for one in fields_of(action.input.model_json_schema()) if one.is_required or one.name in inputs]
-    values = {one.name: _value(one.name, inputs, data, played, allowance) for one in fields}
-    told = list(problems)
-    return tuple(_row(one, inputs, values, action, told) for one in fields)
+    fields = [
+        field for field in fields_of(action.input.model_json_schema()) if field.is_required or field.name in inputs
+    ]
+    values = {field.name: _value(field.name, inputs, data, played, allowance) for field in fields}
+    known_problems = list(problems)
+    return tuple(_row(field, inputs, values, action, known_problems) for field in fields)
 
 
 def spare(action: Action, step: Mapping[str, Any]) -> tuple[SchemaField, ...]:
     """Optional fields that are not shown yet."""
     inputs: JSONObject = step.get("inputs") or {}
     schema = action.input.model_json_schema()
-    return tuple(one for one in fields_of(schema) if not one.is_required and one.name not in inputs)
+    return tuple(field for field in fields_of(schema) if not field.is_required and field.name not in inputs)
 
 
 def fix_of(value: JSONValue, problem: FlowProblem, currency: JSONValue) -> str:
     """The text that puts a field right, when that can be said."""
-    found = _ONE_EXPRESSION.match(value) if isinstance(value, str) else None
-    if problem.fix or not problem.message.startswith(_WRONG_UNIT) or found is None or "minor_units" in found[1]:
+    expression = _ONE_EXPRESSION.match(value) if isinstance(value, str) else None
+    if (
+        problem.fix
+        or not problem.message.startswith(_WRONG_UNIT)
+        or expression is None
+        or "minor_units" in expression[1]
+    ):
         return problem.fix
-    of = _ONE_EXPRESSION.match(currency) if isinstance(currency, str) else None
-    return f"{{{{ minor_units({found[1]}, {of[1] if of else dumps(currency or 'USD')}) }}}}"
+    currency_expression = _ONE_EXPRESSION.match(currency) if isinstance(currency, str) else None
+    return f"{{{{ minor_units({expression[1]}, {currency_expression[1] if currency_expression else dumps(currency or 'USD')}) }}}}"
 
 
 def plain(problem: FlowProblem) -> str:
@@ -77,19 +84,19 @@ def plain(problem: FlowProblem) -> str:
 
 
 def _row(
-    one: SchemaField, inputs: JSONObject, values: Mapping[str, JSONValue], action: Action, told: list[FlowProblem]
+    field: SchemaField, inputs: JSONObject, values: Mapping[str, JSONValue], action: Action, problems: list[FlowProblem]
 ) -> Row:
-    value = inputs.get(one.name)
-    mine = [item for item in told if _field_of(item) == one.name]
-    problem = next((item for item in mine if item.is_error), mine[0] if mine else None)
+    value = inputs.get(field.name)
+    own_problems = [item for item in problems if _field_of(item) == field.name]
+    problem = next((item for item in own_problems if item.is_error), own_problems[0] if own_problems else None)
     currency = action.money[1] if action.money else ""
-    given = values.get(one.name)
+    given = values.get(field.name)
     return Row(
-        field=one,
+        field=field,
         value=shown_value(value),
         is_json=isinstance(value, (dict, list)),
         shown=_short(given) if given is not None and value not in (None, "") else "",
-        money=_money(given, values.get(currency)) if action.money and action.money[0] == one.name else "",
+        money=_money(given, values.get(currency)) if action.money and action.money[0] == field.name else "",
         problem=plain(problem) if problem else "",
         is_error=problem is not None and problem.is_error,
         fix=fix_of(value, problem, inputs.get(currency)) if problem else "",

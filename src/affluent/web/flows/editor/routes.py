@@ -68,8 +68,8 @@ async def create(request: PageRequest) -> Response:
     if form.errors:
         return await _new(request, form, status=422)
     text = form.text("description").strip()
-    said: JSONObject = {"name": name, "description": text, "type": kind, "trigger": {"app": app, "trigger": key}}
-    made = await request.hub.flows.create({**said, "steps": []}, author=request.person.name)
+    draft: JSONObject = {"name": name, "description": text, "type": kind, "trigger": {"app": app, "trigger": key}}
+    made = await request.hub.flows.create({**draft, "steps": []}, author=request.person.name)
     return request.go(f"/flows/{made.flow.id}/edit?part={ADD}")
 
 
@@ -98,17 +98,17 @@ async def change(request: PageRequest) -> Response:
     form, hub = await request.form(), request.hub
     detail = await _editable(request)
     part, sample, act = form.text("part"), form.text("sample"), form.text("do")
-    said = _said(detail)
+    draft = _said(detail)
     focus = ""
     if part == ADD:
-        said, part = _with_step(request, said, form)
+        draft, part = _with_step(request, draft, form)
     else:
-        said = drafts.with_form(said, part, form, hub.catalog)
-        said, part, focus = _acted(request, said, part, act)
-    saved = await hub.flows.save_draft(detail.flow.id, said)
+        draft = drafts.with_form(draft, part, form, hub.catalog)
+        draft, part, focus = _acted(request, draft, part, act)
+    saved = await hub.flows.save_draft(detail.flow.id, draft)
     if request.is_htmx:
-        played = await play(hub, said, sample, _own(request))
-        page = build(hub, replace(detail, draft=said, draft_at=saved), said, played, part=part)
+        played = await play(hub, draft, sample, _own(request))
+        page = build(hub, replace(detail, draft=draft, draft_at=saved), draft, played, part=part)
         return _parts(request, page)
     query = urlencode({key: value for key, value in (("part", part), ("sample", sample), ("focus", focus)) if value})
     return request.go(f"/flows/{detail.flow.id}/edit?{query}")
@@ -189,16 +189,16 @@ async def _page(
     is_pasting: bool = False,
 ) -> EditorPage:
     detail = await _editable(request)
-    said, own = _said(detail), _own(request)
-    played = await play(request.hub, said, sample, own)
+    draft, own = _said(detail), _own(request)
+    played = await play(request.hub, draft, sample, own)
     payload = own if own is not None else played.result.payload
     page = build(
         request.hub,
         detail,
-        said,
+        draft,
         played,
         part=part,
-        at=min(at, len(drafts.steps_of(said))),
+        at=min(at, len(drafts.steps_of(draft))),
         focus=focus,
         form=form,
         dialog=dialog if dialog == "publish" else "",
@@ -236,13 +236,13 @@ def _own(request: PageRequest) -> JSONObject | None:
     return pasted().get(request.person.id, request.path("flow"))
 
 
-def _with_step(request: PageRequest, said: JSONObject, form: Form) -> tuple[JSONObject, str]:
+def _with_step(request: PageRequest, draft: JSONObject, form: Form) -> tuple[JSONObject, str]:
     app_key, _, key = form.text("action").partition(".")
     app = request.hub.catalog.apps.get(app_key)
     action = app.actions.get(key) if app else None
     if app is None or action is None:
         raise NotFound(f"There is no action {form.text('action')!r}.")
-    return drafts.new_step(said, app, action, _place(form.text("at")))
+    return drafts.new_step(draft, app, action, _place(form.text("at")))
 
 
 def _wanted(move: str) -> tuple[str, int]:
@@ -257,46 +257,46 @@ def _place(at: str) -> int:
     return 10_000 if number is None else number
 
 
-def _acted(request: PageRequest, said: JSONObject, part: str, act: str) -> tuple[JSONObject, str, str]:
+def _acted(request: PageRequest, draft: JSONObject, part: str, act: str) -> tuple[JSONObject, str, str]:
     """What a button of the form does besides keeping it: the draft, the part to show, the field to focus."""
     name, _, field = act.partition(":")
-    step = drafts.step_of(said, part)
+    step = drafts.step_of(draft, part)
     if name == "up":
-        return drafts.moved(said, part, -1), part, ""
+        return drafts.moved(draft, part, -1), part, ""
     if name == "down":
-        return drafts.moved(said, part, 1), part, ""
+        return drafts.moved(draft, part, 1), part, ""
     if name == "move":
-        return drafts.placed(said, *_wanted(field)), part, ""
+        return drafts.placed(draft, *_wanted(field)), part, ""
     if name == "remove":
-        return drafts.without(said, part), TRIGGER, ""
+        return drafts.without(draft, part), TRIGGER, ""
     if step is not None and name == "more":
         step["inputs"].setdefault(field, "")
     elif step is not None and name == "less":
         step["inputs"].pop(field, None)
     elif step is not None and name == "fix":
-        step["inputs"][field] = _fixed(request, said, part, field)
-    return said, part, field
+        step["inputs"][field] = _fixed(request, draft, part, field)
+    return draft, part, field
 
 
-def _fixed(request: PageRequest, said: JSONObject, part: str, field: str) -> str:
+def _fixed(request: PageRequest, draft: JSONObject, part: str, field: str) -> str:
     """The text that puts a field of a step right; as it is when there is none."""
-    ids = [str(step["id"]) for step in drafts.steps_of(said)]
-    inputs = (drafts.step_of(said, part) or {}).get("inputs") or {}
-    for one in request.hub.flows.validate(drafts.cleaned(said)):
-        if part_of(one.field, ids) == part and one.field.endswith(f".inputs.{field}"):
-            return fix_of(inputs.get(field), one, currency_of(request.hub, said, part)) or str(inputs.get(field))
+    ids = [str(step["id"]) for step in drafts.steps_of(draft)]
+    inputs = (drafts.step_of(draft, part) or {}).get("inputs") or {}
+    for problem in request.hub.flows.validate(drafts.cleaned(draft)):
+        if part_of(problem.field, ids) == part and problem.field.endswith(f".inputs.{field}"):
+            return fix_of(inputs.get(field), problem, currency_of(request.hub, draft, part)) or str(inputs.get(field))
     return str(inputs.get(field, ""))
 
 
 def _parts(request: PageRequest, page: EditorPage) -> Response:
     names = ["editor/chain.html", "editor/saved.html", "editor/told.html"]
-    found = [
+    parts = [
         request.partial(target, name, page=page)
         for target, name in zip(("#chain", "#saved", "#told"), names, strict=True)
     ]
-    found += [request.partial(f"#v-{row.field.name}", "editor/value.html", page=page, row=row) for row in page.rows]
+    parts += [request.partial(f"#v-{row.field.name}", "editor/value.html", page=page, row=row) for row in page.rows]
     if page.shown is not None:
-        found.append(request.partial("#request", "editor/request.html", page=page))
+        parts.append(request.partial("#request", "editor/request.html", page=page))
     if page.part not in (FLOW, ADD):
-        found.append(request.partial("#v-condition", "editor/met.html", page=page))
-    return request.parts(*found)
+        parts.append(request.partial("#v-condition", "editor/met.html", page=page))
+    return request.parts(*parts)

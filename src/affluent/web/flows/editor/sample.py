@@ -58,17 +58,17 @@ class Played:
     """How many of them are real."""
 
 
-async def play(hub: Hub, draft: JSONObject, wanted: str, own: JSONObject | None) -> Played:
+async def play(hub: Hub, draft: JSONObject, asked_for: str, own: JSONObject | None) -> Played:
     """Play a draft with the sample that is wanted, or with the documented one when that is gone."""
     events = await _events(hub, draft)
-    sample = wanted if wanted.startswith("evt_") or (wanted == PASTED and own is not None) else ""
-    said, bindings = readable(draft), await _bindings(hub, draft)
+    sample = asked_for if asked_for.startswith("evt_") or (asked_for == PASTED and own is not None) else ""
+    playable, bindings = readable(draft), await _bindings(hub, draft)
     try:
-        result = await hub.preview.of_draft(said, _scene(sample, own, bindings))
+        result = await hub.preview.of_draft(playable, _scene(sample, own, bindings))
     except NotFound:
         sample = ""
-        result = await hub.preview.of_draft(said, _scene(sample, own, bindings))
-    options = [("", "Documented sample"), *((one.id, _label(one)) for one in events)]
+        result = await hub.preview.of_draft(playable, _scene(sample, own, bindings))
+    options = [("", "Documented sample"), *((event.id, _label(event)) for event in events)]
     if sample.startswith("evt_") and sample not in dict(options):
         options.append((sample, "An earlier event"))
     if own is not None:
@@ -93,8 +93,8 @@ async def _events(hub: Hub, draft: JSONObject) -> Sequence[EventView]:
 
 async def _bindings(hub: Hub, draft: JSONObject) -> dict[str, str]:
     """For each step the first connection of its app that works, so that requests look as they would be sent."""
-    found = (await hub.connections.list(status="active", limit=_CONNECTIONS)).items
-    by_app = {one.app: one.id for one in reversed(found)}
+    connections = (await hub.connections.list(status="active", limit=_CONNECTIONS)).items
+    by_app = {connection.app: connection.id for connection in reversed(connections)}
     return {step["id"]: by_app[step["app"]] for step in steps_of(draft) if step.get("app") in by_app}
 
 
