@@ -14,7 +14,7 @@ from affluent.kit.money import Money
 from affluent.sdk import App, Category
 from affluent.services.runs.views import EffectView, RunDetail, RunView, StepView
 from affluent.web.activity.run_page import lineage
-from affluent.web.activity.run_story import Planned, Story, planned, told
+from affluent.web.activity.run_story import Planned, Story, planned, story_of
 
 NOW = clock.now()
 PLAN = (
@@ -60,7 +60,7 @@ def story(
         run=it, occurred_at=NOW, received_at=NOW, external_id="x", payload={}, definition={}, steps=steps,
         effects=effects, siblings=(),
     )  # fmt: skip
-    return told(detail, plan, NAMES)
+    return story_of(detail, plan, NAMES)
 
 
 @pytest.mark.parametrize("state", list(RunState))

@@ -18,7 +18,7 @@ from affluent.services.runs.service import BulkAction, Forecast
 from affluent.services.runs.views import RunDetail
 from affluent.store.runs import RunFilter
 from affluent.web.activity.run_page import TABS, Call, Lineage, Row, calls, lineage, rows
-from affluent.web.activity.run_story import Story, planned, told
+from affluent.web.activity.run_story import Story, planned, story_of
 from affluent.web.forms import Form
 from affluent.web.request import PageRequest
 from affluent.web.routing import PageRoutes
@@ -139,15 +139,11 @@ async def _page(request: PageRequest, form: Form, *, dialog: str) -> RunPage:
     link = f"/activity/{quote(run.id)}"
     return RunPage(
         detail=detail,
-        story=told(detail, plan, names),
+        story=story_of(detail, plan, names),
         rows=shown,
         open=opened,
         tab=tab,
-        tabs=tuple(
-            (text, f"{link}?step={opened.number}&tab={key}", len(attempts) if key == "attempts" and attempts else "")
-            for key, text in TABS.items()
-            if opened.number or key == "input"
-        ),
+        tabs=_tabs(link, opened, len(attempts)),
         calls=tuple(calls(attempt) for attempt in attempts),
         lineage=lineage(detail, plan),
         is_unfinished=RunState(run.state) in UNFINISHED,
@@ -160,6 +156,15 @@ async def _page(request: PageRequest, form: Form, *, dialog: str) -> RunPage:
         current_version=versions[0] if versions else run.flow_version,
         form=form,
         link=link,
+    )
+
+
+def _tabs(link: str, opened: Row, attempts: int) -> tuple[tuple[str, str, int | str], ...]:
+    """Title, address and count of each tab of a step; the trigger has only its input."""
+    return tuple(
+        (text, f"{link}?step={opened.number}&tab={key}", attempts if key == "attempts" and attempts else "")
+        for key, text in TABS.items()
+        if opened.number or key == "input"
     )
 
 

@@ -21,6 +21,7 @@ TABS = {"attempts": "Attempts", "input": "Input", "output": "Output", "condition
 _WIDTH, _HEIGHT = 200, 14
 _COLOURS = {"applied": "ok", "read": "ok", "already_applied": "ok", "not_applicable": "ok", "unknown": "violet"}
 _HIDDEN = "•"
+_FATES = {"applied": "applied", "already_applied": "was there already", "unknown": "outcome unknown"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,8 @@ def rows(detail: RunDetail, plan: Sequence[Planned], catalog: Catalog) -> tuple[
     steps = {step.position: step for step in detail.steps}
     scale = _Scale(begins=min(detail.received_at, run.created_at), ends=_end(detail))
     app = catalog.apps.get(run.event_app)
-    trigger = next((one for one in app.triggers.values() if one.event == run.event_type), None) if app else None
+    triggers = app.triggers.values() if app else ()
+    trigger = next((trigger for trigger in triggers if trigger.event == run.event_type), None)
     first = Row(
         number=0,
         app=run.event_app,
@@ -81,7 +83,7 @@ def rows(detail: RunDetail, plan: Sequence[Planned], catalog: Catalog) -> tuple[
         took="",
         waterfall=_svg([_bar("violet", 0, 4)], "when the event came in"),
     )
-    return (first, *(_row(one, steps.get(one.position), detail, scale) for one in plan))
+    return (first, *(_row(step, steps.get(step.position), detail, scale) for step in plan))
 
 
 def _row(planned_step: Planned, step: StepView | None, detail: RunDetail, scale: _Scale) -> Row:
@@ -94,7 +96,7 @@ def _row(planned_step: Planned, step: StepView | None, detail: RunDetail, scale:
         app=planned_step.app,
         app_title=planned_step.app_title,
         title=planned_step.title,
-        text=_said(planned_step, step, detail, is_current=is_current),
+        text=_text(planned_step, step, detail, is_current=is_current),
         state=state,
         took=times.lasted(took) if step and step.attempts else "",
         waterfall=_svg(bars, _in_words(step)),
@@ -109,7 +111,7 @@ def _not_reached(state: str, *, is_current: bool) -> str:
     return "later"
 
 
-def _said(planned_step: Planned, step: StepView | None, detail: RunDetail, *, is_current: bool) -> str:
+def _text(planned_step: Planned, step: StepView | None, detail: RunDetail, *, is_current: bool) -> str:
     run = detail.run
     if step is None:
         if run.state == "skipped":
@@ -217,34 +219,36 @@ def lineage(detail: RunDetail, plan: Sequence[Planned]) -> tuple[Lineage, ...]:
 
 
 def _effect(effect: EffectView, plan: Sequence[Planned], run_id: str) -> list[Lineage]:
-    of = next(
-        (
-            planned_step
-            for planned_step in plan
-            if planned_step.app == effect.app and planned_step.action and planned_step.action.key == effect.action
-        ),
-        None,
-    )
-    title = of.title if of else effect.action.replace("_", " ").capitalize()
-    fate = {"applied": "applied", "already_applied": "was there already", "unknown": "outcome unknown"}.get(
-        effect.fate, effect.fate.replace("_", " ")
-    )
     output = _object(effect.output)
-    number = next((str(output[name]) for name in ("sale_id", "refund_id", "payment_id") if output.get(name)), "")
-    text = f"{fate}{f' · {number}' if number else ''}{'' if effect.run_id == run_id else ' · by another run'}"
-    stations = [Lineage(app=effect.app, title=title, text=text, money=effect.money)] if effect.money else []
+    stations: list[Lineage] = []
+    if effect.money:
+        title = next((step.title for step in plan if _is_of(effect, step)), None)
+        text = _outcome(effect, output) + ("" if effect.run_id == run_id else " · by another run")
+        title = title or effect.action.replace("_", " ").capitalize()
+        stations.append(Lineage(app=effect.app, title=title, text=text, money=effect.money))
     if _commission(effect):
-        who = output.get("promoter_name") or output.get("promoter_email") or ""
+        promoter = output.get("promoter_name") or output.get("promoter_email") or ""
         stations.append(
             Lineage(
                 app=effect.app,
-                title=f"Commission · {who}" if who else "Commission",
+                title=f"Commission · {promoter}" if promoter else "Commission",
                 text=f"{output.get('commission_status') or 'created'} · minor units of the account's currency",
                 money=None,
                 amount=f"{output['commission_amount']:,}",
             )
         )
     return stations
+
+
+def _is_of(effect: EffectView, step: Planned) -> bool:
+    return step.app == effect.app and step.action is not None and step.action.key == effect.action
+
+
+def _outcome(effect: EffectView, output: JSONObject) -> str:
+    """What became of an effect, with the vendor's number of it when there is one."""
+    fate = _FATES.get(effect.fate, effect.fate.replace("_", " "))
+    number = next((str(output[name]) for name in ("sale_id", "refund_id", "payment_id") if output.get(name)), "")
+    return f"{fate} · {number}" if number else fate
 
 
 def _commission(effect: EffectView) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -155,7 +155,7 @@ async def index(request: PageRequest) -> Response:
         ailing=await lines(request, ailing.items),
         q=q,
         show=SHOWS[shown],
-        counts={key: sum(_is_shown(card, key) for card in cards) for key in SHOWS},
+        counts=_counts(cards),
         connectable=tuple(card.app for card in all_cards if hub.catalog.apps[card.app.key].credentials is not None),
         older=f"/apps?after={connections.next}" if connections.next else "",
         newer="/apps" if after else "",
@@ -174,12 +174,13 @@ async def operation(request: PageRequest) -> Response:
     """A trigger or an action; the list of them takes the parts out of it that are unfolded."""
     kind = request.path("kind")
     operations = operations_of(request.web_app, request.path("app"))
-    one = next((one for one in operations.by_kind.get(kind, ()) if one.key == request.path("operation")), None)
-    if one is None:
-        raise NotFound(f"{operations.detail.app.title} has no {KINDS.get(kind, 'page')} {request.path('operation')!r}.")
-    page = OperationPage(app=operations.detail.app, kind=kind, operation=one)
+    key = request.path("operation")
+    chosen = next((candidate for candidate in operations.by_kind.get(kind, ()) if candidate.key == key), None)
+    if chosen is None:
+        raise NotFound(f"{operations.detail.app.title} has no {KINDS.get(kind, 'page')} {key!r}.")
+    page = OperationPage(app=operations.detail.app, kind=kind, operation=chosen)
     address = f"/apps/{page.app.key}" + ("?tab=actions" if kind == "actions" else "")
-    crumbs = [("Integrations", ""), ("Apps", "/apps"), (page.app.title, address), (one.title, "")]
+    crumbs = [("Integrations", ""), ("Apps", "/apps"), (page.app.title, address), (chosen.title, "")]
     return await request.page("apps/operation.html", page, section="Apps", crumbs=crumbs)
 
 
@@ -280,8 +281,13 @@ def _is_shown(card: Card, show: str) -> bool:
     return not show or (card.ailing > 0 if show == "attention" else card.connected + card.ailing > 0)
 
 
+def _counts(cards: Sequence[Card]) -> dict[str, int]:
+    """How many cards each choice of SHOWS leaves."""
+    return {choice: sum(_is_shown(card, choice) for card in cards) for choice in SHOWS}
+
+
 def _matches(app: App, q: str) -> bool:
-    titles = [one.title for one in app.triggers.values()] + [one.title for one in app.actions.values()]
+    titles = [trigger.title for trigger in app.triggers.values()] + [action.title for action in app.actions.values()]
     text = " ".join([app.title, app.key, app.description, app.category.value, *titles]).lower()
     return all(word in text for word in q.lower().split())
 

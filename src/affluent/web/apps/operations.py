@@ -81,8 +81,8 @@ def _read(detail: AppDetail) -> Operations:
     return Operations(
         detail=detail,
         by_kind={
-            "triggers": tuple(_trigger(one, f"{address}/triggers/{one.key}") for one in detail.triggers),
-            "actions": tuple(_action(one, f"{address}/actions/{one.key}", detail) for one in detail.actions),
+            "triggers": tuple(_trigger(trigger, f"{address}/triggers/{trigger.key}") for trigger in detail.triggers),
+            "actions": tuple(_action(action, f"{address}/actions/{action.key}", detail) for action in detail.actions),
         },
         credentials=fields_of(detail.credentials),
     )

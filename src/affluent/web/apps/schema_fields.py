@@ -99,12 +99,12 @@ def _resolved(item: Mapping[str, Any], shared: Mapping[str, Any]) -> Mapping[str
 
 
 def _kind(item: Mapping[str, Any], shared: Mapping[str, Any]) -> str:
-    several = [one for one in item.get("anyOf", ()) if one.get("type") != "null"]
-    if len(several) > 1:
-        return " or ".join(dict.fromkeys(_kind(one, shared) for one in several))
+    alternatives = [schema for schema in item.get("anyOf", ()) if schema.get("type") != "null"]
+    if len(alternatives) > 1:
+        return " or ".join(dict.fromkeys(_kind(schema, shared) for schema in alternatives))
     plain = _resolved(item, shared)
     if plain.get("enum"):
-        return "one of " + ", ".join(str(one) for one in plain["enum"])
+        return "one of " + ", ".join(str(value) for value in plain["enum"])
     if plain.get("type") == "array" and plain.get("items"):
         return f"list of {_kind(plain['items'], shared)}"
     return _TYPES.get(str(plain.get("type", "")), "anything")

@@ -236,12 +236,18 @@ async def _settings(request: PageRequest, form: Form, *, part: str = "", status:
 
 async def _known(request: PageRequest, identities: Sequence[IdentityView]) -> tuple[Known, ...]:
     names: dict[str, str] = {}
-    for app in {one.app for one in identities}:
-        names |= {one.id: one.name for one in await request.hub.connections.list(app=app, limit=200)}
+    for app in {identity.app for identity in identities}:
+        names |= {
+            connection.id: connection.name for connection in await request.hub.connections.list(app=app, limit=200)
+        }
     titles = {key: app.title for key, app in request.hub.catalog.apps.items()}
     return tuple(
-        Known(identity=one, app_title=titles.get(one.app, one.app), connection=names.get(one.connection_id, ""))
-        for one in identities
+        Known(
+            identity=identity,
+            app_title=titles.get(identity.app, identity.app),
+            connection=names.get(identity.connection_id, ""),
+        )
+        for identity in identities
     )
 
 

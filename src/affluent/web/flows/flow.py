@@ -107,35 +107,24 @@ async def flow_page(
     hub, flow_id = request.hub, request.path("flow")
     detail = await hub.flows.get(flow_id)
     edits = may_edit(request.person)
-    dialog = dialog if edits else ""
     link = await _link(request, flow_id, of) if of else None
-    if dialog in _OF_A_LINK and link is None:
+    if not edits or (dialog in _OF_A_LINK and link is None):
         dialog = ""
-    after = request.query("after")
-    runs = await _runs(request, flow_id) if tab == "activity" else []
-    links = await hub.flow_connections.list(flow_id=flow_id, limit=_PAGE, after=after) if tab == "connections" else None
-    shown = [item if edits else item.without_address() for item in links.items] if links else []
-    versions = detail.versions if tab == "versions" else ()
-    base = f"/flows/{flow_id}"
-    older = ""
-    if len(runs) > _PAGE:
-        older = f"{base}/activity?before={runs[_PAGE - 1].id}"
-    elif links and links.next:
-        older = f"{base}/connections?after={links.next}"
+    listed = await _listed(request, tab, edits=edits)
     chain = cards(detail.definition, hub.catalog) if detail.definition else ()
     page = FlowPage(
         detail=detail,
         status=said_by(detail),
         tab=tab,
-        tabs=tuple((text, f"{base}/{key}" if key else base, _count(detail, key)) for key, text in TABS.items()),
+        tabs=_tabs(detail),
         cards=chain,
-        runs=tuple(runs[:_PAGE]),
-        links=tuple(shown),
-        standings=await standings(hub, [item.id for item in shown]),
+        runs=listed.runs,
+        links=listed.links,
+        standings=await standings(hub, [item.id for item in listed.links]),
         names=await _names(request) if tab == "connections" else {},
-        versions=versions,
-        older=older,
-        newer=f"{base}/{tab}" if after or request.query("before") else "",
+        versions=detail.versions if tab == "versions" else (),
+        older=listed.older,
+        newer=_newer(request, tab),
         form=form,
         dialog=dialog,
         link=link,
@@ -164,13 +153,41 @@ async def _link(request: PageRequest, flow_id: str, link_id: str) -> FlowConnect
     return link
 
 
-async def _runs(request: PageRequest, flow_id: str) -> list[RunView]:
-    return await request.hub.runs.find(RunFilter(flow_id=flow_id), limit=_PAGE + 1, before=request.query("before"))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Listed:
+    """The rows of a tab that is a list, and the address of its next page; all empty for the other tabs."""
+
+    runs: tuple[RunView, ...] = ()
+    links: tuple[FlowConnectionView, ...] = ()
+    older: str = ""
+
+
+async def _listed(request: PageRequest, tab: str, *, edits: bool) -> _Listed:
+    """Addresses of webhooks are left out for those who may not edit."""
+    hub, flow_id = request.hub, request.path("flow")
+    base = f"/flows/{flow_id}"
+    if tab == "activity":
+        runs = await hub.runs.find(RunFilter(flow_id=flow_id), limit=_PAGE + 1, before=request.query("before"))
+        older = f"{base}/activity?before={runs[_PAGE - 1].id}" if len(runs) > _PAGE else ""
+        return _Listed(runs=tuple(runs[:_PAGE]), older=older)
+    if tab == "connections":
+        page = await hub.flow_connections.list(flow_id=flow_id, limit=_PAGE, after=request.query("after"))
+        links = tuple(link if edits else link.without_address() for link in page.items)
+        return _Listed(links=links, older=f"{base}/connections?after={page.next}" if page.next else "")
+    return _Listed()
 
 
 async def _names(request: PageRequest) -> dict[str, str]:
     return {connection.id: connection.name for connection in (await request.hub.connections.list(limit=200)).items}
 
 
-def _count(detail: FlowDetail, key: str) -> int | str:
-    return {"connections": detail.flow.connections, "versions": detail.flow.version}.get(key, "")
+def _newer(request: PageRequest, tab: str) -> str:
+    """The first page of the tab's list; empty when it is shown already."""
+    return f"/flows/{request.path('flow')}/{tab}" if request.query("after") or request.query("before") else ""
+
+
+def _tabs(detail: FlowDetail) -> tuple[tuple[str, str, int | str], ...]:
+    """Title, address and count of each tab; an empty count for those that are no lists."""
+    base = f"/flows/{detail.flow.id}"
+    counts = {"connections": detail.flow.connections, "versions": detail.flow.version}
+    return tuple((text, f"{base}/{key}" if key else base, counts.get(key, "")) for key, text in TABS.items())

@@ -64,25 +64,43 @@ async def switch_on(
     """The form for a flow, filled with what was typed, or else with what is stored."""
     needed, optional = hub.flow_connections.places(definition)
     apps = sorted({*needed.values(), *optional.values()})
-    found = {app: (await hub.connections.list(app=app, limit=_MOST)).items for app in apps}
-    places = []
-    for card in cards(definition, hub.catalog):
-        if card.id not in needed and card.id not in optional:
-            continue
-        is_required = card.id in needed
-        options = found[card.app]
-        likely = next((one.id for one in options if one.status == "active"), "") if is_required else ""
-        stored = bindings.get(card.id, "") if bindings is not None else likely
-        chosen = form.text(f"bindings.{card.id}", stored)
-        places.append(Place(card=card, options=options, is_required=is_required, chosen=chosen))
-    tables = {item.key: _table(item, form, inputs) for item in definition.inputs if item.type == "table"}
-    values = {item.key: _text((inputs or {}).get(item.key, item.default)) for item in definition.inputs}
-    known = (
-        "name",
-        *(f"bindings.{one.card.id}" for one in places),
-        *(f"inputs.{one.key}" for one in definition.inputs),
+    connections = {app: (await hub.connections.list(app=app, limit=_MOST)).items for app in apps}
+    places = tuple(
+        _place(card, connections[card.app], form, bindings, is_required=card.id in needed)
+        for card in cards(definition, hub.catalog)
+        if card.id in needed or card.id in optional
     )
-    return SwitchOn(places=tuple(places), inputs=definition.inputs, tables=tables, values=values, known=known)
+    stored = inputs or {}
+    return SwitchOn(
+        places=places,
+        inputs=definition.inputs,
+        tables={item.key: _table(item, form, stored) for item in definition.inputs if item.type == "table"},
+        values={item.key: _text(stored.get(item.key, item.default)) for item in definition.inputs},
+        known=(
+            "name",
+            *(f"bindings.{place.card.id}" for place in places),
+            *(f"inputs.{item.key}" for item in definition.inputs),
+        ),
+    )
+
+
+def _place(
+    card: Card,
+    options: tuple[ConnectionView, ...],
+    form: Form,
+    bindings: Mapping[str, str] | None,
+    *,
+    is_required: bool,
+) -> Place:
+    """What was typed is chosen, else what is stored; in a new form the first active connection where one is required."""
+    if bindings is not None:
+        default = bindings.get(card.id, "")
+    elif is_required:
+        default = next((connection.id for connection in options if connection.status == "active"), "")
+    else:
+        default = ""
+    chosen = form.text(f"bindings.{card.id}", default)
+    return Place(card=card, options=options, is_required=is_required, chosen=chosen)
 
 
 def bindings_of(form: Form) -> dict[str, str]:
@@ -123,21 +141,21 @@ def row_edit(form: Form) -> tuple[str, str, int]:
     return (act, key, row) if act in ("add", "remove") and row is not None else ("", "", 0)
 
 
-def _table(item: FlowInput, form: Form, inputs: JSONObject | None) -> Table:
-    rows: list[dict[str, str]] = rows_of(item, form)
+def _table(item: FlowInput, form: Form, inputs: JSONObject) -> Table:
+    rows = rows_of(item, form)
     act, key, number = row_edit(form)
     if not rows and not act:
-        stored = (inputs or {}).get(item.key) or []
-        rows = [
-            {column.key: _text(row.get(column.key)) for column in item.columns}
-            for row in stored
-            if isinstance(row, dict)
-        ]
+        rows = _stored_rows(item, inputs)
     if key == item.key and act == "remove":
         rows = [row for index, row in enumerate(rows) if index != number]
     if (key == item.key and act == "add") or not rows:
         rows.append({column.key: "" for column in item.columns})
     return Table(item=item, rows=tuple(rows))
+
+
+def _stored_rows(item: FlowInput, inputs: JSONObject) -> list[dict[str, str]]:
+    rows = [row for row in inputs.get(item.key) or [] if isinstance(row, dict)]
+    return [{column.key: _text(row.get(column.key)) for column in item.columns} for row in rows]
 
 
 def _number(item: FlowInput, text: str, name: str) -> JSONValue:

@@ -217,7 +217,7 @@ async def _sign_in_page(request: PageRequest, form: Form, next_address: str, sta
     provider = request.hub.single_sign_on
     page = SignInPage(
         form=form,
-        wanted=next_address,
+        next_address=next_address,
         is_new=not await request.hub.people.has_owner(),
         provider=provider.name if provider else "",
     )
@@ -225,7 +225,7 @@ async def _sign_in_page(request: PageRequest, form: Form, next_address: str, sta
 
 
 async def _code_page(request: PageRequest, form: Form, ticket: str, next_address: str, status: int = 200) -> Response:
-    page = CodePage(form=form, ticket=ticket, wanted=next_address)
+    page = CodePage(form=form, ticket=ticket, next_address=next_address)
     return await request.page("people/code.html", page, section="", status=status)
 
 

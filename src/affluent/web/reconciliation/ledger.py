@@ -62,7 +62,7 @@ async def _page(
     request: PageRequest, form: Form, verification: Verification | None, *, lasted: int = 0, status: int = 200
 ) -> Response:
     page = LedgerPage(
-        found=verification,
+        verification=verification,
         lasted=lasted,
         rows=_rows(verification) if verification else (),
         form=form,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Hashable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from itertools import chain
@@ -162,22 +162,34 @@ async def export(request: PageRequest) -> Response:
 
 
 async def _index(request: PageRequest, form: Form, *, dialog: str, status: int = 200) -> Response:
-    found = await request.hub.reconciliation.find(limit=_LOOKED_AT)
-    q, month = request.query("q")[:200], request.query("month")
+    statements = await request.hub.reconciliation.find(limit=_LOOKED_AT)
+    q = request.query("q")[:200]
+    page = await _page_of_invoice(request, statements, q)
+    if page is not None:
+        return await _answer(request, page)
     known = months(_today(request))
-    chosen = next((one for one in known if one.href.endswith(f"={month}")), None) if month else None
-    if q:
-        for statement in found:
-            case_id = await request.hub.case_files.find(statement.id, q)
-            if case_id:
-                return await _answer(request, await _page(request, statement, case_id=case_id, q=q))
+    chosen = _chosen(known, request.query("month"))
     if chosen is not None:
-        found = [one for one in found if month_of(one, known) == chosen.text]
-    if found:
-        page = replace(await _page(request, found[0], form=form), nothing=q)
+        statements = [statement for statement in statements if month_of(statement, known) == chosen.text]
+    if statements:
+        page = replace(await _page(request, statements[0], form=form), nothing=q)
     else:
         page = _blank(request, form, chosen or known[-1], is_chosen=chosen is not None, nothing=q)
     return await _answer(request, replace(page, dialog=dialog if dialog in _DIALOGS else page.dialog), status)
+
+
+async def _page_of_invoice(request: PageRequest, statements: Sequence[StatementView], q: str) -> StatementPage | None:
+    """The newest of the statements that knows an invoice, with the invoice unfolded; None when none does."""
+    for statement in statements if q else ():
+        case_id = await request.hub.case_files.find(statement.id, q)
+        if case_id:
+            return await _page(request, statement, case_id=case_id, q=q)
+    return None
+
+
+def _chosen(known: Sequence[Month], month: str) -> Month | None:
+    """The month of an address, such as 2026-11; None when there is none or it is not among the known ones."""
+    return next((item for item in known if month and item.href.endswith(f"={month}")), None)
 
 
 def _blank(request: PageRequest, form: Form, month: Month, *, is_chosen: bool, nothing: str) -> StatementPage:

@@ -105,25 +105,39 @@ def shown(link: Link) -> Shown:
     """A link with its short facts as words and the rest as JSON."""
     icon, kind = _LOOKS.get(link.what, ("info", ""))
     detail = link.detail if isinstance(link.detail, dict) else {}
-    inputs = detail.get("inputs")
-    values = inputs if link.what == "expression" and isinstance(inputs, dict) else {}
-    flat = {key: value for key, value in detail.items() if not isinstance(value, (dict, list))}
-    facts = flat if link.what not in ("request", "answer") and len(flat) <= _PLAIN else {}
+    inputs = _inputs(link, detail)
     lines = _lines(detail) if link.what == "invoice" else ()
-    told = {*facts, *(("inputs",) if values else ()), *(("lines",) if lines else ())}
-    rest = {key: value for key, value in detail.items() if key not in told}
+    facts = _facts(link, detail)
+    shown_apart = {*facts, *(("inputs",) if inputs else ()), *(("lines",) if lines else ())}
+    rest = {key: value for key, value in detail.items() if key not in shown_apart}
     return Shown(
         link=link,
         icon=icon,
         kind=kind,
         what=_SPELLED.get(link.what, link.what.capitalize()),
-        facts=tuple(
-            (_named(key, value), _said(key, value, detail.get("currency")))
-            for key, value in facts.items()
-            if value not in (None, "") and key != "currency"
-        ),
-        values=lines or tuple(_value(key, value) for key, value in values.items()),
+        facts=_in_words(facts, detail.get("currency")),
+        values=lines or tuple(_value(key, value) for key, value in inputs.items()),
         rest=rest or None,
+    )
+
+
+def _inputs(link: Link, detail: dict[str, Any]) -> dict[str, Any]:
+    """The fields of an expression with what each was built from; empty for every other link."""
+    inputs = detail.get("inputs")
+    return inputs if link.what == "expression" and isinstance(inputs, dict) else {}
+
+
+def _facts(link: Link, detail: dict[str, Any]) -> dict[str, Any]:
+    """The plain fields of a link; none when they are too many for a list, and of calls, which are shown as JSON."""
+    plain = {key: value for key, value in detail.items() if not isinstance(value, (dict, list))}
+    return plain if link.what not in ("request", "answer") and len(plain) <= _PLAIN else {}
+
+
+def _in_words(facts: dict[str, Any], currency: JSONValue) -> tuple[tuple[str, str | datetime], ...]:
+    return tuple(
+        (_named(key, value), _written(key, value, currency))
+        for key, value in facts.items()
+        if value not in (None, "") and key != "currency"
     )
 
 
@@ -153,7 +167,7 @@ def _named(key: str, value: JSONValue) -> str:
     return f"{name}, minor units" if key in _MINOR and isinstance(value, int) else name
 
 
-def _said(key: str, value: Any, currency: JSONValue) -> str | datetime:  # noqa: ANN401 - JSON, or an instant
+def _written(key: str, value: Any, currency: JSONValue) -> str | datetime:  # noqa: ANN401 - JSON, or an instant
     if isinstance(value, datetime):
         return value
     if key in _AMOUNTS and currency:

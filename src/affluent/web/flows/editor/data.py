@@ -125,12 +125,19 @@ def _leaves(base: str, value: Mapping[str, JSONValue], subject: str, used: str, 
         if isinstance(item, dict) and item and depth < _DEEPEST:
             yield from _leaves(path, item, name if name not in ("settings", "metadata") else "", used, depth + 1)
             continue
-        label = phrases.title(name)
-        if subject and subject.rsplit("_", maxsplit=1)[-1] not in name.split("_"):
-            label = f"{phrases.title(subject)} {label if any(c.isupper() for c in name) else label.lower()}"
-        yield Leaf(path=path, label=label, sample=_sample(item), icon=_icon(item), is_used=_uses(used, path))
+        yield Leaf(
+            path=path, label=_label(name, subject), sample=_sample(item), icon=_icon(item), is_used=_uses(used, path)
+        )
         if isinstance(item, list) and item and isinstance(item[0], dict) and depth < _DEEPEST:
             yield from _leaves(f"{path}[0]", item[0], f"first_{name}", used, depth + 1)
+
+
+def _label(name: str, subject: str) -> str:
+    """The name of a value as a label, after its subject unless the last word of the subject is in the name already."""
+    label = phrases.title(name)
+    if not subject or subject.rsplit("_", maxsplit=1)[-1] in name.split("_"):
+        return label
+    return f"{phrases.title(subject)} {label if any(letter.isupper() for letter in name) else label.lower()}"
 
 
 def _uses(text: str, path: str) -> bool:

@@ -149,17 +149,22 @@ def _with_step(step: dict[str, Any], form: Form, catalog: Catalog) -> None:
         step |= {"app": app_key, "action": key}
     app = catalog.apps.get(str(step.get("app")))
     action = app.actions.get(str(step.get("action"))) if app else None
-    schema = action.input.model_json_schema() if action else {}
-    inputs = dict(step.get("inputs") or {})
-    for name, text in form.under("inputs").items():
-        inputs[name] = _typed(text, inputs.get(name), schema, name)
-    if action is not None:
-        inputs = {name: value for name, value in inputs.items() if name in action.input.model_fields or value}
-    step["inputs"] = inputs
+    step["inputs"] = _inputs(step.get("inputs") or {}, form, action)
     for name in _STEP_TEXTS:
         step[name] = form.text(name, str(step.get(name) or "")).strip()
     for name, allowed in _FOLLOWS.items():
         step[name] = form.text(name) if form.text(name) in allowed else step.get(name, allowed[0])
+
+
+def _inputs(before: JSONObject, form: Form, action: Action | None) -> JSONObject:
+    """The inputs of a step as the form has them, without empty ones that the action does not know."""
+    schema = action.input.model_json_schema() if action else {}
+    inputs = dict(before)
+    for name, text in form.under("inputs").items():
+        inputs[name] = _typed(text, inputs.get(name), schema, name)
+    if action is None:
+        return inputs
+    return {name: value for name, value in inputs.items() if name in action.input.model_fields or value}
 
 
 def _typed(text: str, before: JSONValue, schema: JSONObject, name: str) -> JSONValue:

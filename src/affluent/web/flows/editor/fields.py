@@ -57,8 +57,10 @@ def rows(
     return tuple(_row(field, inputs, values, action, known_problems) for field in fields)
 
 
-def spare(action: Action, step: Mapping[str, Any]) -> tuple[SchemaField, ...]:
+def spare(action: Action | None, step: Mapping[str, Any]) -> tuple[SchemaField, ...]:
     """Optional fields that are not shown yet."""
+    if action is None:
+        return ()
     inputs: JSONObject = step.get("inputs") or {}
     schema = action.input.model_json_schema()
     return tuple(field for field in fields_of(schema) if not field.is_required and field.name not in inputs)
@@ -84,23 +86,32 @@ def plain(problem: FlowProblem) -> str:
 
 
 def _row(
-    field: SchemaField, inputs: JSONObject, values: Mapping[str, JSONValue], action: Action, problems: list[FlowProblem]
+    field: SchemaField,
+    inputs: JSONObject,
+    values: Mapping[str, JSONValue],
+    action: Action,
+    problems: list[FlowProblem],
 ) -> Row:
-    value = inputs.get(field.name)
-    own_problems = [item for item in problems if _field_of(item) == field.name]
-    problem = next((item for item in own_problems if item.is_error), own_problems[0] if own_problems else None)
-    currency = action.money[1] if action.money else ""
-    given = values.get(field.name)
+    typed = inputs.get(field.name)
+    problem = _worst(problems, field.name)
+    amount_field, currency_field = action.money or ("", "")
+    value = values.get(field.name)
     return Row(
         field=field,
-        value=shown_value(value),
-        is_json=isinstance(value, (dict, list)),
-        shown=_short(given) if given is not None and value not in (None, "") else "",
-        money=_money(given, values.get(currency)) if action.money and action.money[0] == field.name else "",
+        value=shown_value(typed),
+        is_json=isinstance(typed, (dict, list)),
+        shown=_short(value) if value is not None and typed not in (None, "") else "",
+        money=_money(value, values.get(currency_field)) if field.name == amount_field else "",
         problem=plain(problem) if problem else "",
         is_error=problem is not None and problem.is_error,
-        fix=fix_of(value, problem, inputs.get(currency)) if problem else "",
+        fix=fix_of(typed, problem, inputs.get(currency_field)) if problem else "",
     )
+
+
+def _worst(problems: list[FlowProblem], name: str) -> FlowProblem | None:
+    """The first error of a field, else its first warning."""
+    of_field = [problem for problem in problems if _field_of(problem) == name]
+    return min(of_field, key=lambda problem: not problem.is_error, default=None)
 
 
 def _value(name: str, inputs: JSONObject, data: JSONObject, played: JSONObject, allowance: Allowance) -> JSONValue:

@@ -10,13 +10,14 @@ from typing import Any
 from affluent.bootstrap import Hub
 from affluent.kit.jsons import JSONObject
 from affluent.kit.numbers import whole
-from affluent.sdk import Action, App
+from affluent.sdk import Action, App, Trigger
 from affluent.services.connections.apps import AppView, apps
 from affluent.services.flows.preview import PreviewStep
 from affluent.services.flows.problems import FlowProblem
 from affluent.services.flows.views import FlowDetail
 from affluent.web.apps.schema_fields import SchemaField, fields_of
-from affluent.web.flows.editor import data, draft, fields, questions
+from affluent.web.flows.editor import data, fields, questions
+from affluent.web.flows.editor import draft as drafts
 from affluent.web.flows.editor.draft import ADD, FLOW, TRIGGER
 from affluent.web.flows.editor.sample import Played
 from affluent.web.formatting import phrases
@@ -43,7 +44,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class LinkedProblem:
     """A problem with a link to its field."""
 
     where: str
@@ -57,13 +58,12 @@ class EditorPage:
     """What the editor shows of one part."""
 
     detail: FlowDetail
-    said: JSONObject
-    """The draft."""
+    draft: JSONObject
     part: str
     at: int
     """Where a new step goes."""
     nodes: tuple[Node, ...]
-    told: tuple[Told, ...]
+    problems: tuple[LinkedProblem, ...]
     played: Played
     step: Mapping[str, Any]
     """The step, or the trigger's use."""
@@ -99,13 +99,13 @@ class EditorPage:
     @property
     def errors(self) -> int:
         """What keeps it from being published."""
-        return sum(one.is_error for one in self.told)
+        return sum(problem.is_error for problem in self.problems)
 
     @property
     def questions(self) -> tuple[tuple[dict[str, Any], str], ...]:
         """What the flow asks for, with choices or columns as text; and an empty row for one more."""
-        asked = questions.questions(self.said)
-        return (*((one, questions.more_of(one)) for one in asked), ({"type": "text"}, ""))
+        asked = questions.questions(self.draft)
+        return (*((question, questions.more_of(question)) for question in asked), ({"type": "text"}, ""))
 
     @property
     def question_types(self) -> tuple[tuple[str, str], ...]:
@@ -119,16 +119,16 @@ class EditorPage:
 
     def href(self, part: str = "", **query: str) -> str:
         """Another part of the editor, with the same sample."""
-        said = {"part": part or self.part, "sample": self.played.sample, **query}
+        fields_of_query = {"part": part or self.part, "sample": self.played.sample, **query}
         return f"/flows/{self.detail.flow.id}/edit?" + "&".join(
-            f"{name}={value}" for name, value in said.items() if value
+            f"{name}={value}" for name, value in fields_of_query.items() if value
         )
 
 
 def build(
     hub: Hub,
     detail: FlowDetail,
-    said: JSONObject,
+    draft: JSONObject,
     played: Played,
     *,
     part: str,
@@ -141,62 +141,104 @@ def build(
     is_pasting: bool = False,
 ) -> EditorPage:
     """The page of a part."""
-    problems = hub.flows.validate(draft.cleaned(said))
-    steps = draft.steps_of(said)
+    problems = hub.flows.validate(drafts.cleaned(draft))
+    steps = drafts.steps_of(draft)
     ids = [str(step["id"]) for step in steps]
-    part = part if part in (FLOW, TRIGGER, ADD, *ids) else (ids[0] if ids else TRIGGER)
-    nodes = _nodes(hub, said, steps, problems)
-    use = draft.trigger_of(said)
-    step = draft.step_of(said, part) if part not in (FLOW, TRIGGER, ADD) else use
-    step = step if step is not None else {}
-    _, action = _found(hub, step) if part not in (FLOW, TRIGGER, ADD) else (None, None)
-    mine = [one for one in problems if part_of(one.field, ids) == part]
-    known = data.known_to(played.result, part)
-    app = hub.catalog.apps.get(str(use.get("app")))
-    trigger = app.triggers.get(str(use.get("trigger"))) if app else None
-    shown = next((one for one in played.result.steps if one.id == part), None)
-    text = (
-        phrases.first_line(action.description) if action else phrases.first_line(trigger.description) if trigger else ""
-    )
+    part = part if part in (FLOW, TRIGGER, ADD, *ids) else next(iter(ids), TRIGGER)
+    is_step = part not in (FLOW, TRIGGER, ADD)
+    nodes = _nodes(hub, draft, steps, problems)
+    use = drafts.trigger_of(draft)
+    step = (drafts.step_of(draft, part) or {}) if is_step else use
+    action = _app_and_action(hub, step)[1] if is_step else None
+    trigger = _trigger_of(hub, use)
+    own_problems = [problem for problem in problems if part_of(problem.field, ids) == part]
+    preview = _preview_of(played, part)
+    address = f"/flows/{detail.flow.id}/edit?sample={played.sample}"
     return EditorPage(
         detail=detail,
-        said=said,
+        draft=draft,
         part=part,
         at=at,
         nodes=nodes,
-        told=tuple(
-            _told(hub, said, one, nodes, f"/flows/{detail.flow.id}/edit?sample={played.sample}") for one in problems
-        ),
+        problems=tuple(_linked(hub, draft, problem, nodes, address) for problem in problems),
         played=played,
         step=step,
-        node=next((one for one in nodes if one.id == part), None),
+        node=_node_of(nodes, part),
         action=action,
-        text=text,
-        rows=fields.rows(action, step, known, [*mine, *_played_problems(shown)], shown.input if shown else {})
-        if action
-        else (),
-        spare=fields.spare(action, step) if action else (),
-        options=fields_of(trigger.options.model_json_schema() if trigger and trigger.options else None),
-        problem_of={
-            one.field if one.field.startswith("inputs.") else one.field.rsplit(".", 1)[-1]: one.message
-            for one in reversed(mine)
-            if ".inputs." not in one.field
-        },
-        shown=shown,
+        text=_about(action, trigger),
+        rows=_rows(action, step, played, preview, part=part, problems=own_problems),
+        spare=fields.spare(action, step),
+        options=_options(trigger),
+        problem_of=_problem_of(own_problems),
+        shown=preview,
         groups=data.groups(
             played.result, trigger_app=str(use.get("app", "")), up_to=part, used=str(step.get("inputs") or {})
         ),
         functions=data.functions(hub.catalog, str(use.get("app")), str(use.get("trigger"))),
-        choices=_triggers(hub) if part == TRIGGER else _actions(hub) if part == ADD or is_choosing else (),
+        choices=_choices(hub, part, is_choosing=is_choosing),
         pasted=pasted,
         focus=focus,
         saved_at=detail.draft_at,
         form=form or Form(),
         dialog=dialog,
         changes=(),
-        is_choosing=is_choosing and part not in (FLOW, TRIGGER, ADD),
+        is_choosing=is_choosing and is_step,
         is_pasting=is_pasting,
     )
+
+
+def _preview_of(played: Played, step_id: str) -> PreviewStep | None:
+    return next((step for step in played.result.steps if step.id == step_id), None)
+
+
+def _node_of(nodes: Sequence[Node], part: str) -> Node | None:
+    return next((node for node in nodes if node.id == part), None)
+
+
+def _trigger_of(hub: Hub, use: Mapping[str, Any]) -> Trigger | None:
+    app = hub.catalog.apps.get(str(use.get("app")))
+    return app.triggers.get(str(use.get("trigger"))) if app else None
+
+
+def _about(action: Action | None, trigger: Trigger | None) -> str:
+    """What the action does, else what the trigger waits for, on one line."""
+    described = action or trigger
+    return phrases.first_line(described.description) if described else ""
+
+
+def _rows(
+    action: Action | None,
+    step: Mapping[str, Any],
+    played: Played,
+    preview: PreviewStep | None,
+    *,
+    part: str,
+    problems: Sequence[FlowProblem],
+) -> tuple[fields.Row, ...]:
+    if action is None:
+        return ()
+    known = data.known_to(played.result, part)
+    inputs = preview.input if preview else {}
+    return fields.rows(action, step, known, [*problems, *_played_problems(preview)], inputs)
+
+
+def _options(trigger: Trigger | None) -> tuple[SchemaField, ...]:
+    return fields_of(trigger.options.model_json_schema() if trigger and trigger.options else None)
+
+
+def _problem_of(problems: Sequence[FlowProblem]) -> dict[str, str]:
+    """The first problem of each field that is no input of a step, by the name of the field in the form."""
+    return {
+        problem.field if problem.field.startswith("inputs.") else problem.field.rsplit(".", 1)[-1]: problem.message
+        for problem in reversed(problems)
+        if ".inputs." not in problem.field
+    }
+
+
+def _choices(hub: Hub, part: str, *, is_choosing: bool) -> Choices:
+    if part == TRIGGER:
+        return trigger_choices(hub)
+    return _actions(hub) if part == ADD or is_choosing else ()
 
 
 def part_of(field: str, ids: Sequence[str]) -> str:
@@ -208,78 +250,81 @@ def part_of(field: str, ids: Sequence[str]) -> str:
     return TRIGGER if root == "trigger" or field == "type" else FLOW
 
 
-def _played_problems(shown: PreviewStep | None) -> list[FlowProblem]:
-    """What is wrong only with the sample that is played: said at the field, but no reason not to publish."""
-    problems = shown.problems if shown else ()
-    return [FlowProblem(field=one.field, message=one.message, is_error=False) for one in problems]
+def _played_problems(preview: PreviewStep | None) -> list[FlowProblem]:
+    """What is wrong only with the sample that is played: shown at the field, but no reason not to publish."""
+    problems = preview.problems if preview else ()
+    return [FlowProblem(field=problem.field, message=problem.message, is_error=False) for problem in problems]
 
 
 def _nodes(
-    hub: Hub, said: JSONObject, steps: list[dict[str, Any]], problems: Sequence[FlowProblem]
+    hub: Hub, draft: JSONObject, steps: list[dict[str, Any]], problems: Sequence[FlowProblem]
 ) -> tuple[Node, ...]:
     ids = [str(step["id"]) for step in steps]
-    use = draft.trigger_of(said)
+    use = drafts.trigger_of(draft)
     app = hub.catalog.apps.get(str(use.get("app")))
-    trigger = app.triggers.get(str(use.get("trigger"))) if app else None
+    trigger = _trigger_of(hub, use)
     title = trigger.title if trigger else "Choose a trigger"
-    mine = {part: [one for one in problems if part_of(one.field, ids) == part] for part in (TRIGGER, *ids)}
-    found = [_node(TRIGGER, use, app, mine[TRIGGER], number=0, title=title, stops=True)]
+    by_part = {
+        part: [problem for problem in problems if part_of(problem.field, ids) == part] for part in (TRIGGER, *ids)
+    }
+    nodes = [_node(TRIGGER, use, app, by_part[TRIGGER], number=0, title=title, stops=True)]
     for number, step in enumerate(steps, start=1):
-        of_app, action = _found(hub, step)
+        of_app, action = _app_and_action(hub, step)
         name = str(step.get("title") or (action.title if action else step.get("action", "")))
         stops = step.get("on_condition_false") == "stop"
         part = str(step["id"])
-        found.append(_node(part, step, of_app, mine[part], number=number, title=name, stops=stops))
-    return tuple(found)
+        nodes.append(_node(part, step, of_app, by_part[part], number=number, title=name, stops=stops))
+    return tuple(nodes)
 
 
 def _node(
     part: str,
-    said: Mapping[str, Any],
+    use: Mapping[str, Any],
     app: App | None,
-    mine: Sequence[FlowProblem],
+    problems: Sequence[FlowProblem],
     *,
     number: int,
     title: str,
     stops: bool,
 ) -> Node:
-    condition = str(said.get("condition") or "")
+    condition = str(use.get("condition") or "")
     return Node(
         id=part,
         number=number,
-        app=str(said.get("app", "")),
-        app_title=app.title if app else str(said.get("app") or ""),
+        app=str(use.get("app", "")),
+        app_title=app.title if app else str(use.get("app") or ""),
         title=title,
         condition=condition,
         condition_words=phrases.condition(condition),
         stops=stops,
-        errors=sum(one.is_error for one in mine),
-        warnings=sum(not one.is_error for one in mine),
+        errors=sum(problem.is_error for problem in problems),
+        warnings=sum(not problem.is_error for problem in problems),
     )
 
 
-def _told(hub: Hub, said: JSONObject, one: FlowProblem, nodes: Sequence[Node], address: str) -> Told:
-    part = part_of(one.field, [str(step["id"]) for step in draft.steps_of(said)])
-    name = one.field.split(".")[-1].split("[")[0]
-    node = next((item for item in nodes if item.id == part), None)
-    _, action = _found(hub, draft.step_of(said, part) or {})
-    info = action.input.model_fields.get(name) if action and ".inputs." in one.field else None
+def _linked(hub: Hub, draft: JSONObject, problem: FlowProblem, nodes: Sequence[Node], address: str) -> LinkedProblem:
+    part = part_of(problem.field, [str(step["id"]) for step in drafts.steps_of(draft)])
+    name = problem.field.split(".")[-1].split("[")[0]
+    node = _node_of(nodes, part)
+    _, action = _app_and_action(hub, drafts.step_of(draft, part) or {})
+    info = action.input.model_fields.get(name) if action and ".inputs." in problem.field else None
     field = (info.title if info else "") or phrases.title(name)
-    return Told(
+    return LinkedProblem(
         where=f"{node.title} · {field}" if node else field,
-        message=fields.plain(one),
+        message=fields.plain(problem),
         href=f"{address}&part={part}&focus={name}",
-        is_error=one.is_error,
+        is_error=problem.is_error,
     )
 
 
-def _found(hub: Hub, step: Mapping[str, Any]) -> tuple[App | None, Action | None]:
+def _app_and_action(hub: Hub, step: Mapping[str, Any]) -> tuple[App | None, Action | None]:
     app = hub.catalog.apps.get(str(step.get("app")))
     return app, app.actions.get(str(step.get("action"))) if app else None
 
 
-def _triggers(hub: Hub) -> Choices:
-    shown = [(one, hub.catalog.apps[one.key]) for one in apps(hub.catalog)]
+def trigger_choices(hub: Hub) -> Choices:
+    """The triggers of all apps."""
+    offered = [(view, hub.catalog.apps[view.key]) for view in apps(hub.catalog)]
     return tuple(
         (
             view,
@@ -288,13 +333,13 @@ def _triggers(hub: Hub) -> Choices:
                 for t in app.triggers.values()
             ),
         )
-        for view, app in shown
+        for view, app in offered
         if app.triggers
     )
 
 
 def _actions(hub: Hub) -> Choices:
-    shown = [(one, hub.catalog.apps[one.key]) for one in apps(hub.catalog)]
+    offered = [(view, hub.catalog.apps[view.key]) for view in apps(hub.catalog)]
     return tuple(
         (
             view,
@@ -303,19 +348,14 @@ def _actions(hub: Hub) -> Choices:
                 for a in app.actions.values()
             ),
         )
-        for view, app in shown
+        for view, app in offered
         if app.actions
     )
 
 
-def trigger_choices(hub: Hub) -> Choices:
-    """All triggers, for a new flow."""
-    return _triggers(hub)
-
-
-def currency_of(hub: Hub, said: JSONObject, step_id: str) -> str:
+def currency_of(hub: Hub, draft: JSONObject, step_id: str) -> str:
     """What the currency field of a step is built from; empty when the step moves no money."""
-    step = draft.step_of(said, step_id) or {}
-    _, action = _found(hub, step)
+    step = drafts.step_of(draft, step_id) or {}
+    _, action = _app_and_action(hub, step)
     value = (step.get("inputs") or {}).get(action.money[1]) if action and action.money else ""
     return value if isinstance(value, str) else ""
