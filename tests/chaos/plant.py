@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import aiohttp
 
@@ -115,8 +116,8 @@ class Plant:
 
     async def connect(self, *, neighbour: Sink | None = None) -> None:
         """A connection, a flow, and the flow switched on; the same once more for a neighbour, whose hook is `other_hook`."""
-        bootstrap.catalogs.load = lambda: APPS  # type: ignore[assignment]  # as the nursery does
-        hub = bootstrap.build(self.settings(), own_url=self.url)
+        with patch.object(bootstrap.catalogs, "load", lambda: APPS):  # as the nursery does
+            hub = bootstrap.build(self.settings(), own_url=self.url)
         await hub.open()
         self.token = (await hub.tokens.generate(name="Test", scopes=ALL_SCOPES)).secret
         flow = await hub.flows.create(FLOW, publish=True)
