@@ -122,7 +122,7 @@ DYING = """
 import asyncio, os, signal, sys
 from pathlib import Path
 from alembic.operations import Operations
-from affluent.store import schema
+from affluent.store.schema import upgrade as schema
 from affluent.store.open import open_database
 
 left = int(sys.argv[2])

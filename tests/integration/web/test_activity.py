@@ -75,7 +75,7 @@ async def test_a_day_begins_and_ends_in_the_zone_of_whoever_looks(owner: Browser
 def test_a_day_that_is_none_is_left_out(text: str) -> None:
     token = times.zone_name.set("UTC")
     try:
-        assert from_query({"since": text, "until": text}).is_empty is (text != "0001-01-01\x00")
+        assert from_query({"since": text, "until": text}).is_empty
     finally:
         times.zone_name.reset(token)
 
