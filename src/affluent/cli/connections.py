@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 
@@ -180,20 +181,22 @@ def _plain(given: list[str] | None) -> JSONObject:
     return fields
 
 
+def _secrets_from_stdin(names: Sequence[str]) -> JSONObject:
+    try:
+        given = loads(sys.stdin.read())
+    except ValueError as error:
+        fail(f"standard input: {error}", MISUSED)
+    unknown = [name for name in given if name not in names] if isinstance(given, dict) else ["that"]
+    if unknown:
+        fail(f"standard input must be a JSON object with the secrets {', '.join(names)}, not {unknown[0]!r}", MISUSED)
+    return dict(given)
+
+
 def _secrets(app: App, *, from_stdin: bool) -> JSONObject:
     model = app.credentials
     names = secret_fields(model) if model else ()
     if from_stdin:
-        try:
-            given = loads(sys.stdin.read())
-        except ValueError as error:
-            fail(f"standard input: {error}", MISUSED)
-        unknown = [name for name in given if name not in names] if isinstance(given, dict) else ["that"]
-        if unknown:
-            fail(
-                f"standard input must be a JSON object with the secrets {', '.join(names)}, not {unknown[0]!r}", MISUSED
-            )
-        return dict(given)
+        return _secrets_from_stdin(names)
     asked: JSONObject = {}
     for name in names:
         field = model.model_fields[name] if model else None

@@ -45,12 +45,16 @@ class HourlyCounts(Generic[T]):
         newest = current - _NEW_HOURS + 1
         if any(self._is_stale(number, current) for number in range(newest, current + 1)):
             await self._count(newest, current)
+        await self._refresh(numbers, current)
+        return {number: self._hours[number][0] if number in self._hours else None for number in numbers}
+
+    async def _refresh(self, numbers: range, current: int) -> None:
+        """Count stale hours again in the background; wait for it only when an hour was never counted."""
         stale = [number for number in numbers if self._is_stale(number, current)]
         if stale and (self._recount is None or self._recount.done()):
             self._recount = asyncio.create_task(self._count(min(stale), current))
         if self._recount is not None and any(number not in self._hours for number in numbers):
             await asyncio.wait({self._recount}, timeout=_PATIENCE_SECONDS)
-        return {number: self._hours[number][0] if number in self._hours else None for number in numbers}
 
     async def close(self) -> None:
         """Stop counting; the store may be closed afterwards."""

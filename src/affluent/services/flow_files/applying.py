@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -12,7 +12,7 @@ from affluent.domain.diff import changes as flow_changes
 from affluent.domain.flow import FlowDefinition
 from affluent.kit import clock
 from affluent.kit.ids import new_id
-from affluent.kit.jsons import JSONObject, dumps
+from affluent.kit.jsons import JSONObject, JSONValue, dumps
 from affluent.sdk import App
 from affluent.services.connections.credentials import Credentials, opened, secret_fields, validated
 from affluent.services.connections.owners import new_owner
@@ -99,20 +99,11 @@ class Work:
         if row is None:
             self._new_connection(what, item, plain, lacking, limits)
             return
-        texts = [*_differences("", row.fields, plain)]
-        values: dict[str, Any] = {}
-        if texts:
-            self._check_move(app, row, held, credentials, plain)
-            values |= {"fields": plain, "version": row.version + 1, "tested_at": None}
-        if {name: getattr(row, name) for name in limits} != limits:
-            values |= limits
-            texts.append(f"Its own request limit is now {_limit(item)}.")
-        if item.disabled != (row.status == "disabled"):
-            values |= {"status": "disabled" if item.disabled else "active"}
-            values |= {"status_reason": "Disabled by a file." if item.disabled else ""}
-            texts.append("It is disabled." if item.disabled else "It is enabled.")
+        values, texts = _connection_changes(row, item, plain, limits)
         if not texts:
             return
+        if "fields" in values:
+            self._check_move(app, row, held, credentials, plain)
         self._connections.put(self._connection, row, {**values, "updated_at": clock.now()}, is_local=is_local)
         if "version" in values and not lacking:
             self.untested.append(row.id)
@@ -228,6 +219,22 @@ class Work:
         return ids[0] if ids else ""
 
 
+def _connection_changes(
+    row: Row[Any], item: FileConnection, plain: JSONObject, limits: Mapping[str, JSONValue]
+) -> tuple[dict[str, Any], list[str]]:
+    """The columns of a connection that a file changes, and the changes in words."""
+    texts = [*_differences("", row.fields, plain)]
+    values: dict[str, Any] = {"fields": plain, "version": row.version + 1, "tested_at": None} if texts else {}
+    if {name: getattr(row, name) for name in limits} != limits:
+        values |= limits
+        texts.append(f"Its own request limit is now {_limit(item)}.")
+    if item.disabled != (row.status == "disabled"):
+        status, reason = ("disabled", "Disabled by a file.") if item.disabled else ("active", "")
+        values |= {"status": status, "status_reason": reason}
+        texts.append(f"It is {'disabled' if item.disabled else 'enabled'}.")
+    return values, texts
+
+
 def _checked(app: App, fields: JSONObject, held: JSONObject) -> tuple[Credentials | None, list[str]]:
     """The credentials, or else the secrets that are required and not here."""
     secret = secret_fields(app.credentials) if app.credentials else ()
@@ -237,9 +244,9 @@ def _checked(app: App, fields: JSONObject, held: JSONObject) -> tuple[Credential
     try:
         return validated(app, {**fields, **held}), []
     except Invalid as error:
-        lacking = [name for name in secret if name not in held and f"fields.{name}" in dict(error.problems)]
-        others = [problem for problem in error.problems if problem[0] not in {f"fields.{name}" for name in lacking}]
-        if others or not lacking:
+        wrong = {field for field, _ in error.problems}
+        lacking = [name for name in secret if name not in held and f"fields.{name}" in wrong]
+        if not lacking or wrong - {f"fields.{name}" for name in lacking}:
             raise
         return None, lacking
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pydantic import BaseModel
 
@@ -20,24 +20,28 @@ def file_schema(catalog: Catalog) -> JSONObject:
     schema: JSONObject = FlowFile.model_json_schema()
     parts = schema["$defs"]
     apps = [app for app in catalog.apps.values() if not app.hidden]
-    parts["TriggerUse"]["properties"]["app"] |= {"enum": [app.key for app in apps if app.triggers]}
-    parts["TriggerUse"]["allOf"] = [
-        _choice(app, "trigger", list(app.triggers.values())) for app in apps if app.triggers
-    ]
-    parts["TriggerUse"]["allOf"] += [
-        _when(app.key, "trigger", trigger.key, "options", trigger.options)
-        for app in apps
-        for trigger in app.triggers.values()
-    ]
-    parts["Step"]["properties"]["app"] |= {"enum": [app.key for app in apps if app.actions]}
-    parts["Step"]["allOf"] = [_choice(app, "action", list(app.actions.values())) for app in apps if app.actions]
-    parts["Step"]["allOf"] += [
-        _when(app.key, "action", action.key, "inputs", action.input) for app in apps for action in app.actions.values()
-    ]
+    _add_triggers(parts["TriggerUse"], [app for app in apps if app.triggers])
+    _add_actions(parts["Step"], [app for app in apps if app.actions])
     connected = [app for app in apps if app.credentials is not None]
     parts["FileConnection"]["properties"]["app"] |= {"enum": [app.key for app in connected]}
     parts["FileConnection"]["allOf"] = list(_fields(connected))
     return {"$schema": _DIALECT, **schema, "title": "Affluent: flows and connections as a file"}
+
+
+def _add_triggers(part: JSONObject, apps: Sequence[App]) -> None:
+    part["properties"]["app"] |= {"enum": [app.key for app in apps]}
+    part["allOf"] = [_choice(app, "trigger", list(app.triggers.values())) for app in apps] + [
+        _when(app.key, "trigger", trigger.key, "options", trigger.options)
+        for app in apps
+        for trigger in app.triggers.values()
+    ]
+
+
+def _add_actions(part: JSONObject, apps: Sequence[App]) -> None:
+    part["properties"]["app"] |= {"enum": [app.key for app in apps]}
+    part["allOf"] = [_choice(app, "action", list(app.actions.values())) for app in apps] + [
+        _when(app.key, "action", action.key, "inputs", action.input) for app in apps for action in app.actions.values()
+    ]
 
 
 def _choice(app: App, name: str, known: list[Trigger] | list[Action]) -> JSONObject:

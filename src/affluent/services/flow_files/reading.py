@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -18,23 +18,27 @@ from affluent.store.flow_connections import FlowConnectionRow
 
 
 def read_all(connection: Connection, *, flow_id: str = "") -> FlowFile:
-    """Everything, or one flow with what it needs; drafts are not part of it."""
+    """The whole configuration without drafts, or one flow with the connections that it needs."""
     if flow_id and flow_store.one(connection, flow_id) is None:
         raise NotFound(f"There is no flow {flow_id}.")
     names = flow_store.names(connection)
-    ids = {id_ for id_ in names if not flow_id or id_ == flow_id}
+    ids = {flow_id} if flow_id else set(names)
     links = [row for row in link_store.all_rows(connection) if row.flow_id in ids]
     used = {value for row in links for value in row.bindings.values()}
     rows = [row for row in connection_store.all_rows(connection) if not flow_id or row.id in used]
     references = {row.id: reference(row.app, row.name) for row in rows}
-    private = [row for row in flow_store.private(connection) if row.id in ids]
-    _refuse_doubles("flows of your own", (row.name for row in private))
     _refuse_doubles("flow connections of one flow", (f"{names[row.flow_id]}: {row.name}" for row in links))
     return FlowFile(
-        connections=tuple(_connection(row) for row in rows),
-        flows=tuple(FlowDefinition.model_validate(row.definition) for row in private),
+        connections=tuple(map(_connection, rows)),
+        flows=_definitions(connection, ids),
         flow_connections=tuple(_link(row, names, references) for row in links),
     )
+
+
+def _definitions(connection: Connection, ids: Collection[str]) -> tuple[FlowDefinition, ...]:
+    rows = [row for row in flow_store.private(connection) if row.id in ids]
+    _refuse_doubles("flows of your own", (row.name for row in rows))
+    return tuple(FlowDefinition.model_validate(row.definition) for row in rows)
 
 
 def _connection(row: Row[Any]) -> FileConnection:

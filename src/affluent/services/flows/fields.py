@@ -56,15 +56,14 @@ def check_fields(step: Step, action: Action, setting: Setting, place: str) -> It
 
 
 def _check_value(name: str, value: JSONValue, action: Action, setting: Setting, place: str) -> Iterator[FlowProblem]:
-    expressions = expressions_of(value)
     is_amount = action.money is not None and action.money[0] == name
-    if is_amount and _is_major(expressions, setting.subject):
+    if is_amount and _is_major(expressions_of(value), setting.subject):
         yield _wrong_unit(place, setting.subject)
         return
     try:
         given = render({name: value}, setting.data, setting.allowance).get(name)
     except Unbounded:
-        return  # what it gives is seen in the preview
+        return  # its value is shown in the preview
     except MappingError as error:
         yield warning(place, f"With the sample: {error.reason}")
         return
@@ -72,6 +71,13 @@ def _check_value(name: str, value: JSONValue, action: Action, setting: Setting, 
         if action.input.model_fields[name].is_required():
             yield warning(place, "This gives nothing with the sample, and the field is required.")
         return
+    yield from _check_given(name, value, given, action, place)
+
+
+def _check_given(name: str, value: JSONValue, given: JSONValue, action: Action, place: str) -> Iterator[FlowProblem]:
+    """Check the type of what an input gives with the sample."""
+    expressions = expressions_of(value)
+    is_amount = action.money is not None and action.money[0] == name
     if is_amount and expressions and (not isinstance(given, int) or isinstance(given, bool)):
         yield FlowProblem(
             field=place, message=f"Must be a whole number of minor units, and this gives {_shown(given)}."

@@ -181,15 +181,7 @@ class Preview:
         self, connection: Connection, definition: FlowDefinition, scene: Scene
     ) -> tuple[JSONObject, JSONObject, dict[str, Bound]]:
         """The event, its payload, and the connections by step."""
-        rows = connections.of_ids(connection, [value for value in (scene.bindings or {}).values() if value])
-        bound: dict[str, Bound] = {}
-        for step in definition.steps:
-            connection_id = (scene.bindings or {}).get(step.id, "")
-            row = rows.get(connection_id)
-            if connection_id and (row is None or row.app != step.app):
-                raise Invalid(f"There is no {step.app} connection {connection_id}.", field=f"bindings.{step.id}")
-            if row is not None:
-                bound[step.id] = bind(row, self._catalog.apps, self._vault)
+        bound = self._bound(connection, definition, scene.bindings or {})
         if scene.event_id:
             return *_past_event(connection, scene.event_id), bound
         use = definition.trigger
@@ -199,6 +191,21 @@ class Preview:
         if payload is None:
             payload = samples.trigger_payload(self._catalog, use.app, use.trigger)
         return _event("evt_preview", trigger.event if trigger else use.trigger, clock.now()), payload, bound
+
+    def _bound(
+        self, connection: Connection, definition: FlowDefinition, bindings: Mapping[str, str]
+    ) -> dict[str, Bound]:
+        """The connections by step; raises Invalid naming the binding that is wrong."""
+        rows = connections.of_ids(connection, [value for value in bindings.values() if value])
+        bound: dict[str, Bound] = {}
+        for step in definition.steps:
+            connection_id = bindings.get(step.id, "")
+            row = rows.get(connection_id)
+            if connection_id and (row is None or row.app != step.app):
+                raise Invalid(f"There is no {step.app} connection {connection_id}.", field=f"bindings.{step.id}")
+            if row is not None:
+                bound[step.id] = bind(row, self._catalog.apps, self._vault)
+        return bound
 
 
 def _past_event(connection: Connection, event_id: str) -> tuple[JSONObject, JSONObject]:

@@ -176,13 +176,7 @@ class Tokens:
             row = None
         if row is None:
             raise Unauthorised("This API token is not known. Generate one under Admin Center, API tokens.")
-        token = _view(row)
-        if row.person_id and row.person_status != "active":
-            raise Unauthorised("This API token is of somebody who may not sign in any more. Ask for one of your own.")
-        if row.person_id:  # it never does more than they may do themselves by now
-            token = replace(token, scopes=within_role(token.scopes, Role(row.person_role)))
-        if token.status != "active":
-            raise Unauthorised(f"This API token is {token.status}. Generate a new one under Admin Center, API tokens.")
+        token = _usable(row)
         address = current().address
         if token.networks and not _within(address, token.networks):
             raise Forbidden(f"This token may not be used from {address or 'an unknown address'}.")
@@ -265,6 +259,18 @@ def _view(row: Row[Any]) -> TokenView:
         networks=tuple(row.networks or ()),
         former_until=row.former_until if row.former_until and row.former_until > clock.now() else None,
     )
+
+
+def _usable(row: Row[Any]) -> TokenView:
+    """The token with the scopes that its person still has; raises Unauthorised when it is not good any more."""
+    token = _view(row)
+    if row.person_id and row.person_status != "active":
+        raise Unauthorised("This API token is of somebody who may not sign in any more. Ask for one of your own.")
+    if row.person_id:
+        token = replace(token, scopes=within_role(token.scopes, Role(row.person_role)))
+    if token.status != "active":
+        raise Unauthorised(f"This API token is {token.status}. Generate a new one under Admin Center, API tokens.")
+    return token
 
 
 def checked_networks(networks: Sequence[str]) -> list[str]:

@@ -74,9 +74,7 @@ class Walks:
         context = self._vendors.context(target.app, bound, target.options(), priority=priority)
         phase, cursor, items = job.phase, job.cursor, job.items
         if phase == "new":
-            phase, cursor = _first_phase(self.kind, options), None
-            if phase == "baseline" and target.trigger.poll_start is not None:
-                phase, cursor = "live", await target.trigger.poll_start(context)
+            phase, cursor = await self._start(target, context, options)
         while True:
             page = _checked(await poll(context, cursor), cursor)
             page = await self._enriched(job, target, context, page, phase)
@@ -90,6 +88,13 @@ class Walks:
             if "due_at" in values:
                 return
             cursor, phase = page.cursor, following
+
+    async def _start(self, target: Target, context: Context[Any], options: PollOptions) -> tuple[str, JSONValue]:
+        """The first phase and its cursor."""
+        phase = _first_phase(self.kind, options)
+        if phase == "baseline" and target.trigger.poll_start is not None:
+            return "live", await target.trigger.poll_start(context)
+        return phase, None
 
     async def _enriched(
         self, job: BackgroundJob, target: Target, context: Context[Any], page: Page, phase: str
