@@ -97,7 +97,7 @@ def opened(vault: Vault, sealed: bytes, connection_id: str) -> dict[str, str]:
 
 
 class Tester:
-    """Proves credentials at the vendor, through the same door that runs use."""
+    """Proves credentials at the vendor, through the same client that runs use."""
 
     def __init__(self, *, network: Network, limiter: Limiter, server_url: str) -> None:
         self._network = network
@@ -108,7 +108,7 @@ class Tester:
         """What the vendor said, as a sentence; empty when the app has no test. Raises AppError."""
         if app.tester is None:
             return ""
-        door = HttpVendorClient(
+        client = HttpVendorClient(
             network=self._network,
             limiter=self._limiter,
             vendor=app.title,
@@ -123,7 +123,7 @@ class Tester:
             secrets=tuple(given.secrets.values()),
         )
         context: Context[CredentialsModel] = Context(
-            credentials=given.model, http=door, now=clock.now(), server_url=self._server_url
+            credentials=given.model, http=client, now=clock.now(), server_url=self._server_url
         )
         try:
             async with asyncio.timeout(_LONGEST_TEST_SECONDS):
@@ -131,7 +131,7 @@ class Tester:
         except AppError:
             raise
         except TimeoutError as error:
-            if not door.exchanges:
+            if not client.exchanges:
                 raise Unavailable(
                     f"The request limit of this connection leaves no room for a test right now; {app.title} was not asked."
                 ) from error

@@ -35,7 +35,7 @@ class Caught(BaseException):
 
 
 class CapturingVendorClient(HttpVendorClient):
-    """A vendor's door that is nailed shut: it records the first request exactly as it would be sent."""
+    """A vendor client that sends nothing: it records the first request exactly as it would be sent."""
 
     async def _send(self, *_args: object, **_options: object) -> Never:
         raise Caught
@@ -73,13 +73,13 @@ async def rehearse(
     if given is None or problems:
         return Rehearsal(input=rendered, problems=tuple(problems), request=None, output=None, sentence="")
     shown = given.model_dump(mode="json", exclude_none=True)
-    door: CapturingVendorClient | None = None
+    client: CapturingVendorClient | None = None
     output: JSONValue = None
     sentence = ""
     try:
-        door, credentials = _door(app, action, bound, server_url)
+        client, credentials = _client(app, action, bound, server_url)
         context: Context[Any] = Context(
-            credentials=credentials, http=door, effect_key="preview", now=clock.now(), server_url=server_url
+            credentials=credentials, http=client, effect_key="preview", now=clock.now(), server_url=server_url
         )
         async with asyncio.timeout(_LONGEST_SECONDS):
             result = await action.run(context, given)
@@ -91,18 +91,18 @@ async def rehearse(
     except Exception as error:  # noqa: BLE001 - whatever an app does, the preview shows the rest
         _log.exception("a preview failed by a defect", app=app.key, action=action.key)
         sentence = f"A defect in {app.title} {action.title!r} ({type(error).__name__}); it was logged."
-    request = door.exchanges[0] if door is not None and door.exchanges else None
+    request = client.exchanges[0] if client is not None and client.exchanges else None
     return Rehearsal(input=shown, problems=(), request=_tidy(request), output=output, sentence=sentence)
 
 
-def _door(
+def _client(
     app: App, action: Action, bound: Bound | None, server_url: str
 ) -> tuple[CapturingVendorClient, BaseModel | None]:
     credentials = bound.credentials if bound is not None else None
     if credentials is None and app.credentials is not None and app.needs_connection:
         credentials = stand_in(app.credentials)
     has = credentials is not None
-    door = CapturingVendorClient(
+    client = CapturingVendorClient(
         network=_NOWHERE,
         limiter=_UNLIMITED,
         vendor=app.title,
@@ -116,7 +116,7 @@ def _door(
         app_faults=app.faults,
         secrets=bound.secrets if bound else (),
     )
-    return door, credentials
+    return client, credentials
 
 
 def stand_in(model: type[BaseModel]) -> BaseModel:
