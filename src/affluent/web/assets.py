@@ -56,7 +56,7 @@ class Assets:
 
 @cache
 def assets() -> Assets:
-    """The tree of this process."""
+    """The static files of this process, read once."""
     return Assets()
 
 

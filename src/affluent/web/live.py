@@ -144,5 +144,5 @@ async def _rings(bell: asyncio.Event) -> bool:
 
 
 def message(html: str, number: int) -> str:
-    """One unnamed event."""
+    """A server-sent event without a name; `number` is its id."""
     return f"id: {number}\n" + "".join(f"data: {line}\n" for line in html.splitlines()) + "\n"

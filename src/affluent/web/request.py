@@ -42,12 +42,12 @@ class PageRequest:
 
     @property
     def hub(self) -> Hub:
-        """The services."""
+        """The services that handlers call."""
         return self.web_app.hub
 
     @property
     def person(self) -> PersonView:
-        """Who looks; only public pages may be asked for by nobody."""
+        """The person who is signed in; raises RuntimeError on a public page that nobody is signed in for."""
         if self.signed_in is None:
             raise RuntimeError("a public page asked who looks")
         return self.signed_in
@@ -64,13 +64,13 @@ class PageRequest:
 
     @property
     def theme(self) -> str:
-        """light, dark, or empty: as the system has it."""
+        """Light or dark; empty when the browser follows the system."""
         chosen = self.http.cookies.get("theme", "")
         return chosen if chosen in THEMES else ""
 
     @property
     def zone(self) -> str:
-        """The person's time zone, as the browser told."""
+        """The name of the person's time zone, as the browser sent it; UTC when it sent none that is known."""
         name = unquote(self.http.cookies.get("tz", ""))
         return name if zone(name) else UTC_NAME
 
@@ -84,7 +84,7 @@ class PageRequest:
         return str(self.http.path_params[name])
 
     def query(self, name: str, default: str = "") -> str:
-        """A field of the address's query."""
+        """A parameter of the address's query, without spaces around it."""
         return self.http.query_params.get(name, default).strip()
 
     async def form(self) -> Form:

@@ -44,7 +44,7 @@ class Security:
         self._most = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As an ASGI application."""
+        """Answer a request, with the headers, or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

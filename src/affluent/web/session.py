@@ -14,12 +14,12 @@ def cookie_name(request: Request) -> str:
 
 
 def token_of(request: Request) -> str:
-    """The session's token, or empty."""
+    """The token of the session; empty when the browser has none."""
     return request.cookies.get(cookie_name(request), "")
 
 
 def begin(request: Request, response: Response, token: str) -> None:
-    """Leave the session in the browser."""
+    """Store the session in a cookie of the browser."""
     response.set_cookie(
         cookie_name(request),
         token,
@@ -32,7 +32,7 @@ def begin(request: Request, response: Response, token: str) -> None:
 
 
 def begin_elsewhere(request: Request, response: Response, kept: str) -> None:
-    """Leave in the browser what belongs to a sign-in at a provider."""
+    """Store in a cookie what a sign-in at a provider needs when the browser comes back from there."""
     response.set_cookie(
         f"{cookie_name(request)}-sign-in",
         kept,
@@ -45,24 +45,24 @@ def begin_elsewhere(request: Request, response: Response, kept: str) -> None:
 
 
 def end_elsewhere(request: Request, response: Response) -> None:
-    """Take it out again: it is good once."""
+    """Remove the cookie of a sign-in at a provider, which is good once."""
     name, secure = f"{cookie_name(request)}-sign-in", request.url.scheme == "https"
     if name in request.cookies:
         response.delete_cookie(name, path="/", httponly=True, samesite="lax", secure=secure)
 
 
 def kept_elsewhere(request: Request) -> str:
-    """What the browser kept while it was at the provider, or empty."""
+    """What the cookie of a sign-in at a provider holds; empty when there is none."""
     return request.cookies.get(f"{cookie_name(request)}-sign-in", "")
 
 
 def device_of(request: Request) -> str:
-    """The cookie by which a browser is known in which somebody has signed in before, or empty."""
+    """The value of the cookie that marks a browser in which somebody has signed in before; empty when there is none."""
     return request.cookies.get(f"{cookie_name(request)}-device", "")
 
 
 def know(request: Request, response: Response, device: str) -> None:
-    """Let the browser be known at the next sign-in."""
+    """Mark the browser as known, for the next sign-in."""
     response.set_cookie(
         f"{cookie_name(request)}-device",
         device,
@@ -75,6 +75,6 @@ def know(request: Request, response: Response, device: str) -> None:
 
 
 def end(request: Request, response: Response) -> None:
-    """Take the session out of the browser."""
+    """Remove the session from the browser."""
     secure = request.url.scheme == "https"
     response.delete_cookie(cookie_name(request), path="/", httponly=True, samesite="lax", secure=secure)

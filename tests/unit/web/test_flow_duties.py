@@ -10,7 +10,7 @@ import pytest
 from affluent.sdk import PollOptions
 from affluent.services.inbound.background_jobs import BackgroundJobView
 from affluent.services.inbound.polls import Offer
-from affluent.web.flows.background_job_lines import BackgroundJobLine, Standing, _line, every
+from affluent.web.flows.background_jobs import BackgroundJobLine, Standing, _line, every
 
 AT = datetime(2026, 11, 25, tzinfo=UTC)
 

@@ -47,7 +47,7 @@ VERDICTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """What the filters offer."""
+    """What each filter of the list offers: pairs of value and text."""
 
     flows: tuple[tuple[str, str], ...]
     connections: tuple[tuple[str, str], ...]
@@ -66,7 +66,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivityPage:
-    """One page of the list."""
+    """One page of the list of runs."""
 
     filter: ActivityFilter
     choices: Choices
@@ -140,7 +140,7 @@ async def events(request: PageRequest) -> Response:
 
 
 async def bulk(request: PageRequest) -> Response:
-    """Do what the dialog forecast."""
+    """Resume, replay or cancel every run that matches the filter, as the dialog forecast."""
     form = await request.form()
     token = times.zone_name.set(request.zone)
     try:

@@ -36,17 +36,17 @@ class ActivityFilter:
 
     @property
     def is_empty(self) -> bool:
-        """Whether it matches everything."""
+        """Whether it matches every run."""
         return self == ActivityFilter()
 
     @property
     def query(self) -> str:
-        """As it stands in an address."""
+        """The filter as the query of an address."""
         return urlencode(self.values)
 
     @property
     def values(self) -> dict[str, str]:
-        """What is chosen, by name."""
+        """The fields that are not empty, by name."""
         return {name: value for name in _NAMES if (value := getattr(self, name))}
 
     def address(self, **more: str) -> str:
@@ -59,7 +59,7 @@ class ActivityFilter:
         return replace(self, **{name: ""}).address()
 
     def runs(self) -> RunFilter:
-        """As the services understand it."""
+        """The same filter as services and the store take it; days are those of the zone of whoever looks."""
         hours = _HOURS.get(self.range)
         since = clock.now().replace(second=0, microsecond=0) - timedelta(hours=hours) if hours else _day(self.since)
         until = _day(self.until)

@@ -88,7 +88,7 @@ async def events(request: PageRequest) -> Response:
 
 
 async def resume(request: PageRequest) -> Response:
-    """Go on at the step where it stands."""
+    """Go on at the step at which the run stopped."""
     run = await request.hub.runs.resume(request.path("run"))
     return request.go(
         f"/activity/{run.id}", say=f"It goes on at step {run.position + 1}. Applied steps are not repeated."
@@ -96,7 +96,7 @@ async def resume(request: PageRequest) -> Response:
 
 
 async def replay(request: PageRequest) -> Response:
-    """A new run of the same event."""
+    """Start a new run of the same event."""
     form = await request.form()
     try:
         version = whole(form.text("version").strip())
@@ -110,7 +110,7 @@ async def replay(request: PageRequest) -> Response:
 
 
 async def cancel(request: PageRequest) -> Response:
-    """Stop it."""
+    """Cancel the run; a running one stops after its current step."""
     run = await request.hub.runs.cancel(request.path("run"))
     say = "It stops after its current step." if run.state == RunState.RUNNING else "The run is cancelled."
     return request.go(f"/activity/{run.id}", say=say)

@@ -42,7 +42,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lineage:
-    """One station of the money."""
+    """One place that the money of a run went through."""
 
     app: str
     title: str
@@ -54,7 +54,7 @@ class Lineage:
 
 @dataclass(slots=True)
 class _Scale:
-    """Time to width."""
+    """Turns instants between `begins` and `ends` into places on the waterfall."""
 
     begins: datetime
     ends: datetime
@@ -66,7 +66,7 @@ class _Scale:
 
 
 def rows(detail: RunDetail, plan: Sequence[Planned], catalog: Catalog) -> tuple[Row, ...]:
-    """The timeline."""
+    """The timeline: the trigger, then a row for each planned step."""
     run = detail.run
     steps = {step.position: step for step in detail.steps}
     scale = _Scale(begins=min(detail.received_at, run.created_at), ends=_end(detail))
@@ -268,7 +268,7 @@ class Call:
 
 
 def calls(attempt: AttemptView) -> tuple[Call, ...]:
-    """What an attempt sent and got."""
+    """The requests of an attempt with their answers, in order."""
     exchanges = attempt.exchanges if isinstance(attempt.exchanges, list) else []
     return tuple(_call(exchange) for exchange in exchanges if isinstance(exchange, dict))
 

@@ -25,7 +25,7 @@ _ONCE = "Nothing was applied twice."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """The note at the top of a run."""
+    """The note at the top of the page of a run."""
 
     kind: str
     """ok, bad, warn, violet or empty, as notes and badges have them."""
@@ -47,7 +47,7 @@ class Planned:
 
     @property
     def number(self) -> int:
-        """As it is counted for people."""
+        """The position as people count, from 1."""
         return self.position + 1
 
 

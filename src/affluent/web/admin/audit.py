@@ -35,17 +35,17 @@ class AuditPage:
 
     @property
     def is_filtered(self) -> bool:
-        """Whether anything is left out."""
+        """Whether any filter is set."""
         return any(self.filters.values())
 
     def shown(self, value: JSONValue) -> str:
-        """A value before or after, short."""
+        """The value before or after a change as text of at most 200 characters."""
         text = "" if value is None else value if isinstance(value, str) else dumps(value)
         return text if len(text) <= 200 else text[:199] + "…"
 
 
 def routes(pages: PageRoutes) -> list[Route]:
-    """All of it is the administrator's."""
+    """Only administrators may ask for these."""
     role = Role.ADMINISTRATOR
     return [
         pages.get("/admin/audit", index, role=role),

@@ -19,7 +19,7 @@ _CRUMBS: tuple[Crumb, ...] = (("Admin Center", "/admin/tokens"), ("Settings", ""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One setting."""
+    """One setting on the page."""
 
     option: Option
     form: Form
@@ -27,7 +27,7 @@ class Line:
 
     @property
     def variable(self) -> str:
-        """Its variable."""
+        """The environment variable that sets it."""
         return variable(self.option.name)
 
     @property
@@ -48,7 +48,7 @@ class SettingsPage:
 
 
 def routes(pages: PageRoutes) -> list[Route]:
-    """The administrator's."""
+    """Only administrators may ask for these."""
     return [
         pages.get("/admin/settings", index, role=Role.ADMINISTRATOR),
         pages.post("/admin/settings/{setting}", change, role=Role.ADMINISTRATOR),
@@ -57,12 +57,12 @@ def routes(pages: PageRoutes) -> list[Route]:
 
 
 async def index(request: PageRequest) -> Response:
-    """The page."""
+    """The page without a form that was refused."""
     return await _page(request, "", Form())
 
 
 async def change(request: PageRequest) -> Response:
-    """Keep another value."""
+    """Give a setting another value, which outlives a restart."""
     name, form = request.path("setting"), await request.form()
     try:
         done = await request.hub.options.change(name, form.text(name))
@@ -73,7 +73,7 @@ async def change(request: PageRequest) -> Response:
 
 
 async def reset(request: PageRequest) -> Response:
-    """Back to the default."""
+    """Give a setting its default again."""
     done = await request.hub.options.reset(request.path("setting"))
     return request.go("/admin/settings", say=f"{variable(done.name)} has its default again.")
 

@@ -39,7 +39,7 @@ class TokensPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretPage:
-    """A token that was just generated."""
+    """A new token with its secret, which is shown this once."""
 
     token: TokenView
     secret: str
@@ -47,7 +47,7 @@ class SecretPage:
 
 
 def routes(pages: PageRoutes) -> list[Route]:
-    """All of it is the administrator's."""
+    """Only administrators may ask for these."""
     role = Role.ADMINISTRATOR
     return [
         pages.get("/admin", to_tokens, role=role),

@@ -60,7 +60,7 @@ class LinkPage:
 
 
 def routes(pages: PageRoutes) -> list[Route]:
-    """All of it is the administrator's."""
+    """Only administrators may ask for these."""
     role = Role.ADMINISTRATOR
     return [
         pages.get("/admin/users", index, role=role),
@@ -94,7 +94,7 @@ async def invite(request: PageRequest) -> Response:
 
 
 async def show(request: PageRequest) -> Response:
-    """One person."""
+    """The page of one person."""
     return await _page(request, Form())
 
 
@@ -118,19 +118,19 @@ async def make_link(request: PageRequest) -> Response:
 
 
 async def deactivate(request: PageRequest) -> Response:
-    """Out everywhere, and in no more."""
+    """End all sessions of a person and let them sign in no more."""
     person = await request.hub.users.deactivate(request.path("person"))
     return request.go(f"/admin/users/{person.id}", say=f"{person.name} is signed out everywhere and cannot sign in.")
 
 
 async def activate(request: PageRequest) -> Response:
-    """In again."""
+    """Let a person sign in again."""
     person = await request.hub.users.activate(request.path("person"))
     return request.go(f"/admin/users/{person.id}", say=f"{person.name} can sign in again.")
 
 
 async def remove_second_factor(request: PageRequest) -> Response:
-    """For someone who lost it."""
+    """Let a person who lost their second factor sign in with the password alone."""
     person = await request.hub.users.remove_second_factor(request.path("person"))
     return request.go(f"/admin/users/{person.id}", say=f"{person.name} signs in with the password alone now.")
 

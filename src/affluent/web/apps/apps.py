@@ -34,7 +34,7 @@ SHOWS = {"": "All", "connected": "Connected", "attention": "Needs attention"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """An app of the catalogue."""
+    """An app of the catalogue with how it is used."""
 
     app: AppView
     flows: int
@@ -46,7 +46,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A connection of a list."""
+    """A connection as a line of a list."""
 
     connection: ConnectionView
     place: str
@@ -57,18 +57,18 @@ class Line:
 
     @property
     def strip(self) -> Markup:
-        """24 hours at a glance."""
+        """The health of the last 24 hours as a small chart."""
         return spark(self.health.kinds, label=self.health.words)
 
     @property
     def flows(self) -> int:
-        """How many flows use it."""
+        """How many flows use the connection."""
         return len({use.flow_id for use in self.connection.used_by})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppsPage:
-    """The catalogue."""
+    """The catalogue with the connections."""
 
     cards: tuple[Card, ...]
     broken: tuple[AppView, ...]
@@ -87,7 +87,7 @@ class AppsPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppPage:
-    """One app."""
+    """One app with its connections."""
 
     detail: AppDetail
     tab: str
@@ -118,14 +118,14 @@ class OperationPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadmePage:
-    """What an app says of itself."""
+    """The README of an app."""
 
     app: AppView
     readme: Markup
 
 
 def routes(pages: PageRoutes) -> list[Route]:
-    """Everybody may look."""
+    """Everybody who is signed in may look."""
     return [
         pages.get("/apps", index),
         pages.get("/apps/{app}", show),
@@ -185,7 +185,7 @@ async def operation(request: PageRequest) -> Response:
 
 
 async def readme_page(request: PageRequest) -> Response:
-    """How an app works."""
+    """The README of an app; raises NotFound for an app that cannot be used."""
     detail = operations_of(request.web_app, request.path("app")).detail
     if detail.app.error:
         raise NotFound(f"The app {detail.app.key!r} cannot be used: {detail.app.error}")

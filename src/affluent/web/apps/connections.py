@@ -17,7 +17,7 @@ from affluent.services.identity.people import Role
 from affluent.services.identity.roles import may
 from affluent.web.apps.apps import Line, app_page, limit_of, lines, may_edit
 from affluent.web.apps.schema_fields import SchemaField, fields_of, typed
-from affluent.web.flows.background_job_lines import Standing, standings
+from affluent.web.flows.background_jobs import Standing, standings
 from affluent.web.forms import Form
 from affluent.web.request import PageRequest
 from affluent.web.routing import PageRoutes
@@ -36,7 +36,7 @@ class UsedBy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionPage:
-    """One connection."""
+    """One connection with its credentials, its limit and its uses."""
 
     line: Line
     fields: tuple[SchemaField, ...]
@@ -55,7 +55,7 @@ class ConnectionPage:
 
     @property
     def connection(self) -> ConnectionView:
-        """What it is about."""
+        """The connection that the page is about."""
         return self.line.connection
 
     def form_of(self, part: str) -> Form:
@@ -94,7 +94,7 @@ async def add(request: PageRequest) -> Response:
 
 
 async def show(request: PageRequest) -> Response:
-    """The page."""
+    """The page without a form that was refused."""
     return await _page(request, Form())
 
 
@@ -106,7 +106,7 @@ async def test(request: PageRequest) -> Response:
 
 
 async def rename(request: PageRequest) -> Response:
-    """Another name."""
+    """Give the connection another name."""
     form = await request.form()
     return await _try(
         request,
@@ -144,19 +144,19 @@ async def limit(request: PageRequest) -> Response:
 
 
 async def enable(request: PageRequest) -> Response:
-    """Use it again."""
+    """Send on the connection again."""
     view = await request.hub.connections.enable(request.path("connection"))
     return request.go(f"/connections/{view.id}", say=f"{view.name} is in use again. Runs that waited for it go on.")
 
 
 async def disable(request: PageRequest) -> Response:
-    """Send nothing on it any more."""
+    """Send nothing on the connection any more."""
     view = await request.hub.connections.disable(request.path("connection"))
     return request.go(f"/connections/{view.id}", say=f"Nothing is sent on {view.name} any more; its runs wait.")
 
 
 async def take_over(request: PageRequest) -> Response:
-    """Make it the administrator's own."""
+    """Make the administrator the owner of the connection."""
     view = await request.hub.connections.take_over(request.path("connection"))
     return request.go(f"/connections/{view.id}", say=f"{view.name} is yours now. Flows can be switched on with it.")
 

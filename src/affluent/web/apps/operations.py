@@ -31,7 +31,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """A trigger or an action."""
+    """A trigger or an action of an app, with the parts that can be unfolded."""
 
     key: str
     title: str
@@ -45,7 +45,7 @@ class Operation:
 
 @dataclass(slots=True, kw_only=True)
 class Operations:
-    """Of one app."""
+    """The triggers and actions of one app."""
 
     detail: AppDetail
     by_kind: Mapping[str, tuple[Operation, ...]]

@@ -24,7 +24,7 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchemaField:
-    """One field."""
+    """One field of a JSON schema, as forms and pages show it."""
 
     name: str
     title: str

@@ -46,7 +46,7 @@ MOVES: Mapping[str, tuple[str, str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlansPage:
-    """Which plan holds when."""
+    """The price plans of an account by time."""
 
     frame: Frame
     plans: tuple[PricePlan, ...]
@@ -64,7 +64,7 @@ class PlansPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoicesPage:
-    """One page of the invoices."""
+    """One page of an account's invoices."""
 
     frame: Frame
     invoices: tuple[Invoice, ...]
@@ -84,7 +84,7 @@ class InvoicesPage:
         return [(status, *MOVES[status][:2]) for status in moves.BY_PERSON.get(invoice.status, ())]
 
     def is_payable(self, invoice: Invoice) -> bool:
-        """Whether a payment is taken."""
+        """Whether a payment for the invoice can be recorded."""
         return invoice.status in moves.PAYABLE and invoice.due.minor_units > 0
 
 
@@ -102,27 +102,27 @@ def routes(pages: PageRoutes) -> list[Route]:
 
 
 async def plans(request: PageRequest) -> Response:
-    """The schedule."""
+    """The schedule of the account's price plans."""
     return await _plans(request, Form(), dialog=request.query("dialog"))
 
 
 async def attach(request: PageRequest) -> Response:
-    """A plan for a time."""
+    """Attach a price plan for some days."""
     return await _edit(request, "ASSOCIATE", dialog="attach")
 
 
 async def detach(request: PageRequest) -> Response:
-    """No plan for a time."""
+    """Take the price plan off for some days."""
     return await _edit(request, "DISASSOCIATE", dialog="detach")
 
 
 async def invoices(request: PageRequest) -> Response:
-    """The list; `?after=` goes on."""
+    """One page of the invoices; `?after=` goes on."""
     return await _invoices(request, Form(), dialog=request.query("dialog"))
 
 
 async def create(request: PageRequest) -> Response:
-    """A custom invoice."""
+    """Create an invoice from the lines that were typed."""
     form, account = await request.form(), await request.hub.billing.accounts.get(request.path("account"))
     body: JSONObject = {
         "accountId": account.id,

@@ -48,7 +48,7 @@ class Frame:
 
     @property
     def address(self) -> str:
-        """Of the overview."""
+        """The address of the overview."""
         return f"/accounts/{quote(self.account_id)}"
 
     @property
@@ -58,7 +58,7 @@ class Frame:
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """The name of the account; its id when no name is known."""
         if self.mirrored:
             return self.mirrored.name
         return self.detail.account.name if self.detail else self.account_id
@@ -71,7 +71,7 @@ class Frame:
 
     @property
     def crumbs(self) -> list[Crumb]:
-        """Where it is."""
+        """The breadcrumbs of every tab."""
         if self.detail is None:
             return [("Customers", "/customers"), (self.name, "")]
         customer = self.detail.customer
@@ -81,7 +81,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverviewPage:
-    """The first tab."""
+    """The first tab of an account."""
 
     frame: Frame
     happenings: tuple[Happening, ...]
@@ -89,13 +89,13 @@ class OverviewPage:
 
     @property
     def invoice(self) -> Invoice | None:
-        """The newest one."""
+        """The newest invoice; None when there is none."""
         return self.frame.detail.invoices[0] if self.frame.detail and self.frame.detail.invoices else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """One system's id of the account."""
+    """The id that one system has for the account."""
 
     identity: IdentityView
     app_title: str
@@ -105,7 +105,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingsPage:
-    """Ids and settings."""
+    """The ids and settings of an account."""
 
     frame: Frame
     known: tuple[Known, ...]
@@ -116,7 +116,7 @@ class SettingsPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelinePage:
-    """All that was synced."""
+    """The events of an account with their runs."""
 
     frame: Frame
     happenings: tuple[Happening, ...]
@@ -155,7 +155,7 @@ async def settings(request: PageRequest) -> Response:
 
 
 async def add_setting(request: PageRequest) -> Response:
-    """Keep one more setting."""
+    """Add a setting to the account."""
     form = await request.form()
     body = {
         "entityType": "ACCOUNT",
@@ -173,7 +173,7 @@ async def add_setting(request: PageRequest) -> Response:
 
 
 async def change_setting(request: PageRequest) -> Response:
-    """Another value of a setting."""
+    """Give a setting another value."""
     form, full_id = await request.form(), _own(request)
     with blaming(form, {"value": "value"}):
         change = SettingChange.model_validate({"value": form.text("value")})
@@ -183,7 +183,7 @@ async def change_setting(request: PageRequest) -> Response:
 
 
 async def delete_setting(request: PageRequest) -> Response:
-    """Remove a setting."""
+    """Remove a setting from the account."""
     await request.hub.billing.settings.delete(_own(request))
     return _to_settings(request, "The setting is removed.")
 

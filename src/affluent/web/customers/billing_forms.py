@@ -22,7 +22,7 @@ class blaming:  # noqa: N801 - used as a statement: `with blaming(form, names):`
         self._names = names
 
     def __enter__(self) -> None:
-        """Begin."""
+        """Nothing is to be prepared."""
 
     def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> bool:
         """Keep what was refused for the form; anything else goes on."""

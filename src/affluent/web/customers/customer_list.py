@@ -46,11 +46,11 @@ class Entry:
 
     @property
     def address(self) -> str:
-        """Of its page."""
+        """The address of the customer's page."""
         return f"/customers/{quote(self.id)}{self._query}"
 
     def address_of(self, account_id: str) -> str:
-        """Of the page of one of its accounts."""
+        """The address of the page of one of its accounts."""
         return f"/accounts/{quote(account_id)}{self._query}"
 
     @property

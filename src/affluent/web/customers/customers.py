@@ -40,7 +40,7 @@ _OF_ACCOUNT = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomersPage:
-    """One page of the list."""
+    """One page of the list of customers."""
 
     listed: tuple[Entry, ...]
     syncs: Mapping[str, Sync]
@@ -65,7 +65,7 @@ class SyncedCustomersPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerPage:
-    """One customer."""
+    """A customer that this server bills."""
 
     detail: CustomerDetail
     syncs: Mapping[str, Sync]
@@ -93,7 +93,7 @@ async def index(request: PageRequest) -> Response:
 
 
 async def create(request: PageRequest) -> Response:
-    """A new customer with its account."""
+    """Create a customer with an account."""
     form = await request.form()
     number = form.text("id").strip()
     account: JSONObject = {
@@ -133,7 +133,7 @@ async def show(request: PageRequest) -> Response:
 
 
 async def add_account(request: PageRequest) -> Response:
-    """One more account of the customer."""
+    """Create one more account of the customer."""
     form, customer = await request.form(), request.path("customer")
     body: JSONObject = {
         "customerId": customer,
@@ -151,7 +151,7 @@ async def add_account(request: PageRequest) -> Response:
 
 
 async def add_contact(request: PageRequest) -> Response:
-    """One more person of the customer."""
+    """Add a contact to the customer."""
     form, customer = await request.form(), request.path("customer")
     given = {name: form.text(f"contact_{name}").strip() for name in ("name", "email", "phone")}
     body = {name: value for name, value in given.items() if value}

@@ -60,7 +60,7 @@ async def export(request: PageRequest) -> Response:
 
 
 async def merge(request: PageRequest) -> Response:
-    """Say whose id it is."""
+    """Settle a conflict: the id belongs to the account that was chosen."""
     form = await request.form()
     given = {name: form.text(name) for name in ("app", "kind", "external_id", "account_id")}
     await request.hub.identity_map.merge(**given, author=request.person.name)
@@ -68,7 +68,7 @@ async def merge(request: PageRequest) -> Response:
 
 
 async def take(request: PageRequest) -> Response:
-    """Take a CSV: all lines or none."""
+    """Import a CSV: all of its lines or none."""
     form = await request.form()
     try:
         count = await request.hub.identity_map.take(form.text("csv"), author=request.person.name)

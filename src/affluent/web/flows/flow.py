@@ -16,8 +16,8 @@ from affluent.services.identity.people import Role
 from affluent.services.runs.views import RunView
 from affluent.store.runs import RunFilter
 from affluent.web.apps.apps import may_edit
-from affluent.web.flows.background_job_lines import Standing, standings
-from affluent.web.flows.flow_page import TABS, Card, cards, said_by
+from affluent.web.flows.background_jobs import Standing, standings
+from affluent.web.flows.cards import TABS, Card, cards, said_by
 from affluent.web.flows.switch_on import SwitchOn, switch_on
 from affluent.web.formatting import json_text as jsonview
 from affluent.web.forms import Form
@@ -31,7 +31,7 @@ _NO_FORM = SwitchOn(places=(), inputs=(), tables={}, values={}, known=())
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowPage:
-    """What the page of a flow shows."""
+    """A flow with the tab and the dialog that are open."""
 
     detail: FlowDetail
     status: str
@@ -59,7 +59,7 @@ class FlowPage:
 
 
 def routes(pages: PageRoutes) -> list[Route]:
-    """Everybody may look; developers change."""
+    """Everybody who is signed in may look; developers may change."""
     role = Role.DEVELOPER
     return [
         pages.get("/flows/{flow}", show),
@@ -78,7 +78,7 @@ async def show(request: PageRequest) -> Response:
 
 
 async def restore(request: PageRequest) -> Response:
-    """What an older version says becomes the draft, to be looked at and published."""
+    """Make an older version the draft, to be looked at and published."""
     number = whole(request.path("number"), digits=6) or 0  # no flow has a version 0
     made = await request.hub.flows.restore(request.path("flow"), number)
     return request.go(

@@ -32,7 +32,7 @@ class SecretPage:
 
 
 def routes(pages: PageRoutes) -> list[Route]:
-    """All of it is a developer's."""
+    """Only developers may ask for these."""
     role = Role.DEVELOPER
     acts = {"edit": edit, "enable": enable, "disable": disable, "trigger": trigger, "rotate": rotate, "remove": remove}
     return [
@@ -65,7 +65,7 @@ async def create(request: PageRequest) -> Response:
 
 
 async def edit(request: PageRequest) -> Response:
-    """Another name, other connections, other values."""
+    """Give a flow connection another name, other connections, other inputs."""
     form, hub, link_id = await request.form(), request.hub, request.path("link")
     if row_edit(form)[0]:
         return await flow_page(request, form, tab="connections", dialog="edit", of=link_id)
@@ -81,7 +81,7 @@ async def edit(request: PageRequest) -> Response:
 
 
 async def enable(request: PageRequest) -> Response:
-    """On; refused in words when that would count money twice, or a connection is missing."""
+    """Switch it on; refused in words when that would count money twice, or a connection is missing."""
     form = Form()
     try:
         link = await request.hub.flow_connections.enable(request.path("link"))
@@ -92,7 +92,7 @@ async def enable(request: PageRequest) -> Response:
 
 
 async def disable(request: PageRequest) -> Response:
-    """Off; what runs ends."""
+    """Switch it off; runs that have begun go on to their end."""
     link = await request.hub.flow_connections.disable(request.path("link"))
     return _back(request, f"{link.name} is off. It starts no more runs; what runs already ends.")
 
@@ -119,7 +119,7 @@ async def rotate(request: PageRequest) -> Response:
 
 
 async def remove(request: PageRequest) -> Response:
-    """Remove it; its history stays."""
+    """Remove the flow connection; its runs stay in Activity."""
     link = await request.hub.flow_connections.get(request.path("link"))
     await request.hub.flow_connections.remove(link.id)
     return _back(request, f"{link.name} is removed. Its runs stay in Activity.")

@@ -20,7 +20,7 @@ SHOWS = {"": "All", "public": "Public", "private": "Private"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowsPage:
-    """One page of the list."""
+    """One page of the list of flows."""
 
     flows: tuple[FlowView, ...]
     q: str
@@ -32,7 +32,7 @@ class FlowsPage:
 
 
 def routes(pages: PageRoutes) -> list[Route]:
-    """Everybody may look; developers copy."""
+    """Everybody who is signed in may look; developers may copy."""
     return [pages.get("/flows", index), pages.post("/flows/{flow}/copy", copy, role=Role.DEVELOPER)]
 
 
@@ -54,7 +54,7 @@ async def index(request: PageRequest) -> Response:
 
 
 async def copy(request: PageRequest) -> Response:
-    """A private draft that says what this flow says, in the editor."""
+    """Copy a flow into a private draft, and go on in the editor."""
     made = await request.hub.flows.copy(request.path("flow"))
     return request.go(f"/flows/{made.flow.id}/edit", say="This is your own copy, a draft. The original stays as it is.")
 

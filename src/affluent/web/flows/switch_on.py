@@ -12,7 +12,7 @@ from affluent.kit.jsons import JSONObject, JSONValue
 from affluent.kit.numbers import whole
 from affluent.services.connections.views import ConnectionView
 from affluent.services.errors import Invalid
-from affluent.web.flows.flow_page import Card, cards
+from affluent.web.flows.cards import Card, cards
 from affluent.web.forms import Form
 
 _MOST = 200
@@ -30,7 +30,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A table that is filled in."""
+    """An input that is a table, with its rows as they are shown."""
 
     item: FlowInput
     rows: tuple[Mapping[str, str], ...]
@@ -38,7 +38,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchOn:
-    """Everything the form shows."""
+    """The form that switches a flow on, as it is shown."""
 
     places: tuple[Place, ...]
     inputs: tuple[FlowInput, ...]
@@ -48,7 +48,7 @@ class SwitchOn:
     """Fields at which an error can be shown."""
 
     def choices(self, item: FlowInput) -> list[tuple[str, str]]:
-        """The options of a choice."""
+        """The options of an input that is a choice, with "Not chosen" when it may be left out."""
         empty = [] if item.required or item.default else [("", "Not chosen")]
         return [*empty, *((choice, choice.capitalize()) for choice in item.choices)]
 
@@ -104,7 +104,7 @@ def _place(
 
 
 def bindings_of(form: Form) -> dict[str, str]:
-    """What was chosen."""
+    """The chosen connections by step, without steps for which none was chosen."""
     return {place: value for place, value in form.under("bindings").items() if value}
 
 

@@ -16,7 +16,7 @@ _HIDDEN = re.compile(r"•{2,}|\*{3,}|\[redacted\]")
 
 
 def text(value: JSONValue) -> str:
-    """Indented JSON."""
+    """The value as indented JSON."""
     return orjson.dumps(orjson.loads(dumps(value)), option=orjson.OPT_INDENT_2).decode()
 
 

@@ -73,7 +73,7 @@ class HomePage:
 
     @property
     def days(self) -> str:
-        """The days of that statement."""
+        """The days of the newest statement in words."""
         return days_of(self.statement) if self.statement else ""
 
     @property
@@ -97,12 +97,12 @@ class HomePage:
 
 
 def routes(pages: PageRoutes) -> list[Route]:
-    """The page and its stream."""
+    """Home and its stream."""
     return [pages.get("/", index), pages.live_view("/home/events", events)]
 
 
 async def index(request: PageRequest) -> Response:
-    """The page."""
+    """Home, with the first steps while there are any left."""
     return await request.page("home/index.html", await _home(request), section="Home", crumbs=[("Home", "")])
 
 

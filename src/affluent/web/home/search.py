@@ -23,7 +23,7 @@ _SHORTEST_ID = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """One thing that was found."""
+    """One result of a search."""
 
     title: str
     text: str
@@ -33,14 +33,14 @@ class Hit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchPage:
-    """What was asked and found, in groups that have something."""
+    """What was searched for, and the groups that have a result."""
 
     q: str
     groups: tuple[tuple[str, tuple[Hit, ...]], ...]
 
 
 def routes(pages: PageRoutes) -> list[Route]:
-    """One address for both."""
+    """The page and the dialog ask the same address."""
     return [pages.get("/search", index)]
 
 

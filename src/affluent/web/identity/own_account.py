@@ -21,7 +21,7 @@ _UNPACKED = {"Content-Encoding": "identity"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountPage:
-    """Everything about oneself; `part` is the form that was sent."""
+    """The signed-in person's own account; `part` names the form that was refused."""
 
     person: PersonView
     sessions: tuple[SessionView, ...]
@@ -62,12 +62,12 @@ def routes(pages: PageRoutes) -> list[Route]:
 
 
 async def index(request: PageRequest) -> Response:
-    """The page."""
+    """The page without a form that was refused."""
     return await _page(request, Form(), "")
 
 
 async def rename(request: PageRequest) -> Response:
-    """Another name."""
+    """Change one's own name."""
     form = await request.form()
     try:
         await request.hub.account.rename(request.person, form.text("name"))
@@ -113,7 +113,7 @@ async def confirm(request: PageRequest) -> Response:
 
 
 async def remove(request: PageRequest) -> Response:
-    """No second factor any more."""
+    """Remove the second factor; signing in asks for the password alone again."""
     form = await request.form()
     try:
         await request.hub.account.remove_totp(request.person, password=form.text("password"))

@@ -12,7 +12,7 @@ from affluent.web.routing import PageRoutes
 
 
 def routes(pages: PageRoutes) -> list[Route]:
-    """The switch in the top bar."""
+    """The switch of the theme in the top bar."""
     return [pages.post("/theme", choose_theme, public=True)]
 
 

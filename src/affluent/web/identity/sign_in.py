@@ -49,7 +49,7 @@ class InvitationPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WelcomePage:
-    """The form of the owner."""
+    """The form with which the owner is created."""
 
     form: Form
 

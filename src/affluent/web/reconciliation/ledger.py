@@ -22,7 +22,7 @@ _CRUMBS = [("Finance", ""), ("Reconciliation", "/reconciliation"), ("Ledger", ""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerPage:
-    """What was found, when it was looked for."""
+    """The page of the ledger, with the outcome of a verification when one was asked for."""
 
     verification: Verification | None
     lasted: int
@@ -39,7 +39,7 @@ def routes(pages: PageRoutes) -> list[Route]:
 
 
 async def show(request: PageRequest) -> Response:
-    """What it is, and the button."""
+    """The page before anything is verified."""
     return await _page(request, Form(), None)
 
 

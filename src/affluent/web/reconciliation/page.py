@@ -52,7 +52,7 @@ class Filter:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The classes."""
+        """The names of the classes that are shown; empty: all but matched ones."""
         return GROUPS.get(self.name, (self.name,) if self.name else ())
 
 
@@ -68,7 +68,7 @@ class Month:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
-    """What is read of one system's books."""
+    """The records that were read of one system."""
 
     title: str
     connection: str
@@ -125,7 +125,7 @@ class StatementPage:
 
     @property
     def period(self) -> str:
-        """The days in words."""
+        """The days of the statement in words."""
         return days_of(self.statement) if self.statement else ""
 
     @property
@@ -172,7 +172,7 @@ class StatementPage:
         return f"{self.base}?{query}" if query else self.base
 
     def key(self, line: LineView) -> str:
-        """What unfolds a line."""
+        """The key that unfolds a line: leg:invoice."""
         return f"{line.leg}:{line.invoice_id}"
 
     def amount(self, minor: int, currency: str) -> str:
@@ -180,7 +180,7 @@ class StatementPage:
         return amount(minor, currency)
 
     def called(self, invoice_id: str) -> str:
-        """What people call an invoice."""
+        """The number of an invoice as people know it; its id when that is not known."""
         named = self.names.get(invoice_id)
         return named.invoice if named else invoice_id
 
@@ -198,12 +198,12 @@ def amount(minor: int, currency: str) -> str:
 
 
 def label(name: str) -> str:
-    """A class as it is shown."""
+    """The name of a class as people read it."""
     return name.replace("_", " ").capitalize()
 
 
 def badge_of(name: str) -> tuple[str, str]:
-    """Colour and icon of a class."""
+    """The colour and the icon of a class."""
     return BADGES.get(name, _WRONG)
 
 

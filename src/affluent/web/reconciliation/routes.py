@@ -118,7 +118,7 @@ async def begin(request: PageRequest) -> Response:
 
 
 async def lock(request: PageRequest) -> Response:
-    """Close the period."""
+    """Close the period, so that its statement is not changed."""
     done = await request.hub.reconciliation.lock(request.path("statement"), author=request.person.name)
     return request.go(
         f"/reconciliation/{done.id}", say=f"{days_of(done)} is closed. It is not changed until it is opened."
@@ -126,7 +126,7 @@ async def lock(request: PageRequest) -> Response:
 
 
 async def unlock(request: PageRequest) -> Response:
-    """Open it again."""
+    """Open a closed period again."""
     done = await request.hub.reconciliation.unlock(request.path("statement"))
     return request.go(f"/reconciliation/{done.id}", say=f"{days_of(done)} is open again.")
 

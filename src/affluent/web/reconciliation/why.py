@@ -33,7 +33,7 @@ _SPELLED = {"flow_version": "Flow version", "net": "Net amount", "payment_refund
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """One link as it is shown."""
+    """One link of the chain as it is shown."""
 
     link: Link
     icon: str
@@ -48,7 +48,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhyPage:
-    """The question and the answer."""
+    """The id that was asked for, and the chain behind it."""
 
     q: str
     chain: Chain | None = None
@@ -74,7 +74,7 @@ async def index(request: PageRequest) -> Response:
 
 
 async def show(request: PageRequest) -> Response:
-    """The chain."""
+    """The chain behind an id; with 404 and a message when the id is not known."""
     asked_for = request.path("asked_for").strip()[:_LONGEST]
     try:
         chain = await request.hub.why.ask(asked_for)
@@ -91,7 +91,7 @@ async def show(request: PageRequest) -> Response:
 
 
 async def evidence(request: PageRequest) -> Response:
-    """The signed archive."""
+    """The evidence of an id as a signed ZIP archive."""
     made = await request.hub.evidence.pack(request.path("asked_for").strip()[:_LONGEST])
     headers = {
         "Content-Disposition": f'attachment; filename="{made.name}"',

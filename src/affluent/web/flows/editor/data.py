@@ -35,7 +35,7 @@ _WRAPS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaf:
-    """One value."""
+    """One value that can be inserted into a field."""
 
     path: str
     label: str
@@ -92,7 +92,7 @@ def known_to(result: PreviewResult, step_id: str) -> JSONObject:
 
 
 def functions(catalog: Catalog, trigger_app: str, trigger_key: str) -> tuple[Function, ...]:
-    """All functions, with what they do."""
+    """All functions of expressions with their first line of help, fitted to the trigger's currency."""
     app = catalog.apps.get(trigger_app)
     trigger = app.triggers.get(trigger_key) if app else None
     currency = f"trigger.{trigger.subject.currency}" if trigger and trigger.subject.currency else '"USD"'

@@ -27,7 +27,7 @@ def steps_of(draft: JSONObject) -> list[dict[str, Any]]:
 
 
 def step_of(draft: JSONObject, step_id: str) -> dict[str, Any] | None:
-    """The step of an id."""
+    """The step with this id; None when there is none."""
     return next((step for step in steps_of(draft) if step["id"] == step_id), None)
 
 
@@ -63,7 +63,7 @@ def cleaned(draft: JSONObject) -> JSONObject:
 
 
 def filled(values: JSONValue) -> JSONObject:
-    """Fields that are not empty."""
+    """The fields that are not empty; of anything but an object, none."""
     return (
         {name: value for name, value in values.items() if value not in (None, "")} if isinstance(values, dict) else {}
     )

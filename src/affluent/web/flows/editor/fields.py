@@ -24,7 +24,7 @@ _WRONG_UNIT = "Must be a whole number of minor units"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One field."""
+    """One input field of a step with its value."""
 
     field: SchemaField
     value: str

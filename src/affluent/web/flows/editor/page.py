@@ -109,12 +109,12 @@ class EditorPage:
 
     @property
     def question_types(self) -> tuple[tuple[str, str], ...]:
-        """What a question may be."""
+        """The types that a question can have."""
         return questions.TYPES
 
     @property
     def next_version(self) -> int:
-        """The number it would get."""
+        """The number that the draft gets when it is published."""
         return self.detail.flow.version + 1
 
     def href(self, part: str = "", **query: str) -> str:
@@ -140,7 +140,7 @@ def build(
     is_choosing: bool = False,
     is_pasting: bool = False,
 ) -> EditorPage:
-    """The page of a part."""
+    """The view model of one part of a draft, validated and played with the sample."""
     problems = hub.flows.validate(drafts.cleaned(draft))
     steps = drafts.steps_of(draft)
     ids = [str(step["id"]) for step in steps]

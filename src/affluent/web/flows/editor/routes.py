@@ -29,14 +29,14 @@ _NEW = (("Integrations", ""), ("Flows", "/flows"), ("Create new flow", ""))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewPage:
-    """Define Flow and Define Trigger."""
+    """The form of a new flow: its name and its trigger."""
 
     form: Form
     choices: Choices
 
 
 def routes(pages: PageRoutes) -> list[Route]:
-    """All of it is a developer's."""
+    """Only developers may ask for these."""
     role = Role.DEVELOPER
     return [
         pages.get("/flows/new", new, role=role),
@@ -51,7 +51,7 @@ def routes(pages: PageRoutes) -> list[Route]:
 
 
 async def new(request: PageRequest) -> Response:
-    """The first form."""
+    """The empty form of a new flow."""
     return await _new(request, Form({"type": FlowType.OUTBOUND.value}))
 
 

@@ -28,20 +28,20 @@ class Pasted:
         self._kept: OrderedDict[tuple[str, str], JSONObject] = OrderedDict()
 
     def keep(self, person: str, flow: str, payload: JSONObject) -> None:
-        """Keep it for this person and flow."""
+        """Keep a sample for this person and flow; the oldest of all is forgotten when there are too many."""
         self._kept[person, flow] = payload
         self._kept.move_to_end((person, flow))
         while len(self._kept) > _MOST_KEPT:
             self._kept.popitem(last=False)
 
     def get(self, person: str, flow: str) -> JSONObject | None:
-        """What was pasted last."""
+        """The sample that this person pasted last for this flow; None when there is none."""
         return self._kept.get((person, flow))
 
 
 @cache
 def pasted() -> Pasted:
-    """The one of this process."""
+    """The pasted samples of this process."""
     return Pasted()
 
 

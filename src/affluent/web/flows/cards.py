@@ -25,7 +25,7 @@ class Mapped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A trigger or a step of the chain."""
+    """The trigger or one step of a flow, as a card of the chain."""
 
     id: str
     kind: str
@@ -49,7 +49,7 @@ class Card:
 
 
 def cards(definition: FlowDefinition, catalog: Catalog) -> tuple[Card, ...]:
-    """The chain of a flow."""
+    """The cards of a flow, the trigger first."""
     return (_trigger_card(definition, catalog), *_step_cards(definition, catalog))
 
 
