@@ -21,7 +21,8 @@ from affluent.web.request import PageRequest
 from affluent.web.session import token_of
 
 Handler = Callable[[PageRequest], Awaitable[Response]]
-_SUBJECTS = ("activity", "admin", "apps", "customers", "flows", "flows.editor", "home", "identity", "reconciliation")
+_SUBJECTS = ("activity", "admin", "apps", "customers", "flows.editor", "flows", "home", "identity", "reconciliation")
+"""The first route that matches an address answers: /flows/new stands before /flows/{flow}."""
 
 
 class PageRoutes:
