@@ -1,8 +1,9 @@
-"""The composition root: the only place that wires settings, store, engine, apps and services."""
+"""The composition root: the only place that wires settings, store, engine, apps and services together."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from affluent.engine.circuit_breaker import CircuitBreaker
 from affluent.engine.dispatch.embedded import EmbeddedDispatcher
 from affluent.engine.fairness import FairClock
 from affluent.engine.intake import Intake
+from affluent.engine.journal import Journal
 from affluent.engine.limits import Limiter, shared_reserve
 from affluent.engine.plans import Plans
 from affluent.engine.queue import Queue, TableQueue
@@ -87,7 +89,7 @@ class Dispatcher(Protocol):
     """Executes due runs in this process."""
 
     def wake(self) -> None:
-        """There may be something to do."""
+        """Look for due runs now."""
 
     async def start(self) -> None:
         """Begin."""
@@ -100,25 +102,43 @@ class Dispatcher(Protocol):
         """How many runs are being executed."""
 
 
-class Doorbell:
-    """Tells the dispatcher of this process that there is work; a process without one has nobody to tell."""
+class WakeSignal:
+    """Wakes the dispatcher of this process when runs are ready. Intake and journal need it before there is a dispatcher."""
 
     def __init__(self) -> None:
         self._dispatcher: Dispatcher | None = None
 
-    def ring(self) -> None:
-        """There may be something to do."""
+    def send(self) -> None:
+        """Wake the dispatcher, if it is connected."""
         if self._dispatcher is not None:
             self._dispatcher.wake()
 
-    def listen(self, dispatcher: Dispatcher) -> None:
-        """Ring at this dispatcher from now on."""
+    def connect(self, dispatcher: Dispatcher) -> None:
+        """Wake this dispatcher from now on."""
         self._dispatcher = dispatcher
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Engine:
+    """What accepts events and executes runs."""
+
+    queue: Queue
+    fair: FairClock
+    wake: Callable[[], None]
+    network: Network
+    limiter: Limiter
+    plans: Plans
+    intake: Intake
+    journal: Journal
+    progress: Progress
+    tracing: Tracing | None
+    executor: Executor
+    dispatcher: Dispatcher
 
 
 @dataclass(slots=True, kw_only=True)
 class Hub:
-    """Everything, wired. `open` connects; `close` finishes and disconnects."""
+    """The services of this process, wired. `open` connects; `close` finishes and disconnects."""
 
     settings: Settings
     catalog: Catalog
@@ -240,33 +260,102 @@ def build(settings: Settings, *, own_url: str) -> Hub:
     database = open_database(settings.database_url, settings.sqlite_path())
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     _make_private(settings.sqlite_path())
-    catalog = catalogs.load()
-    vault = keys.load(
+    catalog, vault = catalogs.load(), _vault(settings)
+    database.sealer = Sealer(vault.derive(LEDGER), vault.current).seal
+    server_url = settings.public_url.rstrip("/") or own_url
+    engine = _engine(settings, database, catalog, vault, own_url=own_url, server_url=server_url)
+    return _hub(settings, database, catalog, vault, engine, own_url=own_url, server_url=server_url)
+
+
+def _hub(
+    settings: Settings,
+    database: Database,
+    catalog: Catalog,
+    vault: Vault,
+    engine: _Engine,
+    *,
+    own_url: str,
+    server_url: str,
+) -> Hub:
+    network, limiter, plans, intake = engine.network, engine.limiter, engine.plans, engine.intake
+    vendors = Vendors(catalog=catalog, vault=vault, network=network, limiter=limiter, server_url=own_url)
+    reconciliation = Reconciliation(database=database, sources=_sources(catalog, vault, vendors))
+    tokens, why = Tokens(database=database), Why(database=database, apps=catalog.apps)
+    return Hub(
+        settings=settings,
+        catalog=catalog,
+        database=database,
+        vault=vault,
+        network=network,
+        limiter=limiter,
+        plans=plans,
+        intake=intake,
+        executor=engine.executor,
+        dispatcher=engine.dispatcher,
+        tokens=tokens,
+        connections=_connections(engine, database, catalog, vault, own_url),
+        flows=Flows(database=database, catalog=catalog, vault=vault, plans=plans),
+        flow_connections=_flow_connections(engine, database, catalog, vault, server_url),
+        preview=Preview(database=database, catalog=catalog, vault=vault, server_url=own_url),
+        runs=_runs(engine, database),
+        events=Events(database),
+        identities=Identities(database, catalog),
+        hooks=_hooks(settings, database, catalog, vault, intake),
+        background_jobs=_background_jobs(database, vendors, intake, vault, server_url),
+        polls=Polls(database=database, vendors=vendors),
+        people=People(database=database, vault=vault, server_url=server_url),
+        single_sign_on=single_sign_on(settings, database, vault, network, server_url),
+        users=Users(database=database, server_url=server_url, forget_tokens=tokens.forget),
+        account=OwnAccount(database=database, vault=vault),
+        audit=Audit(database),
+        pulse=ActivityStatistics(database),
+        metrics=Metrics(database, patience=patience(settings.request_timeout_seconds)),
+        progress=engine.progress,
+        tracing=engine.tracing,
+        alerts=Alerts(database=database, network=network, wishes=wishes(settings), server_url=server_url),
+        options=Options(database=database, vault=vault, settings=settings),
+        health=Health(database),
+        syncs=Syncs(database),
+        mirror=DirectorySync(database),
+        run_search=RunSearch(database),
+        billing=Billing(database, intake.accept),
+        reconciliation=reconciliation,
+        ledgers=_ledgers(settings, database, vault),
+        why=why,
+        evidence=EvidencePacks(why=why, vault=vault),
+        nightly=_nightly(settings, database, reconciliation, intake),
+        server_url=server_url,
+    )
+
+
+def _vault(settings: Settings) -> Vault:
+    return keys.load(
         value=settings.master_key.get_secret_value(),
         path=settings.master_key_path(),
         command=settings.master_key_command,
     )
-    is_shared = database.dialect == "postgresql"
-    database.sealer = Sealer(vault.derive(LEDGER), vault.current).seal
-    queue = _queue(database)
-    bell, fair = Doorbell(), FairClock()
+
+
+def _engine(
+    settings: Settings, database: Database, catalog: Catalog, vault: Vault, *, own_url: str, server_url: str
+) -> _Engine:
+    queue, fair, wake_signal = _queue(database), FairClock(), WakeSignal()
     network = Network(
         allow_private=settings.allow_private_addresses,
         timeout_seconds=settings.request_timeout_seconds,
         own_url=own_url,
     )
-    limiter = CountingLimiter(shared_reserve(database) if is_shared else None)
-    server_url = settings.public_url.rstrip("/") or own_url
-    intake = CountingIntake(queue, fair, bell.ring)
+    limiter = CountingLimiter(shared_reserve(database) if database.dialect == "postgresql" else None)
+    intake = CountingIntake(queue, fair, wake_signal.send)
     failures = RunFailures(intake, lambda run_id: f"{server_url}/activity/{run_id}")
     progress = Progress(
         database,
         patience=patience(settings.request_timeout_seconds),
         waits_for_slot=lambda: limiter.is_waited_for,
     )
-    journal = CountingJournal(queue, bell.ring, failures.tell, moved=progress.moved)
+    journal = CountingJournal(queue, wake_signal.send, failures.tell, moved=progress.moved)
     plans = Plans(database, catalog.apps, vault)
-    tracing = _tracing(settings)
+    tracing = Tracing(settings.otlp_url) if settings.otlp_url else None
     steps = (TracedSteps if tracing else CountingSteps)(
         database=database,
         network=network,
@@ -281,96 +370,81 @@ def build(settings: Settings, *, own_url: str) -> Hub:
         if tracing is not None and isinstance(part, (TracedSteps, TracedExecutor)):
             part.tracing = tracing
     dispatcher = _dispatcher(settings, database, executor, fair)
-    bell.listen(dispatcher)
-    vendors = Vendors(catalog=catalog, vault=vault, network=network, limiter=limiter, server_url=own_url)
-    reconciliation = Reconciliation(database=database, sources=_sources(catalog, vault, vendors))
-    why = Why(database=database, apps=catalog.apps)
-    tokens = Tokens(database=database)
-    return Hub(
-        settings=settings,
-        catalog=catalog,
-        database=database,
-        vault=vault,
+    wake_signal.connect(dispatcher)
+    return _Engine(
+        queue=queue,
+        fair=fair,
+        wake=wake_signal.send,
         network=network,
         limiter=limiter,
         plans=plans,
         intake=intake,
-        executor=executor,
-        dispatcher=dispatcher,
-        tokens=tokens,
-        connections=Connections(
-            database=database,
-            catalog=catalog,
-            vault=vault,
-            plans=plans,
-            queue=queue,
-            network=network,
-            limiter=limiter,
-            wake=bell.ring,
-            server_url=own_url,
-        ),
-        flows=Flows(database=database, catalog=catalog, vault=vault, plans=plans),
-        flow_connections=FlowConnections(
-            database=database,
-            catalog=catalog,
-            vault=vault,
-            plans=plans,
-            intake=intake,
-            journal=journal,
-            queue=queue,
-            server_url=server_url,
-        ),
-        preview=Preview(database=database, catalog=catalog, vault=vault, server_url=own_url),
-        runs=Runs(database=database, intake=intake, journal=journal, queue=queue, fair=fair, wake=bell.ring),
-        events=Events(database),
-        identities=Identities(database, catalog),
-        hooks=Hooks(
-            database=database, catalog=catalog, vault=vault, intake=intake, max_body_bytes=settings.max_body_bytes
-        ),
-        background_jobs=_background_jobs(database, vendors, intake, vault, server_url),
-        polls=Polls(database=database, vendors=vendors),
-        people=People(database=database, vault=vault, server_url=server_url),
-        single_sign_on=single_sign_on(settings, database, vault, network, server_url),
-        users=Users(database=database, server_url=server_url, forget_tokens=tokens.forget),
-        account=OwnAccount(database=database, vault=vault),
-        audit=Audit(database),
-        pulse=ActivityStatistics(database),
-        metrics=Metrics(database, patience=patience(settings.request_timeout_seconds)),
+        journal=journal,
         progress=progress,
         tracing=tracing,
-        alerts=Alerts(database=database, network=network, wishes=wishes(settings), server_url=server_url),
-        options=Options(database=database, vault=vault, settings=settings),
-        health=Health(database),
-        syncs=Syncs(database),
-        mirror=DirectorySync(database),
-        run_search=RunSearch(database),
-        billing=Billing(database, intake.accept),
-        reconciliation=reconciliation,
-        why=why,
-        evidence=EvidencePacks(why=why, vault=vault),
-        ledgers=Ledgers(
-            database=database,
-            vault=vault,
-            kept=LedgerHeads(
-                database=database, vault=vault, folder=settings.data_dir, database_url=settings.database_url
-            ),
-        ),
-        nightly=Nightly(
-            database=database, reconciliation=reconciliation, intake=intake, zone=settings.reconciliation_zone
-        ),
+        executor=executor,
+        dispatcher=dispatcher,
+    )
+
+
+def _connections(engine: _Engine, database: Database, catalog: Catalog, vault: Vault, own_url: str) -> Connections:
+    return Connections(
+        database=database,
+        catalog=catalog,
+        vault=vault,
+        plans=engine.plans,
+        queue=engine.queue,
+        network=engine.network,
+        limiter=engine.limiter,
+        wake=engine.wake,
+        server_url=own_url,
+    )
+
+
+def _flow_connections(
+    engine: _Engine, database: Database, catalog: Catalog, vault: Vault, server_url: str
+) -> FlowConnections:
+    return FlowConnections(
+        database=database,
+        catalog=catalog,
+        vault=vault,
+        plans=engine.plans,
+        intake=engine.intake,
+        journal=engine.journal,
+        queue=engine.queue,
         server_url=server_url,
     )
 
 
+def _runs(engine: _Engine, database: Database) -> Runs:
+    return Runs(
+        database=database,
+        intake=engine.intake,
+        journal=engine.journal,
+        queue=engine.queue,
+        fair=engine.fair,
+        wake=engine.wake,
+    )
+
+
+def _hooks(settings: Settings, database: Database, catalog: Catalog, vault: Vault, intake: Intake) -> Hooks:
+    return Hooks(database=database, catalog=catalog, vault=vault, intake=intake, max_body_bytes=settings.max_body_bytes)
+
+
+def _ledgers(settings: Settings, database: Database, vault: Vault) -> Ledgers:
+    kept = LedgerHeads(database=database, vault=vault, folder=settings.data_dir, database_url=settings.database_url)
+    return Ledgers(database=database, vault=vault, kept=kept)
+
+
+def _nightly(settings: Settings, database: Database, reconciliation: Reconciliation, intake: Intake) -> Nightly:
+    return Nightly(database=database, reconciliation=reconciliation, intake=intake, zone=settings.reconciliation_zone)
+
+
 def _make_private(database: Path) -> None:
-    """Earlier releases wrote the database as the umask said, often readable for everybody on the machine."""
+    """Let only the owner read the database: earlier releases created it with the umask, often readable for everybody."""
     for suffix in ("", "-wal", "-shm"):
-        with suppress(OSError):  # it is not there, or belongs to somebody else: `affluent doctor` tells
+        with suppress(OSError):  # missing, or owned by another user, which `affluent doctor` reports
             database.with_name(database.name + suffix).chmod(0o600)
-
-
-def _tracing(settings: Settings) -> Tracing | None:
-    return Tracing(settings.otlp_url) if settings.otlp_url else None
 
 
 def _sources(catalog: Catalog, vault: Vault, vendors: Vendors) -> Sources:
