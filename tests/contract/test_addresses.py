@@ -43,6 +43,7 @@ MOVES: list[tuple[str, str, dict[str, Any]]] = [
 ]
 STAYS: list[tuple[str, dict[str, Any]]] = [
     ("firstpromoter", {"account_id": "acc-2"}),
+    ("firstpromoter", {"decimal_places": "KWD=3"}),
     ("http", {"base_url": "https://API.example.com:443/v2"}),
     ("http", {"header": "X-Api-Key"}),
     ("razorpay", {"key_id": "rzp_live_1DP5mmOlF5G5ag"}),

@@ -160,6 +160,7 @@ class StepRunner:
         output = await action.run(context, action_input)
         attempt.outcome = Outcome.READ if action.effect is Effect.READ else Outcome.APPLIED
         attempt.output = output.model_dump(mode="json") if output is not None else {}
+        attempt.sentence = " ".join(context.notes)
 
     def _context(
         self, run: LeasedRun, planned: PlannedStep, position: int, key: str, vendor_client: HttpVendorClient

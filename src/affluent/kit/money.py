@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
+from fractions import Fraction
 from functools import cache
 
-from moneyed import CURRENCIES
+from babel.numbers import get_currency_precision, list_currencies
+from iso4217 import raw_table
 
 from affluent.kit.numbers import exact, shown
 
@@ -21,18 +24,48 @@ class MoneyError(ValueError):
     """An amount or currency that cannot be money; the message names what was wrong."""
 
 
-@cache
+Places = Callable[[str], int]
+"""Currency → the decimal places in which it is counted."""
+
+_ISO_PLACES = {
+    code: int(places) for code, row in raw_table.items() if code and (places := str(row["CcyMnrUnts"])).isdigit()
+}
+"""Codes that are in use and counted in decimals; metals and codes for tests and for no currency are not."""
+
+
 def exponent(currency: str) -> int:
-    """Decimal places of a currency by ISO 4217: JPY 0, USD 2, KWD 3. Unknown codes are refused, not guessed."""
-    known = CURRENCIES.get(currency.upper())
-    if known is None:
+    """Decimal places of a currency by ISO 4217: JPY 0, USD 2, KWD 3. Unknown and withdrawn codes are refused, not guessed."""
+    places = _ISO_PLACES.get(currency.upper())
+    if places is None:
         raise MoneyError(f"{shown(currency)} is not an ISO 4217 currency code")
-    return len(str(known.sub_unit)) - 1
+    return places
 
 
 def is_currency(code: object) -> bool:
     """Whether this is the code of a currency by ISO 4217, in capitals."""
-    return isinstance(code, str) and code in CURRENCIES
+    return isinstance(code, str) and code in _ISO_PLACES
+
+
+@cache
+def _places_once(currency: str) -> int:
+    """Decimal places, also of a currency withdrawn since the amount was stored: what is stored can always be read."""
+    if currency not in _ISO_PLACES and currency in list_currencies("en"):
+        return get_currency_precision(currency)
+    return exponent(currency)
+
+
+def in_units(minor_units: Fraction | int, currency: str, places: Places) -> int:
+    """An amount in minor units as whole units of a vendor: KWD 741.255 is 74126 where two places are counted."""
+    return round(_shifted(minor_units, places(currency) - exponent(currency)))
+
+
+def from_units(units: int, currency: str, places: Places) -> int:
+    """Whole units of a vendor as minor units: 74126 of KWD in two places are 741260."""
+    return round(_shifted(units, exponent(currency) - places(currency)))
+
+
+def _shifted(amount: Fraction | int, by: int) -> Fraction:
+    return amount * Fraction(10) ** by
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -59,7 +92,7 @@ class Money:
     @property
     def major(self) -> Decimal:
         """The amount in major units with the currency's own number of decimals: Decimal("2499.00")."""
-        return Decimal(self.minor_units).scaleb(-exponent(self.currency))
+        return Decimal(self.minor_units).scaleb(-_places_once(self.currency))
 
     def __str__(self) -> str:
         return f"{self.currency} {self.major:,}"

@@ -29,6 +29,7 @@ class BookRecord:
 
     facts, all optional: gross, tax, discount (minor units of an invoice, gross also of a refund); basis, basis_currency,
     sale, part (of a commission: what the sale was, negative for a refund, its id, and whose share this is);
+    rounded_to (minor units of the vendor's smallest unit, where it counts fewer decimal places than the currency has);
     was_converted; customer (the vendor's own id of the customer); number (what people call it).
     """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
@@ -61,5 +61,7 @@ class Context(Generic[C]):
     """When this step of this run was first tried; of polls, tests and look-ups unknown."""
     options: BaseModel | None = None
     """The trigger's options, of a poll."""
+    notes: list[str] = field(default_factory=list)
+    """Sentences that an action adds for the person who reads the run; they stand at its step."""
     server_url: str = ""
     """This server's own address, for connections that point at the billing workspace."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from affluent.kit.money import Money, MoneyError, exponent
+from affluent.kit.money import Money, MoneyError, exponent, from_units, in_units, is_currency
 
 CURRENCY = st.sampled_from(["USD", "EUR", "INR", "JPY", "KWD", "BHD", "CLP"])
 MINOR = st.integers(-(10**15), 10**15)
@@ -48,6 +48,30 @@ def test_what_is_no_exact_amount_is_refused(amount):
 def test_an_unknown_currency_is_refused_and_not_guessed(currency):
     with pytest.raises(MoneyError, match="not an ISO 4217"):
         Money.parse("1", currency)
+
+
+@pytest.mark.parametrize(("currency", "places"), [("XCG", 2), ("ZWG", 2), ("CLF", 4), ("UGX", 0), ("IQD", 3)])
+def test_the_currencies_of_today_are_known_with_their_decimals(currency, places):
+    assert exponent(currency) == places
+    assert is_currency(currency)
+
+
+@pytest.mark.parametrize("currency", ["HRK", "DEM", "ANG", "SLL", "XXX", "XTS", "XAU"])
+def test_withdrawn_currencies_and_codes_that_are_none_are_refused(currency):
+    assert not is_currency(currency)
+    with pytest.raises(MoneyError, match="not an ISO 4217"):
+        Money.parse("1.00", currency)
+
+
+def test_an_amount_that_was_stored_before_its_currency_was_withdrawn_can_be_read():
+    assert str(Money(12_345, "HRK")) == "HRK 123.45"
+
+
+@given(MINOR, CURRENCY)
+def test_an_amount_in_a_vendors_units_is_off_by_half_a_unit_at_most(minor, currency):
+    units = in_units(minor, currency, lambda _: 2)
+    step = max(1, 10 ** (exponent(currency) - 2))
+    assert abs(from_units(units, currency, lambda _: 2) - minor) * 2 <= step
 
 
 def test_money_of_two_currencies_is_not_added():

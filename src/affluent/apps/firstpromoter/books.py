@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from affluent.apps.firstpromoter import client, pages, referrals
+from affluent.apps.firstpromoter import client, pages, referrals, units
 from affluent.apps.firstpromoter.client import Ctx
 from affluent.apps.firstpromoter.pages import PageInput
+from affluent.apps.firstpromoter.schemas import Credentials
 from affluent.kit import clock
 from affluent.kit.jsons import JSONObject, JSONValue, text_of
-from affluent.kit.money import Money
+from affluent.kit.money import Money, exponent, is_currency
 from affluent.kit.numbers import exact, shown
 from affluent.sdk import BookPage, BookRecord, Books, Correction, Need, Rejected, Window
 
@@ -33,12 +34,16 @@ async def read(ctx: Ctx, window: Window, cursor: JSONValue) -> BookPage:
         found, following = await pages.read(ctx, "/company/commissions", wanted, filters)
     else:
         found, following = await pages.read(ctx, "/rewards/list", wanted, {})
-    records = [_record(item, at) for item in found if (at := clock.from_text(item.get("created_at"))) is not None]
+    records = [
+        _record(ctx.credentials, item, at)
+        for item in found
+        if (at := clock.from_text(item.get("created_at"))) is not None
+    ]
     inside = [record for record in records if window.start <= record.at < window.end]
     return BookPage(records=inside, cursor=following, more=following is not None)
 
 
-def _record(item: JSONObject, at: datetime) -> BookRecord:
+def _record(credentials: Credentials, item: JSONObject, at: datetime) -> BookRecord:
     person = item.get("referral") or item.get("lead") or {}
     sale = text_of(item.get("event_id"))
     is_sale = (item.get("commission_type") or "sale") == "sale" and bool(sale)
@@ -53,7 +58,7 @@ def _record(item: JSONObject, at: datetime) -> BookRecord:
         facts={
             "customer": text_of(person.get("id")),
             "unit": item.get("unit") or "cash",
-            **(_sale(item, sale) if is_sale else {}),
+            **(_sale(credentials, item, sale) if is_sale else {}),
         },
     )
 
@@ -67,16 +72,20 @@ def _minor(item: JSONObject, name: str) -> int:
     return int(amount)
 
 
-def _sale(item: JSONObject, sale: str) -> JSONObject:
+def _sale(credentials: Credentials, item: JSONObject, sale: str) -> JSONObject:
     membership = referrals.membership_of(item)
     part = f"{membership.get('id', '')}/{item.get('tier') or item.get('tier_level') or 1}"
     if "conversion_amount" in item:  # v1
         return {"sale": sale, "basis": _minor(item, "conversion_amount"), "part": part}
     original, currency = item.get("original_sale_amount"), item.get("original_sale_currency")
+    code = (text_of(currency) or HOME).upper() if original is not None else HOME
+    basis = _minor(item, "original_sale_amount" if original is not None else "sale_amount")
+    is_known = is_currency(code)
     return {
         "sale": sale,
-        "basis": _minor(item, "original_sale_amount" if original is not None else "sale_amount"),
-        "basis_currency": (text_of(currency) or HOME).upper() if original is not None else HOME,
+        "basis": units.minor(credentials, basis, code) if is_known else basis,
+        "basis_currency": code,
+        "rounded_to": units.rounding(credentials, code) if is_known else 1,
         "part": f"{part}/split" if item.get("is_split") else part,
         "was_converted": bool(currency) and item.get("sale_amount") != original,
     }
@@ -91,6 +100,11 @@ def _new_sale(need: Need) -> JSONObject:
     }
 
 
+def _smallest(currency: str) -> int:
+    """The smallest amount that is not rounded to nothing in FirstPromoter's unit."""
+    return int(10 ** max(0, exponent(currency) - 2) // 2 + 1) if is_currency(currency) else 1
+
+
 def _refund(need: Need) -> JSONObject:
     return {**_new_sale(need), "sale_event_id": need.about}
 
@@ -102,4 +116,5 @@ BOOKS = Books(
     is_listed=lambda output: bool(output.get("commissions")),
     add=Correction(action="track_sale", inputs=_new_sale),
     take_back=Correction(action="track_refund", inputs=_refund),
+    minimum=_smallest,
 )

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
+from affluent.kit.money import is_currency
 from affluent.sdk import CredentialsModel, InputModel, OutputModel
 
 Uid = Annotated[
@@ -66,6 +67,26 @@ class Credentials(CredentialsModel):
         description="While you change the secret: webhooks that still come with the old one are accepted too. Empty it afterwards.",
     )
 
+    decimal_places: str = Field(
+        "",
+        title="Decimal places of currencies",
+        description="Only where your account counts a currency otherwise than FirstPromoter documents (no decimals for JPY and"
+        " its like, two for all others), for example KWD=3, ISK=2.",
+        max_length=500,
+    )
+
+    @field_validator("decimal_places")
+    @classmethod
+    def _places(cls, value: str) -> str:
+        stated = [part.strip().upper() for part in value.split(",") if part.strip()]
+        for part in stated:
+            code, _, number = part.partition("=")
+            if not is_currency(code) or number not in {"0", "1", "2", "3", "4"}:
+                raise ValueError(
+                    f"{part!r} is not a currency with its decimal places; write KWD=3, several with commas between"
+                )
+        return ", ".join(stated)
+
     @field_validator("base_url")
     @classmethod
     def _address(cls, value: str, info: ValidationInfo) -> str:
@@ -112,6 +133,13 @@ class Sale(InputModel):
         title="Amount", description="Net amount, before tax and after discounts, in whole minor units (cents, paise)."
     )
     currency: Currency
+    amount_before: int = Field(
+        0,
+        title="Amount before",
+        description="Net amount of the same invoice that earlier parts were told with, in minor units: the parts then add up"
+        " in FirstPromoter's unit, too. Empty for a whole invoice.",
+        ge=0,
+    )
     plan: str = Field("", title="Plan", description="Plan id; decides rewards that belong to plans.")
     quantity: int | None = Field(None, title="Quantity", description="How many were bought; empty: one.", ge=1)
     mrr: int | None = Field(

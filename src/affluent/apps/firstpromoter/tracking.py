@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from affluent.apps.firstpromoter import client, referrals
+from affluent.apps.firstpromoter import client, referrals, units
 from affluent.apps.firstpromoter.client import Ctx, given
 from affluent.apps.firstpromoter.schemas import (
     Cancellation,
@@ -125,10 +125,11 @@ async def track_sale(ctx: Ctx, sale: Sale) -> TrackedSale:
     """Credit the promoter of a referred customer for a paid invoice. A customer nobody referred is a normal outcome."""
     _check_person(sale.uid, sale.email)
     _check_money(sale.amount, sale.currency, "a free invoice earns no commission")
-    fields = given(sale, exclude=("created_at",) if client.is_v2(ctx.credentials) else ())
-    fields["currency"] = sale.currency.upper()
+    fields = given(sale, exclude=("amount_before", *(("created_at",) if client.is_v2(ctx.credentials) else ())))
+    amount = _in_units(ctx, sale.amount, sale.currency, before=sale.amount_before)
+    fields |= {"amount": amount, "currency": sale.currency.upper()}
     if sale.mrr is not None:
-        fields["mrr"] = str(sale.mrr)
+        fields["mrr"] = str(units.share(ctx.credentials, sale.mrr, sale.currency))
     try:
         response = await client.send(ctx, "POST", "/track/sale", fields)
     except AlreadyApplied as error:
@@ -157,7 +158,8 @@ async def track_refund(ctx: Ctx, refund: Refund) -> TrackedRefund:
     _check_person(refund.uid, refund.email)
     _check_money(refund.amount, refund.currency, "there is nothing to take back")
     fields = given(refund)
-    fields |= {"amount": str(refund.amount), "currency": refund.currency.upper()}
+    amount = _in_units(ctx, refund.amount, refund.currency)
+    fields |= {"amount": str(amount), "currency": refund.currency.upper()}
     try:
         response = await client.send(ctx, "POST", "/track/refund", fields)
     except AlreadyApplied as error:
@@ -249,6 +251,17 @@ def _check_person(uid: str, email: str) -> None:
         raise Rejected(
             "Fill in the customer id (uid) or the e-mail: FirstPromoter finds the customer by them.", field="uid"
         )
+
+
+def _in_units(ctx: Ctx, amount: int, currency: str, *, before: int = 0) -> int:
+    """The amount as FirstPromoter counts it; where its unit is another one, the run says what was sent."""
+    money = Money(amount, currency.upper())
+    counted = units.share(ctx.credentials, amount, money.currency, before=before)
+    if not counted:
+        raise NotApplicable(f"Nothing to track: {money} is less than FirstPromoter counts in {money.currency}.")
+    if text := units.note(ctx.credentials, money, counted):
+        ctx.notes.append(text)
+    return counted
 
 
 def _check_money(amount: int, currency: str, why: str) -> None:

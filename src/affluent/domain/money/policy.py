@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from affluent.domain.money.rounding import ConcurrencySlots, iso
+from affluent.domain.money.rounding import Places, iso
 
 
 class Counts(StrEnum):
@@ -21,7 +21,7 @@ class Policy:
     """The rules of one connection to a tracker."""
 
     counts: Counts = Counts.WHEN_PAID_IN_FULL
-    places: ConcurrencySlots = iso
+    places: Places = iso
     """How the tracker counts each currency."""
     smallest_units: int = 1
     """Less than this is not told."""

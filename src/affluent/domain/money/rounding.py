@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 
-from affluent.kit.money import exponent
+from affluent.kit.money import Places, exponent, from_units, in_units
+
+__all__ = ["Exact", "Places", "from_units", "in_units", "iso", "nearest", "shares"]
 
 Exact = Fraction | int
 """An amount before it is rounded."""
-ConcurrencySlots = Callable[[str], int]
-"""Currency → the decimal places in which a vendor counts it. `iso` is ISO 4217's own; an app brings its vendor's."""
 
 
 def iso(currency: str) -> int:
@@ -21,21 +21,6 @@ def iso(currency: str) -> int:
 def nearest(amount: Exact) -> int:
     """The nearest whole number; a half goes to the even one."""
     return round(amount)
-
-
-def in_units(minor_units: Exact, currency: str, places: ConcurrencySlots) -> int:
-    """An amount in minor units as whole units of a vendor: KWD 741.255 is 74126 where two places are counted."""
-    return nearest(_shifted(minor_units, places(currency) - exponent(currency)))
-
-
-def from_units(units: int, currency: str, places: ConcurrencySlots) -> int:
-    """Whole units of a vendor as minor units: 74126 of KWD in two places are 741260."""
-    return nearest(_shifted(units, exponent(currency) - places(currency)))
-
-
-def _shifted(amount: Exact, by: int) -> Exact:
-    scale = int(10 ** abs(by))
-    return amount * scale if by >= 0 else Fraction(amount) / scale
 
 
 def shares(amount: int, weights: Sequence[int]) -> list[int]:

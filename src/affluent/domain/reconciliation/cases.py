@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from affluent.domain.reconciliation.reasons import likely_reason
+from affluent.domain.reconciliation.reasons import ROUNDING, likely_reason
 from affluent.domain.reconciliation.statement import EXPLAINED, Class, Kind, Leg, Line, Record, Rules, Said
 
 REPAIR, REGAIN = ".repair.", ".regain."
@@ -192,6 +192,10 @@ def compared(case: Case, pair: Pair, rules: Rules) -> Line | None:
         if not has_theirs:
             return _elsewhere(case, pair, ours=pair.ours, theirs=(), at=mine.at)
         return line_of(case, pair.leg, Class.MATCHED, mine, (pair.ours, sum_theirs), records=pair.records)
+    if abs(sum_theirs - pair.ours) <= sum(int(record.facts.get("rounded_to", 1)) // 2 for record in theirs):
+        # The vendor counts fewer decimal places than the currency has, and each record is off by half a unit at most.
+        money = (pair.ours, sum_theirs)
+        return line_of(case, pair.leg, Class.MATCHED, mine, money, reason=ROUNDING, records=pair.records)
     if sum_theirs > pair.ours and len(theirs) > 1 and any(record.amount == pair.ours for record in theirs):
         return line_of(case, pair.leg, Class.DOUBLED_THERE, mine, (pair.ours, sum_theirs), records=pair.records)
     was_converted = any(record.facts.get("was_converted") for record in theirs)

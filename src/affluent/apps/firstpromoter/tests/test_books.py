@@ -98,3 +98,10 @@ async def test_the_legacy_api_names_no_currency(vendor_v1: Bench) -> None:
     await earned(vendor_v1, 1)
     ((record,), _) = await whole(vendor_v1, around(clock.now()))
     assert (record.amount.currency, "basis_currency" in record.facts) == ("", False)
+
+
+async def test_a_sale_in_the_vendors_unit_is_read_in_minor_units(vendor_v2: Bench) -> None:
+    await vendor_v2.run("track_signup", uid="ACC-1", email="a@n.example", tid="tid_000")
+    await vendor_v2.run("track_sale", uid="ACC-1", event_id="inv.1", amount=741250, currency="KWD")
+    ((record,), _) = await whole(vendor_v2, around(clock.now()))
+    assert (record.facts["basis"], record.facts["basis_currency"], record.facts["rounded_to"]) == (741250, "KWD", 10)

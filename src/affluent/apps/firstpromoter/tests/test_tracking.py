@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from affluent.apps.firstpromoter.app import app
+from affluent.apps.firstpromoter.schemas import Credentials
 from affluent.apps.firstpromoter.tests.support import Bench
 from affluent.kit.jsons import loads
 from affluent.sdk import (
@@ -164,11 +166,60 @@ async def test_a_repeated_sale_is_found_among_ids_that_look_alike(vendor_v2: Ben
     assert caught.value.output.commission_amount == 37485
 
 
-@pytest.mark.parametrize(("amount", "currency"), [(320000, "JPY"), (741255, "KWD"), (18900000, "INR"), (1, "USD")])
-async def test_amounts_arrive_in_minor_units_of_their_currency(vendor: Bench, amount: int, currency: str) -> None:
+@pytest.mark.parametrize(
+    ("amount", "currency", "units"),
+    [
+        (320000, "JPY", 320000), (18900000, "INR", 18900000), (1, "USD", 1),
+        (741255, "KWD", 74126), (741245, "BHD", 74124), (12345678, "CLF", 123457),
+    ],
+)  # fmt: skip
+async def test_amounts_arrive_in_the_vendors_unit(vendor: Bench, amount: int, currency: str, units: int) -> None:
     await sign_up(vendor)
     await vendor.run("track_sale", **{**SALE, "amount": amount, "currency": currency.lower()})
-    assert [(item["amount"], item["currency"]) for item in vendor.books["sales"]] == [(amount, currency)]
+    await vendor.run("track_refund", **{**REFUND, "amount": amount, "currency": currency})
+    assert [(item["amount"], item["currency"]) for item in vendor.books["sales"]] == [(units, currency)]
+    assert [(item["amount"], item["currency"]) for item in vendor.books["refunds"]] == [(units, currency)]
+
+
+async def test_the_run_says_that_the_vendor_counts_two_places(vendor: Bench) -> None:
+    await sign_up(vendor)
+    context = vendor.context("track_sale")
+    sale = {**SALE, "amount": 741255, "currency": "KWD"}
+    action = app.actions["track_sale"]
+    await action.run(context, action.input.model_validate(sale))
+    assert context.notes == [
+        "FirstPromoter counts KWD in two decimal places: KWD 741.255 was sent as 741.26, which are 74126 of its units."
+    ]
+
+
+async def test_parts_of_an_invoice_add_up_to_it_in_the_vendors_unit(vendor: Bench) -> None:
+    await sign_up(vendor)
+    parts = [16667, 16666, 16667, 16667, 16666, 16667]
+    for number, part in enumerate(parts):
+        known = {"event_id": f"pay_{number}", "amount_before": sum(parts[:number])}
+        await vendor.run("track_sale", **{**SALE, **known, "amount": part, "currency": "KWD"})
+    assert sum(item["amount"] for item in vendor.books["sales"]) == 10000
+
+
+async def test_a_connection_can_say_how_many_places_a_currency_has(vendor: Bench) -> None:
+    await sign_up(vendor)
+    credentials = vendor.credentials.model_copy(update={"decimal_places": "KWD=3"})
+    action = app.actions["track_sale"]
+    sale = action.input.model_validate({**SALE, "amount": 741255, "currency": "KWD"})
+    await action.run(vendor.context("track_sale", credentials), sale)
+    assert [item["amount"] for item in vendor.books["sales"]] == [741255]
+
+
+async def test_an_amount_that_the_vendor_cannot_count_is_not_sent(vendor: Bench) -> None:
+    with pytest.raises(NotApplicable, match="less than FirstPromoter counts in KWD"):
+        await vendor.run("track_sale", **{**SALE, "amount": 5, "currency": "KWD"})
+    assert vendor.twin.calls == []
+
+
+@pytest.mark.parametrize("text", ["KWD", "KWD=5", "HRK=2", "KWD:3"])
+def test_decimal_places_that_say_nothing_are_refused(text: str) -> None:
+    with pytest.raises(ValidationError, match="write KWD=3"):
+        Credentials(api_key="k", decimal_places=text)
 
 
 @pytest.mark.parametrize("amount", [0, -5])
