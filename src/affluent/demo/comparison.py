@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from affluent.apps.firstpromoter.units import documented_places
 from affluent.bootstrap import Hub
 from affluent.kit.jsons import JSONObject
-from affluent.kit.money import Money
+from affluent.kit.money import Money, from_units, in_units
 from affluent.store.totals import TrackedSale, totals
 
 
@@ -65,7 +66,8 @@ async def compare(hub: Hub, records: Mapping[str, JSONObject], *, seconds: float
     differences += _sale_differences(ours.sales, firstpromoter["sales"])
     commissions: Counter[str] = Counter()
     for commission in firstpromoter["commissions"]:
-        commissions[commission["currency"]] += commission["amount"]
+        currency = commission["currency"]
+        commissions[currency] += from_units(commission["amount"], currency, documented_places)
     return Result(
         events=ours.events,
         runs=ours.runs,
@@ -86,11 +88,13 @@ async def compare(hub: Hub, records: Mapping[str, JSONObject], *, seconds: float
 
 
 def _sale_differences(ours: Sequence[TrackedSale], theirs: Sequence[JSONObject]) -> Iterator[str]:
-    sent = {sale.key.rsplit("/", 1)[-1]: (sale.amount_minor, sale.currency) for sale in ours}
+    sent = {
+        sale.key.rsplit("/", 1)[-1]: (in_units(sale.amount_minor, sale.currency, documented_places), sale.currency)
+        for sale in ours
+    }
     held = {sale["event_id"]: (sale["amount"], sale["currency"]) for sale in theirs}
     yield from (f"sale {event_id} is missing there" for event_id in sorted(sent.keys() - held.keys()))
     yield from (f"sale {event_id} is not ours" for event_id in sorted(held.keys() - sent.keys()))
     for event_id in sorted(sent.keys() & held.keys()):
         if held[event_id] != sent[event_id]:
-            minor, currency = sent[event_id]
-            yield f"sale {event_id}: we sent {minor} {currency}, there it is {held[event_id]}"
+            yield f"sale {event_id}: we sent {sent[event_id]} in units of the tracker, there it is {held[event_id]}"

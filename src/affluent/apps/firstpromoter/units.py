@@ -37,14 +37,19 @@ _ZERO_DECIMAL = frozenset(
 _NUMBERS = {0: "no", 1: "one", 2: "two", 3: "three", 4: "four"}
 
 
+def documented_places(currency: str) -> int:
+    """The decimal places that FirstPromoter documents for a currency; MoneyError for codes that are none."""
+    exponent(currency)
+    return 0 if currency.upper() in _ZERO_DECIMAL else _PLACES
+
+
 def places(credentials: Credentials) -> Places:
     """Currency → the decimal places that FirstPromoter counts on this connection; MoneyError for codes that are none."""
     stated = dict(re.findall(r"([A-Z]{3})=([0-4])", credentials.decimal_places))
 
     def of(currency: str) -> int:
-        exponent(currency)
-        code = currency.upper()
-        return int(stated.get(code, 0 if code in _ZERO_DECIMAL else _PLACES))
+        documented = documented_places(currency)
+        return int(stated.get(currency.upper(), documented))
 
     return of
 
