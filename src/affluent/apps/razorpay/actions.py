@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from affluent.apps.razorpay import client
 from affluent.apps.razorpay.client import Ctx
-from affluent.apps.razorpay.facts import notes_of
+from affluent.apps.razorpay.facts import facts_of, is_part, major, notes_of, part_of
 from affluent.apps.razorpay.schemas import (
     Customer,
     Invoice,
@@ -130,8 +130,15 @@ async def cancel_invoice(ctx: Ctx, one: OneInvoice) -> Invoice:
 async def fetch_payment(ctx: Ctx, one: OnePayment) -> Payment:
     """Read a payment as it stands now, and whose sale it was: from its notes, or those of its invoice, order or link."""
     payment = await client.read(ctx, f"/payments/{one.payment_id}")
-    facts = await client.with_context(ctx, payment)
-    return Payment.model_validate({**payment, **{name: facts[name] for name in _FACTS}})
+    entities = await client.with_context(ctx, payment)
+    facts = facts_of(entities)
+    net, before = facts["net_minor"], 0
+    if is_part(entities):
+        net, before = part_of(entities, await client.payments_of_order(ctx, payment))
+    known = {name: facts[name] for name in _FACTS}
+    return Payment.model_validate(
+        {**payment, **known, "net_minor": net, "net": major(net, facts["currency"]), "net_before_minor": before}
+    )
 
 
 async def refund(ctx: Ctx, given: NewRefund) -> Refund:
@@ -161,7 +168,7 @@ async def call(ctx: Ctx, wanted: RawCall) -> RawAnswer:
     return RawAnswer(status=response.status, body=response.json())
 
 
-_FACTS = ("account_id", "billing_customer_id", "billing_invoice_id", "sale_id", "settles_minor", "net", "net_minor")
+_FACTS = ("account_id", "billing_customer_id", "billing_invoice_id", "sale_id", "settles_minor")
 
 
 async def _moved(ctx: Ctx, one: OneInvoice, move: str, done: Collection[str]) -> Invoice:

@@ -51,7 +51,7 @@ async def _record(ctx: Ctx, name: str, item: JSONObject) -> BookRecord | None:
         return None
     facts = facts_of({"payment": item})
     if facts["account_id"] is None and (item.get("invoice_id") or item.get("order_id")):
-        facts = await with_context(ctx, item)
+        facts = facts_of(await with_context(ctx, item))
     return BookRecord(
         kind="payment",
         id=item["id"],

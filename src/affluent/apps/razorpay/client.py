@@ -126,8 +126,8 @@ async def found_refund(ctx: Ctx, payment_id: str, receipt: str) -> JSONObject | 
     return next((refund for refund in refunds if refund.get("receipt") == receipt), None)
 
 
-async def with_context(ctx: Ctx, payment: JSONObject) -> JSONObject:
-    """The facts of a payment; when its own notes name no account, those of its invoice, order or payment link are read."""
+async def with_context(ctx: Ctx, payment: JSONObject) -> dict[str, JSONObject]:
+    """The payment, and when its own notes name no account, its invoice, order or payment link by their kind."""
     entities: dict[str, JSONObject] = {"payment": payment}
     if facts_of(entities)["account_id"] is None and payment.get("invoice_id"):
         await _add(ctx, entities, "invoice", f"/invoices/{payment['invoice_id']}")
@@ -137,7 +137,13 @@ async def with_context(ctx: Ctx, payment: JSONObject) -> JSONObject:
         links = await paid_links(ctx, payment)
         if links:
             entities["payment_link"] = links[0]
-    return facts_of(entities)
+    return entities
+
+
+async def payments_of_order(ctx: Ctx, payment: JSONObject) -> list[JSONObject]:
+    """All payments of the order that a payment belongs to; of a payment without an order none."""
+    order = text_of(payment.get("order_id"))
+    return items(await read(ctx, f"/orders/{order}/payments", {"count": _PAGE}), "items") if order else []
 
 
 def refund_key(effect_key: str) -> str:

@@ -9,7 +9,7 @@ that carries the notes tells the same facts:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from affluent.kit import numbers
 from affluent.kit.jsons import JSONObject, JSONValue, text_of
@@ -44,11 +44,11 @@ def facts_of(entities: Entities) -> JSONObject:
         "billing_invoice_id": notes.get("togai_invoice_id"),
         "payment_id": payment_id,
         "sale_id": sale_id,
-        "amount": _major(amount, currency),
+        "amount": major(amount, currency),
         "amount_minor": amount,
-        "settles": _major(settles, currency),
+        "settles": major(settles, currency),
         "settles_minor": settles,
-        "net": _major(net, currency),
+        "net": major(net, currency),
         "net_minor": net,
         "currency": currency,
         "customer": _customer(entities),
@@ -84,6 +84,34 @@ def sale_of(
     if amount == total:
         return invoice_id or payment_id, net
     return payment_id or invoice_id, _share(amount, net, total)
+
+
+def is_part(entities: Entities) -> bool:
+    """Whether a payment is one part of an invoice whose net and total the notes tell."""
+    facts, notes = facts_of(entities), _own_notes(entities)
+    net, total = (_noted(name, facts["currency"], notes) for name in ("togai_net", "togai_total"))
+    is_known = net is not None and total is not None and 0 <= net <= total
+    return is_known and facts["settles_minor"] is not None and 0 < facts["settles_minor"] < (total or 0)
+
+
+def part_of(entities: Entities, payments: Sequence[JSONObject]) -> tuple[int, int]:
+    """(net of this part, net of the parts before it) in minor units, by all payments of the order.
+
+    The running total is rounded and not each part, so that the parts add up to the invoice's net. Payments stand in the
+    order in which they were made, so a part's share does not depend on when its event comes.
+    """
+    payment, facts, notes = entities["payment"], facts_of(entities), _own_notes(entities)
+    net, total = (_noted(name, facts["currency"], notes) or 0 for name in ("togai_net", "togai_total"))
+    earlier = [
+        other for other in payments if other.get("status") in ("captured", "refunded") and _made(other) < _made(payment)
+    ]
+    paid = sum((whole(other.get("amount")) or 0) - fee_on_customer(other, notes) for other in earlier)
+    before = _share(min(paid, total), net, total)
+    return _share(min(paid + facts["settles_minor"], total), net, total) - before, before
+
+
+def _made(payment: JSONObject) -> tuple[int, str]:
+    return whole(payment.get("created_at")) or 0, text_of(payment.get("id"))
 
 
 def whole(value: JSONValue) -> int | None:
@@ -151,7 +179,8 @@ def _noted(name: str, currency: str | None, notes: Mapping[str, str]) -> int | N
         return None
 
 
-def _major(amount: int | None, currency: str | None) -> str | None:
+def major(amount: int | None, currency: str | None) -> str | None:
+    """Minor units as text in major ones; None when the amount or its currency is not known."""
     if amount is None or not currency:
         return None
     try:

@@ -292,6 +292,8 @@ class Payment(OutputModel):
     net: str | None = None
     """What it settles, before tax, in major units, as far as the notes tell; else all that it settles."""
     net_minor: int | None = None
+    net_before_minor: int = 0
+    """Net of the parts of the same invoice that were paid before this one."""
 
 
 class Refund(OutputModel):

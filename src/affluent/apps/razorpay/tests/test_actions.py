@@ -395,3 +395,23 @@ async def test_a_payment_with_the_fee_on_top_is_the_sale_of_its_invoice(desk: De
     paid = (await desk.control("pay", id=invoice.id, fee_on_top=280))["payment"]
     payment = await desk.act("fetch_payment", payment_id=paid["id"])
     assert (payment.amount, payment.settles_minor, payment.net_minor, payment.sale_id) == (12080, 11800, 10000, "INV-1")
+
+
+@pytest.mark.parametrize(
+    ("currency", "net", "total", "parts"),
+    [
+        ("INR", "1000.00", "1180.00", [16857] * 6 + [16858]),
+        ("JPY", "1000", "1100", [367, 367, 366]),
+        ("KWD", "100.000", "105.000", [17500] * 6),
+    ],
+)
+async def test_the_parts_of_an_invoice_add_up_to_its_net(
+    desk: Desk, currency: str, net: str, total: str, parts: list[int]
+) -> None:
+    notes = {**NOTES, "togai_net": net, "togai_total": total}
+    invoice = await desk.invoice(amount=sum(parts), currency=currency, is_partial_allowed=True, notes=notes)
+    ids = [(await desk.control("pay", id=invoice.id, amount=part))["payment"]["id"] for part in parts]
+    payments = [await desk.act("fetch_payment", payment_id=number) for number in reversed(ids)][::-1]
+    shares = [payment.net_minor for payment in payments]
+    assert sum(shares) == int(net.replace(".", ""))
+    assert [payment.net_before_minor for payment in payments] == [sum(shares[:n]) for n in range(len(parts))]
