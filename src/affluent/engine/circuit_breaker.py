@@ -38,11 +38,11 @@ class CircuitBreaker:
         return None
 
     def answered(self, connection_id: str) -> None:
-        """The vendor answered, whatever it said: it is up."""
+        """Note that the vendor answered, with whatever status: it is up."""
         self._circuits.pop(connection_id, None)
 
     def failed(self, connection_id: str, now: datetime) -> None:
-        """The vendor did not answer, or said that it is down."""
+        """Note that the vendor did not answer, or answered with a 5xx."""
         circuit = self._circuits.setdefault(connection_id, _Circuit())
         circuit.failures += 1
         if circuit.is_probing:
@@ -52,7 +52,7 @@ class CircuitBreaker:
         circuit.is_probing = False
 
     def abandoned(self, connection_id: str) -> None:
-        """The call that was to probe was not made after all."""
+        """Note that the call that was to probe the vendor was not made."""
         circuit = self._circuits.get(connection_id)
         if circuit is not None:
             circuit.is_probing = False

@@ -1,4 +1,4 @@
-"""From a trigger's payload to an event draft: the business facts are found by the trigger's subject paths."""
+"""From a trigger's payload to an event draft: the trigger's subject paths say where account, title and money stand."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from affluent.sdk import Trigger
 
 _UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 _MOST_MONEY = 10**15
-"""Minor units of one event: more is no invoice, and some thousands of them still add up to what a database holds."""
+"""Minor units of one event: no invoice has more, and the sum of some thousands still fits into a database column."""
 _LONGEST = 200
 """A vendor's text becomes a key of indexes and a title; PostgreSQL takes neither a longer key nor a zero byte."""
 

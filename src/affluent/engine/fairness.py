@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class FairClock:
-    """Hands out ranks. One per process; the queue itself tells it where the others, and its predecessor, have got to."""
+    """Hands out ranks. One per process; from the queue it learns how far other processes, and earlier ones, have got."""
 
     def __init__(self) -> None:
         self._served = 0
@@ -21,13 +21,13 @@ class FairClock:
         return following
 
     def served(self, rank: int) -> None:
-        """A run of this rank was taken."""
+        """Note that a run of this rank was taken."""
         self._served = max(self._served, rank)
         if len(self._last) > 1_000:
             self._last = {key: last for key, last in self._last.items() if last > self._served}
 
     def observe(self, following: int | None) -> None:
-        """The rank that is next in the queue; None: nobody waits, so nobody owes anything to anybody."""
+        """Note the rank that is next in the queue. None: no run waits, so all flow connections start equal again."""
         if following is None:
             self._last.clear()
         else:

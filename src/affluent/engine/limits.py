@@ -25,19 +25,19 @@ _MARGIN = 0.02
 _LONGEST_RESERVE_SECONDS = 1.0
 _LONGEST_HOLD_SECONDS = 5.0
 _LONGEST_LINE_SECONDS = 1.0
-"""Calls whose slots are further away than this may be asked to come back, so that a backlog does not stand in all places."""
+"""Calls whose slots are further away than this may be sent away, so that a backlog does not fill all concurrency slots."""
 _SLACK_SECONDS = 0.005
 _OVERBOOKED = 0.9
-"""Those who were sent away come back a little faster than slots come free: the line never runs dry."""
+"""Calls that were sent away come back a little faster than slots come free, so that there is always one waiting."""
 _STORE_PAUSE_SECONDS = 0.25
 _MOST_PROCESSES = 64
 
 Reserve = Callable[[str, Limit, int], Awaitable[tuple[float, int, float]]]
-"""(connection id, limit, wanted) → (loop time of the first slot, slots granted, seconds between them)."""
+"""(connection id, limit, waiting calls) → (loop time of the first slot, slots granted, seconds between them)."""
 
 
 class NoSlotSoon(Exception):
-    """A slot is so far away that waiting here would keep a place from others: the vendor wants to be left alone, or the line is long."""
+    """The next slot is far away, so the run must wait elsewhere: the vendor asked for a pause, or many calls wait."""
 
     def __init__(self, seconds: float, *, by_vendor: bool = True) -> None:
         super().__init__(f"held for {seconds:.0f} s")
@@ -63,7 +63,7 @@ class _Lane:
     free_at: float = 0.0
     held_until: float = 0.0
     patience: float = 0.0
-    """Slots that are later than this are given up."""
+    """Slots that are late by more seconds than this are given up."""
     promised: dict[int, float] = field(default_factory=dict)
     """Priority → the time for which the last call was sent away."""
 
@@ -81,7 +81,7 @@ class Limiter:
     ) -> None:
         """Return when a request may be sent on this connection; raises NoSlotSoon when that is a long time away.
 
-        Who may come back is sent away from a long line too, to return when a slot should be free.
+        A call that may come back is sent away from a long line too, to return when a slot should be free.
         """
         lane = self._lanes.get(connection_id)
         if lane is None and limit is None:
@@ -114,7 +114,7 @@ class Limiter:
         return any(not future.done() for lane in self._lanes.values() for _, _, future in lane.waiting)
 
     def hold(self, connection_id: str, limit: Limit | None, seconds: float) -> None:
-        """The vendor said slow down: send nothing on this connection for a while. A long while ends all waiting here."""
+        """Send nothing on this connection for some seconds, as the vendor asked. A long pause ends all waiting here."""
         lane = self._lanes.setdefault(connection_id, _Lane(limit or _UNLIMITED))
         lane.held_until = max(lane.held_until, asyncio.get_running_loop().time() + seconds)
         if seconds > _LONGEST_HOLD_SECONDS:
@@ -185,7 +185,7 @@ RETURNING next_at, {now}
 
 
 class _Clocks:
-    """The loop's clock against the database's: an answer that came quickly tells best, one that was delayed only adds its delay."""
+    """The offset of the loop's clock from the database's. The quickest answer is the best sample: delays only add to it."""
 
     _DRIFT_SECONDS = 0.001
     _STEP_SECONDS = 2.0

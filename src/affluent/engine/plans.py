@@ -48,7 +48,7 @@ class PlannedStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All that the executor needs to know of a run's flow."""
+    """A flow version with the connections and inputs of a flow connection."""
 
     definition: FlowDefinition
     inputs: JSONObject
@@ -71,7 +71,7 @@ class Plans:
         self._plans: TimedCache[tuple[str, int], Plan] = TimedCache(_FRESH_SECONDS)
 
     def forget(self) -> None:
-        """Something changed: read everything anew."""
+        """Read all plans again, because a flow or a connection changed."""
         self._plans.forget()
 
     async def get(self, flow_connection_id: str, flow_id: str, flow_version: int) -> Plan:

@@ -1,4 +1,4 @@
-"""Sweeps in the background: unknown effects that the vendor can tell, and runs that nobody holds."""
+"""Finds runs with unknown effects that a look-up at the vendor can settle."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST = 200
 
 
 def tellable(connection: Connection, apps: Mapping[str, App]) -> list[str]:
-    """Ended runs whose effect is unknown although its action has a look-up: resuming them asks the vendor again."""
+    """Ids of ended runs whose effect is unknown although its action has a look-up: resuming them asks the vendor again."""
     effects, runs = tables.effects, tables.runs
     rows = connection.execute(
         select(effects.c.app, effects.c.action, effects.c.run_id)

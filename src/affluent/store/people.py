@@ -164,10 +164,10 @@ def wait_until(connection: Connection, key: str, until: datetime) -> None:
 
 
 def forget_failures(connection: Connection, key: str) -> None:
-    """After success."""
+    """Forget the failed tries of a key, after a successful one."""
     connection.execute(delete(F).where(F.c.key == key))
 
 
 def forget_failures_before(connection: Connection, moment: datetime) -> None:
-    """Old ones."""
+    """Forget failed tries whose last one is older than a moment."""
     connection.execute(delete(F).where(F.c.last_at < moment))

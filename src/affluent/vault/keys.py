@@ -79,7 +79,7 @@ def keep_in_file(path: Path, key_ids: Sequence[str]) -> list[str]:
 
 
 def fingerprint(key: bytes) -> str:
-    """A short id of a key that tells nothing of it."""
+    """A short id of a key, from which the key cannot be worked out."""
     return hashlib.sha256(b"affluent master key" + key).hexdigest()[:12]
 
 

@@ -16,7 +16,7 @@ from affluent.store.database import StoreUnavailable
 BODY_SECONDS = 30.0
 """How long the body of a webhook may take; its sender tries again."""
 _PARTS = 4
-_AWAY = Answer(status=503, body={"message": "The event could not be stored right now; send it again."})
+_UNAVAILABLE = Answer(status=503, body={"message": "The event could not be stored right now; send it again."})
 
 
 class _Size(Enum):
@@ -26,7 +26,7 @@ class _Size(Enum):
 
 
 class WebhookMiddleware:
-    """Answers webhooks before any routing is done, and hands everything else on."""
+    """Answers webhooks before any routing is done, and passes all other requests to the application."""
 
     def __init__(
         self, hooks: Hooks, otherwise: ASGIApp, *, max_body_bytes: int, body_seconds: float = BODY_SECONDS
@@ -45,12 +45,12 @@ class WebhookMiddleware:
 
 
 def hook_routes(hooks: Hooks, *, max_body_bytes: int) -> list[Route]:
-    """The routes of all webhooks; with a HookDoor in front they only refuse other methods."""
+    """The routes of all webhooks; behind a WebhookMiddleware they only refuse other methods."""
     return [Route("/hooks/{flow_connection}/{token}", _Receiver(hooks, max_body_bytes), methods=["POST"])]
 
 
 class _Receiver:
-    """Reads the body, lets it be judged and stored, says what came of it."""
+    """Reads the body of a webhook, hands it to the service that verifies and stores it, and sends the answer."""
 
     def __init__(self, hooks: Hooks, max_body_bytes: int, body_seconds: float = BODY_SECONDS) -> None:
         self._hooks = hooks
@@ -85,8 +85,8 @@ class _Receiver:
                 return
         except StoreUnavailable:
             # Not stored, so not acknowledged: the vendor sends it again.
-            answer = _AWAY
-        await _say(answer, send)
+            answer = _UNAVAILABLE
+        await _send_answer(answer, send)
 
 
 async def _read(headers: dict[str, str], receive: Receive, largest: int, chunks: list[bytes]) -> _Size:
@@ -108,7 +108,7 @@ async def _read(headers: dict[str, str], receive: Receive, largest: int, chunks:
             return _Size.WHOLE
 
 
-async def _say(answer: Answer, send: Send) -> None:
+async def _send_answer(answer: Answer, send: Send) -> None:
     body = dumps(answer.body).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})

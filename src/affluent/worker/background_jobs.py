@@ -1,4 +1,4 @@
-"""Does what is due for flow connections: polls, backfills, schedules, gaps and registrations, side by side."""
+"""Runs the background jobs of flow connections: polls, backfills, schedules, missed webhooks and registrations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _AT_ONCE = 8
 
 
 async def attend(hub: Hub) -> None:
-    """Find and do background jobs until cancelled; wait for a database that is away. Raises StoreUnavailable at the start only."""
+    """Find and run background jobs until cancelled. Raises StoreUnavailable at the start only; later it waits and goes on."""
     running: set[asyncio.Task[None]] = set()
     found_at = -_FIND_SECONDS
     await hub.background_jobs.take_over()

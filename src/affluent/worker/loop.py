@@ -1,4 +1,4 @@
-"""What every executing process does besides serving: dispatch runs, and sweep now and then."""
+"""Executes runs in this process, and repeats the periodic tasks around them."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Begin to execute runs and to sweep."""
+        """Begin to execute runs and to repeat the periodic tasks."""
         await self._hub.dispatcher.start()
         for seconds, sweep in _SWEEPS:
             self._tasks.append(asyncio.create_task(self._repeat(sweep, seconds), name=f"sweep-{sweep.__name__}"))
 
     async def stop(self) -> None:
-        """Finish or hand back what is held, within ten seconds."""
+        """Finish the runs that are executed, or hand them back, within ten seconds."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -56,29 +56,29 @@ async def settle_unknown(hub: Hub) -> None:
 
 
 async def requeue_lost(hub: Hub) -> None:
-    """Queue runs again that nobody holds."""
+    """Queue runs again that no worker has leased."""
     requeued = await hub.requeue_lost()
     if requeued:
-        _log.warning("queued runs again that nobody held", runs=requeued)
+        _log.warning("queued runs again that no worker had leased", runs=requeued)
 
 
 async def reconcile(hub: Hub) -> None:
-    """Begin the nightly statement, and go on with those that nobody is at."""
+    """Begin the nightly statement, and go on with statements that no process works on."""
     await hub.nightly.sweep()
 
 
 async def keep_heads(hub: Hub) -> None:
-    """Keep the ledger's heads outside the database."""
+    """Copy the heads of the ledger to a file outside the database."""
     await hub.ledgers.keep_heads()
 
 
 async def note_progress(hub: Hub) -> None:
-    """Tell the other processes when a run last moved here."""
+    """Let the other processes know when a run last went on in this one."""
     await hub.progress.note()
 
 
 async def alert(hub: Hub) -> None:
-    """Tell people outside what needs them."""
+    """Send alerts about what people must look at."""
     hub.alerts.wishes = wishes(await hub.options.current())
     await hub.alerts.sweep()
 

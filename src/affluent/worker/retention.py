@@ -1,4 +1,4 @@
-"""Takes what was kept long enough."""
+"""Deletes data that is older than its retention period."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _log = logger("retention")
 
 
 async def forget_old(hub: Hub) -> None:
-    """Take what is older than the settings say, kind by kind; 0 days: for ever."""
+    """Delete what is older than the retention settings, kind by kind; 0 days keep a kind for ever."""
     settings = await hub.options.current()
     kinds = (
         (DELIVERIES, settings.deliveries_days),
@@ -23,13 +23,13 @@ async def forget_old(hub: Hub) -> None:
         (EVENTS, settings.events_days),
     )
     for kind, days in kinds:
-        taken = await forget(hub.database, kind, timedelta(days=days)) if days else 0
-        if taken:
-            _log.info("took what was kept long enough", kind=kind.name, rows=taken)
+        deleted = await forget(hub.database, kind, timedelta(days=days)) if days else 0
+        if deleted:
+            _log.info("deleted data past its retention period", kind=kind.name, rows=deleted)
 
 
 async def drop_refused(hub: Hub) -> None:
-    """Delete refused deliveries that are too many."""
+    """Delete the oldest refused deliveries beyond the number that is kept."""
     dropped = await drop_surplus(hub.database)
     if dropped:
         _log.info("dropped refused deliveries", deliveries=dropped)
