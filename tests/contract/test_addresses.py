@@ -52,7 +52,7 @@ STAYS: list[tuple[str, dict[str, Any]]] = [
     ("smtp", {"sender": "eve@example.com"}),
     ("smtp", {"sender_name": "Eve"}),
     ("webhook", {"url": "https://example.com/elsewhere"}),
-    ("webhook", {"signature": "body"}),
+    ("webhook", {"scheme": "body"}),
 ]
 
 

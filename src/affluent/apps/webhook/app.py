@@ -108,7 +108,7 @@ async def send_webhook(ctx: Context[Endpoint], message: Message) -> Sent:
     if endpoint is not None and is_own and endpoint.signing_secret is not None:
         # One form only: whoever saw a webhook with both could send it again without the one that covers its id.
         secret = endpoint.signing_secret.get_secret_value()
-        if endpoint.signature == "standard":
+        if endpoint.scheme == "standard":
             signed = signature.standard(body, secret, message_id=ctx.effect_key, timestamp=timestamp)
             headers["Webhook-Signature"] = signed
         else:

@@ -19,7 +19,7 @@ class Endpoint(CredentialsModel):
         title="Signing secret",
         description="Shared with the receiver, e.g. whsec_…; empty: webhooks are not signed.",
     )
-    signature: Literal["standard", "body"] = Field(
+    scheme: Literal["standard", "body"] = Field(
         "standard",
         title="Signature",
         description="standard: id, time and body as Standard Webhooks has it. body: X-Signature over the body alone.",

@@ -17,7 +17,7 @@ from affluent.services.errors import Invalid
 from affluent.store import connections as store
 from affluent.vault.envelope import Vault
 
-ConcurrencySlots = dict[str, str]
+ByPlace = dict[str, str]
 """Place (a step's id, or "trigger") → something of that place."""
 
 
@@ -28,19 +28,19 @@ class Bindings:
         self._catalog = catalog
         self._vault = vault
 
-    def needed(self, definition: FlowDefinition) -> ConcurrencySlots:
+    def needed(self, definition: FlowDefinition) -> ByPlace:
         """The places that need a connection, with the key of the app it must be of."""
         used = {TRIGGER: definition.trigger.app, **_apps_of_steps(definition)}
         return {place: key for place, key in used.items() if self._has_credentials(key) and self._needs(key)}
 
-    def optional(self, definition: FlowDefinition) -> ConcurrencySlots:
+    def optional(self, definition: FlowDefinition) -> ByPlace:
         """The steps that may use a connection and work without one, with the key of the app it must be of."""
         steps = _apps_of_steps(definition).items()
         return {place: key for place, key in steps if self._has_credentials(key) and not self._needs(key)}
 
     def checked(
         self, connection: Connection, definition: FlowDefinition, bindings: Mapping[str, str]
-    ) -> ConcurrencySlots:
+    ) -> ByPlace:
         """The bindings, complete; raises Invalid with one problem per place, as `bindings.<place>`."""
         needed = self._wanted(definition, bindings)
         rows = store.of_ids(connection, [value for value in bindings.values() if value])
@@ -64,7 +64,7 @@ class Bindings:
 
     def adopted(
         self, connection: Connection, definition: FlowDefinition, bindings: Mapping[str, str]
-    ) -> ConcurrencySlots:
+    ) -> ByPlace:
         """The bindings that fit a new version: kept where they fit, and filled where the app has one connection here."""
         needed = self._wanted(definition, bindings)
         rows = store.of_ids(connection, [value for value in bindings.values() if value])
@@ -124,7 +124,7 @@ class Bindings:
             return "This place needs no connection."
         return f"This flow has no step {place!r}; its places are {', '.join(known)}."
 
-    def _wanted(self, definition: FlowDefinition, bindings: Mapping[str, str]) -> ConcurrencySlots:
+    def _wanted(self, definition: FlowDefinition, bindings: Mapping[str, str]) -> ByPlace:
         """The places that need a connection, and the optional ones that were given one."""
         chosen = {place: key for place, key in self.optional(definition).items() if bindings.get(place)}
         return {**self.needed(definition), **chosen}
@@ -157,5 +157,5 @@ def missing(needed: Mapping[str, str], bindings: Mapping[str, str]) -> Sequence[
     return [place for place in needed if not bindings.get(place)]
 
 
-def _apps_of_steps(definition: FlowDefinition) -> ConcurrencySlots:
+def _apps_of_steps(definition: FlowDefinition) -> ByPlace:
     return {step.id: step.app for step in definition.steps}

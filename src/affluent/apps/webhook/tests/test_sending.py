@@ -23,7 +23,7 @@ def taken(_call: Call) -> Say:
 async def test_a_webhook_is_signed_in_one_form_so_that_another_hub_takes_it(form: str, header: str) -> None:
     async with (
         local_vendor(taken) as receiver,
-        bench(app, {"url": f"{receiver.url}/in", "signing_secret": SECRET, "signature": form}, now=clock.now()) as desk,
+        bench(app, {"url": f"{receiver.url}/in", "signing_secret": SECRET, "scheme": form}, now=clock.now()) as desk,
     ):
         sent = await desk.run("send_webhook", {"payload": {"n": 1}})
     assert (sent.status, sent.body) == (200, {"ok": True})
