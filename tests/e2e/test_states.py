@@ -38,10 +38,11 @@ def world(server: Served) -> World:
 def as_analyst(visitor: Tab, server: Served) -> Tab:
     """A tab of somebody who may read only."""
     server.call(server.hub.people.signed_in_link(name="Mira Kapoor", email="mira@example.com"))
-    link = server.call(server.hub.people.signed_in_link(name="Ana Lyst", email="ana@example.com"))
-    person = next(one for one in server.call(server.hub.users.list()) if one.email == "ana@example.com")
+    ana = {"name": "Ana Lyst", "email": "ana@example.com"}
+    server.call(server.hub.people.signed_in_link(**ana))
+    person = next(person for person in server.call(server.hub.users.list()) if person.email == ana["email"])
     server.call(server.hub.users.change_role(person.id, Role.ANALYST))
-    visitor.open(link)
+    visitor.open(server.call(server.hub.people.signed_in_link(**ana)))  # a change of role ends the links made before
     return visitor
 
 
