@@ -99,7 +99,7 @@ async def client(database_url: str) -> AsyncIterator[Client]:
             reconciliation=Reconciliation(database=it.database, sources=_sources(it)),
             why=why,
             identity_map=IdentityMap(it.database, it.catalog),
-            duties=BackgroundJobs(database=it.database, vendors=_vendors(it), works=()),
+            background_jobs=BackgroundJobs(database=it.database, vendors=_vendors(it), works=()),
             polls=Polls(database=it.database, vendors=_vendors(it)),
             audit=Audit(it.database),
             users=Users(database=it.database, server_url="http://127.0.0.1"),

@@ -202,7 +202,7 @@ async def test_two_systems_with_the_same_ids_stay_apart_and_go_with_their_connec
         assert "Western" in await it.words(f"/accounts/ACC-1?source={two}")
         await it.hub.connections.delete(one)
         assert [entry.name for entry in (await entries(it.hub))[0]] == ["Western"]
-        sandbox = {"base_url": it.url.replace("127.0.0.1", "localhost")}
+        sandbox = {"base_url": it.url.replace("127.0.0.1", "localhost"), "secret_key": it.there.secret}
         await it.hub.connections.update(two, fields=sandbox)
         assert (await entries(it.hub))[0] == ()
 
