@@ -16,6 +16,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 APPS := src/affluent/apps
+QUICK ?= tests/unit tests/contract $(APPS)
 PYTEST := $(BIN)/pytest --dist loadgroup --no-loadscope-reorder
 
 # One stamp per content of the locks and of the package's metadata, and per place of the checkout (a venv cannot move).
@@ -40,7 +41,7 @@ check: $(READY_DEV) ## a minute: lint, types, unit tests, contract tests and tho
 	@$(MAKE) --jobs=2 --output-sync=target lint check-tests
 
 check-tests: $(READY_DEV)
-	@HYPOTHESIS_PROFILE=quick $(PYTEST) -n 2 -m "not long and not fuzz" -k "not postgresql and not added_apps" tests/unit tests/contract $(APPS) $(ARGS)
+	@HYPOTHESIS_PROFILE=quick $(PYTEST) -n 2 -m "not long and not fuzz" -k "not postgresql and not added_apps" $(QUICK) $(ARGS)
 
 test: $(READY_DEV) system-postgres system-browser ## all tests but the long ones, on SQLite and PostgreSQL (ARGS='-k name')
 	@$(PYTEST) -n $(WORKERS) -m "not long and not fuzz" $(ARGS)
@@ -48,7 +49,7 @@ test: $(READY_DEV) system-postgres system-browser ## all tests but the long ones
 test-all: $(READY_DEV) system-postgres system-browser ## the long ones, too, and 200 kills
 	@CHAOS_KILLS=200 THOROUGH=1 $(PYTEST) -n $(WORKERS) -m "not fuzz" $(ARGS)
 
-pythons: ## the quick tests and the demo on every other Python that the package claims and the machine has
+pythons: ## the unit tests and the demo on every other Python that the package claims and the machine has
 	@for version in 3.12 3.13; do
 		export PYENV_VERSION=$$version  # pyenv's python3.12 is there always, and works when it is told the version
 		if ! python=$$(python$$version -c 'import sys; print(sys.executable)' 2>/dev/null); then
@@ -57,7 +58,7 @@ pythons: ## the quick tests and the demo on every other Python that the package 
 		fi
 		venv=build/python$$version
 		echo "Python $$version in $$venv" >&2
-		$(MAKE) VENV=$$venv PYTHON=$$python setup check-tests
+		$(MAKE) VENV=$$venv PYTHON=$$python QUICK=tests/unit setup check-tests
 		$$venv/bin/affluent demo --once
 	done
 
