@@ -96,10 +96,10 @@ async def test_a_secret_changed_meanwhile_is_kept(database: Database, tmp_path: 
     keys.add_to_file(path)
     rotation = Rotation(database=database, vault=vault)
     place = PLACES[0]
-    ((identity, sealed),) = await rotation._read(place)
+    (secret,) = await rotation._read(place)
     fresh = vault.seal(b"new", "connections/con_1")
     await database.write(lambda c: c.execute(update(tables.connections).values(secrets=fresh)))
-    assert await rotation._replace(place, identity, sealed, vault.seal(b"old", "connections/con_1")) == 0
+    assert not await rotation._replace(place, secret, vault.seal(b"old", "connections/con_1"))
     assert vault.open((await rotation._read(place))[0][1], "connections/con_1") == b"new"
 
 
