@@ -38,9 +38,7 @@ class Bindings:
         steps = _apps_of_steps(definition).items()
         return {place: key for place, key in steps if self._has_credentials(key) and not self._needs(key)}
 
-    def checked(
-        self, connection: Connection, definition: FlowDefinition, bindings: Mapping[str, str]
-    ) -> ByPlace:
+    def checked(self, connection: Connection, definition: FlowDefinition, bindings: Mapping[str, str]) -> ByPlace:
         """The bindings, complete; raises Invalid with one problem per place, as `bindings.<place>`."""
         needed = self._wanted(definition, bindings)
         rows = store.of_ids(connection, [value for value in bindings.values() if value])
@@ -62,9 +60,7 @@ class Bindings:
         """Raise Conflict when nothing new may begin on one of the connections."""
         refuse_without_rights(connection, bindings.values())
 
-    def adopted(
-        self, connection: Connection, definition: FlowDefinition, bindings: Mapping[str, str]
-    ) -> ByPlace:
+    def adopted(self, connection: Connection, definition: FlowDefinition, bindings: Mapping[str, str]) -> ByPlace:
         """The bindings that fit a new version: kept where they fit, and filled where the app has one connection here."""
         needed = self._wanted(definition, bindings)
         rows = store.of_ids(connection, [value for value in bindings.values() if value])
