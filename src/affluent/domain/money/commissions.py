@@ -89,8 +89,8 @@ def why_commission(fact: Commission, net: int, currency: str, sale_name: str) ->
     if fact.amount < 0:
         return f"{money} are taken back for what went back of {sale_name} ({whole} net), {whom}."
     if fact.rate is not None and expected_amount(fact) == fact.amount:
-        percent = Fraction(*fact.rate) * 100
-        rate = str(percent.numerator) if percent.denominator == 1 else f"{float(percent):.2f}".rstrip("0")
+        whole_percent, hundredths = divmod(nearest(Fraction(*fact.rate) * 10_000), 100)
+        rate = f"{whole_percent}.{hundredths:02}".rstrip("0").rstrip(".")
         base = whole if fact.base_currency == currency else Money(fact.base, fact.base_currency)
         of = (
             f"{base} net of {sale_name}"
