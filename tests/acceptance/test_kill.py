@@ -8,8 +8,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from affluent.apps.firstpromoter.units import documented_places
 from affluent.demo.story import AMOUNTS, REFERRED, Party, cast
-from affluent.kit.money import Money
+from affluent.kit.money import Money, in_units
 from tests.acceptance.process import Caller, Process, calling, free_port, new_token, started
 
 FLOWS = ("sync_new_accounts", "track_referral_sale")
@@ -49,9 +50,15 @@ async def test_killed_five_times_the_books_are_what_they_would_have_been(tmp_pat
 
 
 def expected_sales() -> list[tuple[str, int, str]]:
-    """What the referred customers bought, once each."""
+    """What the referred customers bought, once each, in the units in which the tracker counts."""
     return sorted(
-        (party.account_id, Money.parse(AMOUNTS[party.currency], party.currency).minor_units, party.currency)
+        (
+            party.account_id,
+            in_units(
+                Money.parse(AMOUNTS[party.currency], party.currency).minor_units, party.currency, documented_places
+            ),
+            party.currency,
+        )
         for party in cast()
         if party.tid
     )

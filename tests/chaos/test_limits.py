@@ -103,4 +103,6 @@ async def test_a_backlog_behind_a_limit_does_not_delay_another_connections_event
         f" connection's event took {middle * 1000:.0f} ms to its call (median),"
         f" {max(waits) * 1000:.0f} ms at most; without the backlog {alone * 1000:.0f} ms"
     )
-    assert middle < max(0.1, 3 * alone)  # on a busy machine everything is slower, also without a backlog
+    assert middle < max(
+        0.5, 5 * alone
+    )  # behind the backlog it would be 40 s; a busy machine is slower without one, too
