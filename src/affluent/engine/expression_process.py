@@ -13,7 +13,7 @@ import sys
 from typing import BinaryIO
 
 from affluent.domain.expression import ExpressionError, compile_expression
-from affluent.kit.jsons import JSONObject, JSONValue, dumps, loads
+from affluent.kit.jsons import JSONObject, JSONValue, dumps, stored
 
 LENGTH = struct.Struct(">I")
 LONGEST_RESULT = 2_000_000
@@ -33,7 +33,7 @@ def main() -> None:
     _write(sink, b"ready")
     while (frame := read(source)) is not None:
         signal.setitimer(signal.ITIMER_PROF, seconds)
-        job: JSONObject = loads(frame)
+        job: JSONObject = stored(frame)
         for item in job["expressions"]:
             _write(sink, _answer(item["source"], [job["values"][index] for index in item["values"]]))
         signal.setitimer(signal.ITIMER_PROF, 0)

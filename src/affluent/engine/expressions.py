@@ -23,7 +23,7 @@ from affluent.domain import mapping
 from affluent.domain.expression import Allowance, Expression, ExpressionError, Unbounded, compile_expression
 from affluent.domain.mapping import MappingError
 from affluent.engine.expression_process import LENGTH
-from affluent.kit.jsons import JSONObject, JSONValue, dumps, loads
+from affluent.kit.jsons import JSONObject, JSONValue, dumps, stored
 
 COMPUTING_SECONDS = 0.25
 """Of the processor, for all expressions of one mapping."""
@@ -138,13 +138,16 @@ class Worker:
             process = self._started()
             _write(process, job)
             for expression in expressions:
-                answer: JSONObject = loads(_read(process))
+                answer: JSONObject = stored(_read(process))
                 answers[expression.source] = answer["value"] if "value" in answer else ExpressionError(answer["error"])
         except (OSError, EOFError, TimeoutError):
             why = self._reason(self._end())
             for expression in expressions[len(answers) :]:
                 answers[expression.source] = ExpressionError(f"{expression.source}: {why}")
                 why = "not evaluated, because another expression beside it took too long."
+        except BaseException:
+            self._end()  # answers that nobody has read must never be taken for those of the next job
+            raise
         return answers
 
     def _reason(self, status: int | None) -> str:

@@ -7,10 +7,11 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from affluent.domain.expression import ExpressionError
+from affluent.domain.expression import ExpressionError, compile_expression
 from affluent.domain.mapping import MappingError
 from affluent.engine import expressions
 
@@ -138,3 +139,35 @@ def test_the_process_knows_no_setting_of_ours(monkeypatch):
     held = Path(f"/proc/{worker.process_id}/environ").read_bytes()
     worker.close()
     assert b"AFFLUENT" not in held
+
+
+def nested(levels: int) -> Any:
+    value: Any = "innermost"
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+async def test_a_deeply_nested_result_leaves_nothing_behind_for_the_next_expression():
+    data = {"trigger": {"items": nested(61)}}
+    fields = {"deep": "{{ trigger.items.map(x, [[[[[[x]]]]]]) }}", "flat": "{{ [5].map(x, x) }}"}
+    rendered = await expressions.render(fields, data)
+    assert rendered["flat"] == [5]
+    assert await expressions.evaluate("[1].map(x, x + 1)", data) == [2]
+
+
+async def test_data_that_an_earlier_step_nested_deeper_than_a_payload_may_be_is_read():
+    data = {"steps": {"earlier": {"items": nested(80)}}}
+    assert await expressions.evaluate("size(steps.earlier.items.map(x, x))", data) == 1
+
+
+def test_after_an_answer_that_is_none_the_process_is_ended(monkeypatch):
+    worker = expressions.Worker()
+    programs = [compile_expression(source) for source in ("[1].map(x, x)", "[2].map(x, x)")]
+    with monkeypatch.context() as patch:
+        patch.setattr(expressions, "stored", lambda _text: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            worker.compute(programs, {})
+    assert worker.process_id is None
+    assert list(worker.compute(programs, {}).values()) == [[1], [2]]
+    worker.close()
