@@ -11,10 +11,11 @@ from sqlalchemy import Connection, text
 from affluent.domain.run import SETTLED_AS_DONE, Fate, RunState
 from affluent.engine.effect_keys import Difference, difference
 from affluent.kit.clock import from_micros, now, to_micros
-from affluent.kit.jsons import JSONValue, dumps, loads, stored
+from affluent.kit.jsons import JSONObject, JSONValue, dumps
 from affluent.sdk.app import Same
 from affluent.store import bulk, ledger, tables
 from affluent.store.bulk import Row
+from affluent.store.schema.types import readable
 
 _COLUMNS = [column.name for column in tables.effects.columns]
 
@@ -116,9 +117,8 @@ def _status(intent: Intent, old: dict[str, JSONValue], taken: dict[str, str]) ->
     if row is None:
         return EffectStatus(is_mine=True, is_new=True, run_id=run_id)
     if row.run_id == run_id and row.created_at == intent.row["created_at"]:
-        return EffectStatus(
-            is_mine=True, is_new=True, run_id=run_id
-        )  # this very intent: its first commit had no answer
+        # This very intent: its first commit had no answer.
+        return EffectStatus(is_mine=True, is_new=True, run_id=run_id)
     return _status_of_row(row, owner_is_busy=False)
 
 
@@ -131,7 +131,7 @@ def _difference(row: JSONValue, intent: Intent, *, is_busy: bool) -> Difference 
         "run_id": row.run_id,
         "amount_minor": row.amount_minor,
         "currency": row.currency,
-        "input": loads(row.input) if row.input else None,
+        "input": _object(row.input),
     }
     return difference(known, intent.row, intent.same)
 
@@ -143,11 +143,17 @@ def _status_of_row(row: JSONValue, *, owner_is_busy: bool, other: Difference | N
         was_sent=bool(row.sent),
         run_id=row.run_id,
         owner_is_busy=owner_is_busy,
-        output=stored(row.output) if row.output else None,
+        output=_object(row.output),
         updated_at=from_micros(row.updated_at),
         doubtful_since=from_micros(row.created_at),
         difference=other,
     )
+
+
+def _object(text_of_column: str | None) -> JSONObject:
+    """A stored object; empty, or with the reason in it, where something else is stored: one row must not stop the others."""
+    value = readable(text_of_column) if text_of_column else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _take_ownership(connection: Connection, intents: Sequence[Intent], statuses: Sequence[EffectStatus]) -> None:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import Text, type_coerce
 
 from affluent.engine import effects, leases
 from affluent.kit import clock
@@ -294,3 +295,24 @@ async def test_an_effect_of_before_is_met_by_its_key(database_url):
         await it.settle_all()
         (effect,) = await it.rows(tables.effects)
         assert effect.key == f"{it.connection_id}/shop.keyed/caf\u00e9 1"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["[" * 200 + "]" * 200, "[" * 70 + "1]", "not JSON", '["a list"]', '"a text"'],
+    ids=["too deep", "not closed", "no JSON", "a list", "a text"],
+)
+@pytest.mark.parametrize("column", ["input", "output"])
+async def test_whatever_is_stored_of_a_known_effect_the_intents_beside_it_are_committed(database_url, column, damage):
+    async with engine(database_url) as it:
+        await it.flow(step("keyed", id="known", owner="ACC-1"))
+        await it.accept("a")
+        await it.settle_all()
+        damaged = tables.effects.update().values({column: type_coerce(damage, Text)})
+        await it.database.write(lambda c: c.execute(damaged).rowcount)
+        await it.accept("b")
+        await it.flow(step("keyed", id="other", owner="ACC-2"), name="Beside")
+        await it.accept("c")
+        await it.settle_all()
+        assert "keyed:other" in it.vendor.books
+        assert {run.state for run in await it.rows(tables.runs)} == {"succeeded"}

@@ -153,9 +153,8 @@ class Hooks:
         ]
         deliveries.add(connection, rows)
         for arrival, answer in zip(arrivals, accepted, strict=True):
-            if (
-                arrival.synced_records and answer is not None and answer.is_new
-            ):  # a repeat may be older than what is known
+            # A repeat may be older than what is known.
+            if arrival.synced_records and answer is not None and answer.is_new:
                 directory_sync.reflect(connection, arrival.synced_connection_id, arrival.synced_records)
         return accepted
 
