@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, delete, insert, or_, select, text, updat
 from affluent.domain.reconciliation.statement import Kind, Line, Record
 from affluent.kit import clock
 from affluent.kit.ids import new_id
-from affluent.kit.jsons import JSONObject, canonical, loads
+from affluent.kit.jsons import JSONObject, canonical, stored
 from affluent.kit.numbers import LARGEST_INTEGER
 from affluent.store import bulk, ledger
 from affluent.store.tables import money as tables
@@ -226,7 +226,7 @@ def records(connection: Connection, statement_id: str, *, after: str = "", only:
     for kind, id_, case_id, account_id, amount, currency, at, status, packed in _streamed(
         connection, sql, {"id": statement_id, **({"case": only} if only else {"after": after})}
     ):
-        facts = loads(packed)
+        facts = stored(packed)
         if kind == "commission" and not currency:
             currency = _commission_currency(facts, home)  # noqa: PLW2901 - what the tracker does not name
             if facts.get("basis_currency") == "":

@@ -10,7 +10,7 @@ from zlib import crc32
 from sqlalchemy import Connection, text
 
 from affluent.domain.run import RunState
-from affluent.kit.jsons import InvalidJSON, loads
+from affluent.kit.jsons import InvalidJSON, stored
 from affluent.kit.logs import logger
 from affluent.services.errors import Invalid
 from affluent.services.provenance.ledger_heads import HeadsAltered, LedgerHeads
@@ -164,7 +164,7 @@ class Ledgers:
 def _notes(connection: Connection) -> Iterator[store.Note]:
     for row in connection.execute(text("SELECT body FROM ledger ORDER BY number"), execution_options=_STREAM):
         try:
-            yield from loads(row.body)
+            yield from stored(row.body)
         except InvalidJSON:
             continue  # the chain says already that it was altered
 
