@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from affluent.kit.jsons import JSONObject
 from tests.e2e.browsing import Tab
@@ -279,6 +279,20 @@ def test_a_copy_of_a_ready_made_flow_says_what_was_changed(tab: Tab, server: Ser
     tab.check("flow-versions-two")
     page.get_by_role("button", name="Restore as draft").click()
     expect(page.get_by_text("Version 1 is the draft now")).to_be_visible()
+
+
+def test_what_is_typed_before_the_scripts_have_come_is_saved(tab: Tab, server: Served) -> None:
+    flow, page, held = draft(server, SALE), tab.page, list[Route]()
+    page.route("**/pill-field.js", lambda route: held.append(route))  # noqa: PLW0108 - a method of a list takes no attribute
+    page.goto(f"{server.url}/flows/{flow}/edit?part=flow", wait_until="commit")
+    name = page.get_by_role("textbox", name=re.compile("^Name"))
+    name.fill("Typed early")
+    expect(name).to_have_value("Typed early")
+    with page.expect_response(lambda answer: answer.request.method == "POST" and answer.url.endswith("/edit")):
+        held[0].continue_()
+    page.unroute("**/pill-field.js")
+    page.reload()
+    expect(name).to_have_value("Typed early")
 
 
 def test_without_script_the_editor_maps_moves_and_removes(plain: Page, server: Served) -> None:
