@@ -108,3 +108,17 @@ async def test_a_host_that_is_not_ours_is_refused(tmp_path: Path) -> None:
         assert (await browser.get("/sign-in", host="HUB.example:8080")).status == 200
         assert (await browser.get("/sign-in", host="evil.example")).status == 400
         assert (await browser.get("/healthz", host="10.0.0.7")).status == 200
+
+
+@pytest.mark.parametrize("act", ["POST /api/v1/tokens/{id}/deactivate", "DELETE /api/v1/tokens/{id}"])
+async def test_a_token_stops_none_that_may_do_more_than_itself(tmp_path: Path, act: str) -> None:
+    async with callers(tmp_path) as it:
+        weak, strong = await it.token("tokens:write"), await it.token("*:write")
+        listed = (await it.call("GET /api/v1/tokens", strong)).json["items"]
+        stronger = next(token for token in listed if "*:write" in token["scopes"])
+        refused = await it.call(act.format(id=stronger["id"]), weak)
+        still = await it.call("GET /api/v1/runs", strong)
+        done = await it.call(act.format(id=next(t["id"] for t in listed if t["scopes"] == ["tokens:write"])), strong)
+    assert refused.status == 403
+    assert "lacks the scope" in refused.text
+    assert (still.status, done.status) in ((200, 200), (200, 204))

@@ -46,8 +46,9 @@ async def show(hub: Hub, token_id: str) -> TokenView:
 
 
 @routes.post("/tokens/{token_id}/deactivate", summary="Deactivate a token", **needs("tokens:write", 404))
-async def deactivate(hub: Hub, token_id: str) -> TokenView:
+async def deactivate(hub: Hub, caller: Caller, token_id: str) -> TokenView:
     """Refused from now on; it stays in the list."""
+    _check_covers(caller, await hub.tokens.get(token_id))
     return await hub.tokens.deactivate(token_id)
 
 
@@ -59,9 +60,20 @@ async def rotate(hub: Hub, caller: Caller, token_id: str, body: TokenRotation) -
 
 
 @routes.delete("/tokens/{token_id}", status_code=204, summary="Delete a token", **needs("tokens:write", 404))
-async def delete(hub: Hub, token_id: str) -> None:
+async def delete(hub: Hub, caller: Caller, token_id: str) -> None:
     """Gone from now on."""
+    _check_covers(caller, await hub.tokens.get(token_id))
     await hub.tokens.delete(token_id)
+
+
+def _check_covers(caller: TokenView, other: TokenView) -> None:
+    """Raise Forbidden unless the token holds every scope of the one that it would stop."""
+    lacking = next((scope for scope in other.scopes if not grants(caller.scopes, scope)), "")
+    if lacking:
+        raise Forbidden(
+            f"This token cannot stop {other.name!r}, which may do more: it lacks the scope {lacking} itself.",
+            field="token_id",
+        )
 
 
 def _check_holds(caller: TokenView, handed: NewTokenRequest | TokenView) -> None:
