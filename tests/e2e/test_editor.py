@@ -295,6 +295,15 @@ def test_what_is_typed_before_the_scripts_have_come_is_saved(tab: Tab, server: S
     expect(name).to_have_value("Typed early")
 
 
+def test_a_page_in_which_nothing_was_typed_saves_nothing(tab: Tab, server: Served) -> None:
+    posts: list[str] = []
+    tab.page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
+    page = tab.open(f"/flows/{draft(server, SALE)}/edit?part=sale")
+    with page.expect_response(lambda answer: answer.request.method == "POST"):
+        page.get_by_label("Condition", exact=True).fill("true")
+    assert len(posts) == 1
+
+
 def test_without_script_the_editor_maps_moves_and_removes(plain: Page, server: Served) -> None:
     plain.goto(f"{server.url}/flows/new")
     plain.get_by_label("Name").fill("No script")
