@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from affluent.kit.jsons import JSONObject, JSONValue, loads
 from affluent.sdk.books import Books
+from affluent.sdk.facts import Fact, Origin, PositionCall
 from affluent.sdk.http import Faults
 from affluent.sdk.inbound import Incoming, Listing, Poll, Registration, SyncedRecord, WebhookScheme
 
@@ -114,6 +115,8 @@ class Trigger:
     """How what a webhook did not deliver is found."""
     aliases: tuple[str, ...] = ()
     """Other spellings of the event that vendors send."""
+    facts: Callable[[JSONObject, Origin], Sequence[Fact]] | None = None
+    """(payload, where it comes from) → what the event says about money. Whatever it raises, the event is taken without facts."""
 
 
 ActionFunction = Callable[..., Awaitable[BaseModel | None]]
@@ -158,6 +161,10 @@ class Action:
     """For people: what the vendor's answers lead to, e.g. {"409": "Already tracked: counts as done"}."""
     money: tuple[str, str] | None = None
     """Input fields that hold minor units and the currency, when the action moves money."""
+    position: PositionCall | None = None
+    """What it tells of a sale or account; the position then decides whether it is due, and how much."""
+    facts: Callable[[Any, JSONObject, Origin], Sequence[Fact]] | None = None
+    """(input, output, where it comes from) → what an answer that counts as done says about money."""
 
     def remembers(self, action_input: BaseModel) -> timedelta:
         """How long the vendor knows the key of this input after it came first."""
@@ -238,6 +245,8 @@ class App:
         identifies: Mapping[str, str] | None = None,
         answers: Mapping[str, str] | None = None,
         money: tuple[str, str] | None = None,
+        position: PositionCall | None = None,
+        facts: Callable[[Any, JSONObject, Origin], Sequence[Fact]] | None = None,
     ) -> Callable[[F], F]:
         """Declare an action; the function's signature `(ctx, input) -> output` is its schema, its docstring its text."""
 
@@ -263,6 +272,8 @@ class App:
                 identifies=identifies or {},
                 answers=answers or {},
                 money=money,
+                position=position,
+                facts=facts,
             )
             return function
 

@@ -59,6 +59,8 @@ class Context(Generic[C]):
     now: datetime
     started_at: datetime | None = None
     """When this step of this run was first tried; of polls, tests and look-ups unknown."""
+    units: int | None = None
+    """What the position says is to be told, in the vendor's own unit; None: the action converts its input's amount."""
     options: BaseModel | None = None
     """The trigger's options, of a poll."""
     notes: list[str] = field(default_factory=list)

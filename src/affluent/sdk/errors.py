@@ -11,6 +11,7 @@
     ├── OutcomeUnknown        sent, no answer: look up before anything else
     ├── AlreadyApplied        done before; counts as success
     └── NotApplicable         a normal outcome; the step is skipped
+        └── NotReferred       nobody referred the customer so far; taken up again when something is learned
 
 Default table (an app states only its exceptions):
 
@@ -126,3 +127,9 @@ class NotApplicable(AppError):
 
     def __init__(self, reason: str, *, status: int | None = None) -> None:
         super().__init__(reason, status=status)
+
+
+class NotReferred(NotApplicable):
+    """Nobody referred the customer so far: the step is skipped, and taken up again when a fact about the referral comes."""
+
+    code = "not_referred"

@@ -186,6 +186,8 @@ class VisitorId(Fact):
 
     account_id: str
     value: str
+    name: str = ""
+    """The setting that holds it."""
 
 
 class LeadState(StrEnum):
