@@ -140,6 +140,7 @@ def payment_recorded(about: Party, payment: Payment) -> EventDraft:
         source=payment.source_type,
         reference=payment.transaction_number,
         invoice_ids=[line.invoice_id for line in payment.lines],
+        lines=[shapes.PaymentLinePart(invoice_id=line.invoice_id, amount=_text(line.amount)) for line in payment.lines],
         created_at=payment.created_at.isoformat(),
     )
     shape = shapes.PaymentRecorded(payment=part, account=_account(about), customer=_owner(about))

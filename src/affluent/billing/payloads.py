@@ -102,6 +102,13 @@ class RefundPart(Payload):
     currency: str = Field(title="Currency")
 
 
+class PaymentLinePart(Payload):
+    """What of a payment goes to one invoice."""
+
+    invoice_id: str = Field(title="Invoice id")
+    amount: str = Field(title="Amount of this invoice")
+
+
 class PaymentPart(Payload):
     """A payment."""
 
@@ -111,6 +118,7 @@ class PaymentPart(Payload):
     source: str = Field(title="Source", description="Kind of the source, e.g. BANK_TRANSFER.")
     reference: str = Field(title="Transaction number")
     invoice_ids: list[str] = Field(title="Paid invoices")
+    lines: list[PaymentLinePart] = Field(title="Amounts by invoice")
     created_at: str = Field(title="Recorded at")
 
 

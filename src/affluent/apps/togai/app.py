@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from affluent.apps.togai import books, directory, ledger, plans, webhook
+from affluent.apps.togai import books, directory, ledger, money, plans, webhook
 from affluent.apps.togai import call_api as raw
 from affluent.apps.togai import directory_sync as mirror
 from affluent.apps.togai.client import FAULTS, misplaced
@@ -78,6 +78,7 @@ app.action(
     key_lasts=FOREVER,
     same=("entity_id", "setting_id"),
     answers={"same value": "Counts as done, nothing is written", "409 on create": "Changed instead"},
+    facts=money.saved_setting,
 )(directory.save_setting)
 app.action(
     "attach_price_plan",
@@ -135,6 +136,7 @@ app.action(
     look_up=ledger.find_payment,
     money=("amount", "currency"),
     answers={"recorded before": "Counts as done, nothing is written", "no answer": UNKNOWN},
+    facts=money.recorded_payment,
 )(ledger.record_payment)
 app.action(
     "grant_credit",
@@ -149,6 +151,7 @@ app.action(
         "no answer": "Sent again under the same idempotency key",
         "another currency": "Failed: nothing is granted",
     },
+    facts=money.granted_credit,
 )(ledger.grant_credit)
 app.action(
     "api_call",

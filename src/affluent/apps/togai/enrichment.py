@@ -48,17 +48,33 @@ async def whole_payment(ctx: Ctx, item: Incoming) -> Incoming:
     """The payment with its account and customer."""
     said = item.payload["payment"]
     reference, currency = said.get("externalPaymentReferences") or {}, text_of(said.get("currency"))
-    paid = [text_of(line.get("togaiId")) for line in said.get("lineItemRecords") or [] if line.get("type") == "INVOICE"]
+    lines = payment_lines(said)
     payment: JSONObject = {
         "id": said["id"],
         "amount": major(said.get("totalAmount"), currency),
         "currency": currency,
         "source": text_of(reference.get("sourceType")),
         "reference": text_of(reference.get("transactionNumber")),
-        "invoice_ids": [invoice_id for invoice_id in paid if invoice_id],
+        "invoice_ids": [line["invoice_id"] for line in lines],
+        "lines": lines,
         "created_at": said.get("createdAt"),
     }
     return replace(item, payload={"payment": payment, **await _owner(ctx, text_of(said.get("accountId")))})
+
+
+def payment_lines(payment: JSONObject) -> list[JSONObject]:
+    """How much of a payment goes to each invoice; a single line need not say so, it is the whole."""
+    records = payment.get("lineItemRecords") or []
+    whole = payment.get("totalAmount") if len(records) == 1 else None
+    currency = text_of(payment.get("currency"))
+    return [
+        {
+            "invoice_id": text_of(line["togaiId"]),
+            "amount": major(line["amount"] if line.get("amount") is not None else whole, currency),
+        }
+        for line in records
+        if line.get("type") == "INVOICE" and line.get("togaiId")
+    ]
 
 
 async def whole_credit(ctx: Ctx, item: Incoming) -> Incoming:

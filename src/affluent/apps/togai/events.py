@@ -110,6 +110,13 @@ class Refund(OutputModel):
     currency: str = Field("", title="Currency", description="ISO 4217.")
 
 
+class PaymentLine(OutputModel):
+    """What of a payment goes to one invoice."""
+
+    invoice_id: str = Field(title="Invoice id", description="The invoice.")
+    amount: str = Field("", title="Amount", description=_MAJOR)
+
+
 class Payment(OutputModel):
     """Money received."""
 
@@ -119,6 +126,9 @@ class Payment(OutputModel):
     source: str = Field("", title="Source", description="Where it was paid, e.g. Razorpay.")
     reference: str = Field("", title="Reference", description="Transaction number at the source.")
     invoice_ids: list[str] = Field(default_factory=list, title="Invoices", description="Ids of the invoices it pays.")
+    lines: list[PaymentLine] = Field(
+        default_factory=list, title="Lines", description="How much of it goes to each of these invoices."
+    )
     created_at: str | None = Field(None, title="Created at", description="When it was recorded.")
 
 

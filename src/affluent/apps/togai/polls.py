@@ -20,7 +20,7 @@ _FEW, _PAGE = 10, 20
 _LOOKED_AT = timedelta(days=200)
 _OVERLAP = timedelta(days=1)
 _UPDATED = frozenset({"PARTIALLY_PAID", "VOID", "UN_COLLECTIBLE", "MERGED"})
-_REFUNDED = frozenset({"REFUND_INITIATED", "REFUND_COMPLETED"})
+_REFUNDED = frozenset({"REFUND_COMPLETED"})
 
 
 async def customers(ctx: Ctx, cursor: JSONValue) -> Page:
@@ -59,7 +59,7 @@ async def invoices_updated(ctx: Ctx, cursor: JSONValue) -> Page:
 
 
 async def invoices_refunded(ctx: Ctx, cursor: JSONValue) -> Page:
-    """Invoices whose money is given back; Togai knows no parts of it."""
+    """Invoices whose money was given back, not those whose refund was only begun; Togai knows no parts of it."""
     return await _invoices(ctx, cursor, "invoice.refunded", only=_REFUNDED)
 
 

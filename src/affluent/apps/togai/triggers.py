@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 
 from affluent.apps.togai import enrichment as wholes
-from affluent.apps.togai import events, polls, webhook
+from affluent.apps.togai import events, money, polls, webhook
+from affluent.kit.jsons import JSONObject
 from affluent.sdk import Incoming, Subject, Trigger, TriggerKind
+from affluent.sdk.facts import Fact, Origin
 from affluent.sdk.inbound import Poll
 
 _ACCOUNT = Subject(account="account.id", customer="customer.id", title="account.name")
@@ -43,6 +45,7 @@ def _trigger(
     subject: Subject = _ACCOUNT,
     poll: Poll | None = None,
     detail: Callable[[Any, Incoming], Awaitable[Incoming]] | None = None,
+    facts: Callable[[JSONObject, Origin], Sequence[Fact]] | None = None,
 ) -> Trigger:
     key = event.replace(".", "_")
     return Trigger(
@@ -56,6 +59,7 @@ def _trigger(
         subject=subject,
         poll=poll,
         poll_detail=detail,
+        facts=facts,
     )
 
 
@@ -76,18 +80,21 @@ TRIGGERS = (
         output=events.AccountEvent,
         poll=polls.accounts,
         detail=wholes.whole_account,
+        facts=money.account_event,
     ),
     _trigger(
         "account.updated",
         "Account updated",
         "Name, e-mail, settings or metadata of an account changed.",
         output=events.AccountUpdated,
+        facts=money.account_event,
     ),
     _trigger(
         "account.archived",
         "Account archived",
         "An account was closed.",
         output=events.AccountEvent,
+        facts=money.account_archived,
     ),
     _trigger(
         "price_plan.created",
@@ -104,6 +111,7 @@ TRIGGERS = (
         subject=Subject(account="account.id", customer="customer.id", title="price_plan.name", name="account.name"),
         poll=polls.plans_attached,
         detail=wholes.whole_schedule,
+        facts=money.plan_attached,
     ),
     _trigger(
         "price_plan.detached",
@@ -113,6 +121,7 @@ TRIGGERS = (
         subject=Subject(account="account.id", customer="customer.id", title="price_plan.name", name="account.name"),
         poll=polls.plans_detached,
         detail=wholes.whole_schedule,
+        facts=money.plan_detached,
     ),
     _trigger(
         "invoice.generated",
@@ -122,6 +131,7 @@ TRIGGERS = (
         subject=_INVOICE,
         poll=polls.invoices_generated,
         detail=wholes.whole_invoice,
+        facts=money.invoice_event,
     ),
     _trigger(
         "invoice.updated",
@@ -131,6 +141,7 @@ TRIGGERS = (
         subject=_INVOICE,
         poll=polls.invoices_updated,
         detail=wholes.whole_invoice,
+        facts=money.invoice_event,
     ),
     _trigger(
         "invoice.paid",
@@ -140,6 +151,7 @@ TRIGGERS = (
         subject=_INVOICE,
         poll=polls.invoices_paid,
         detail=wholes.whole_invoice,
+        facts=money.invoice_event,
     ),
     _trigger(
         "invoice.refunded",
@@ -149,6 +161,7 @@ TRIGGERS = (
         subject=_money("refund", "invoice.number"),
         poll=polls.invoices_refunded,
         detail=wholes.whole_invoice,
+        facts=money.invoice_event,
     ),
     _trigger(
         "payment.recorded",
@@ -158,6 +171,7 @@ TRIGGERS = (
         subject=_money("payment", "payment.reference"),
         poll=polls.payments,
         detail=wholes.whole_payment,
+        facts=money.payment_event,
     ),
     _trigger(
         "credit.granted",
@@ -167,6 +181,7 @@ TRIGGERS = (
         subject=_money("credit", "credit.purpose"),
         poll=polls.credits_granted,
         detail=wholes.whole_credit,
+        facts=money.credit_event,
     ),
     Trigger(
         key="webhook_received",
@@ -188,5 +203,6 @@ TRIGGERS = (
         subject=_ACCOUNT,
         poll=polls.accounts,
         poll_detail=wholes.whole_account,
+        facts=money.account_event,
     ),
 )

@@ -123,9 +123,11 @@ async def test_a_payment_is_told_with_its_invoice(remote, there):
     assert updated.payload["invoice"]["due"] == "60.00"
 
 
-async def test_a_refund_is_told_once_for_the_whole_invoice(remote, there):
+async def test_a_refund_is_told_once_it_is_complete_for_the_whole_invoice(remote, there):
     invoice = await there.invoice(100, status="PAID")
     await there.done("PATCH", f"/invoices/{invoice['id']}", {"status": "REFUND_INITIATED"})
+    assert await listed(remote, "invoice_refunded") == []
+    await there.done("PATCH", f"/invoices/{invoice['id']}", {"status": "REFUND_COMPLETED"})
     (made,) = await listed(remote, "invoice_refunded")
     assert made.external_id == f"invoice.refunded/{invoice['id']}"
     assert (made.payload["refund"]["net"], made.payload["refund"]["currency"]) == ("100.00", "USD")
