@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from affluent.apps.razorpay import client
 from affluent.apps.razorpay.client import Ctx
-from affluent.apps.razorpay.facts import facts_of, is_part, major, notes_of, part_of
+from affluent.apps.razorpay.facts import facts_of, fees, is_part, major, notes_of, part_of
 from affluent.apps.razorpay.schemas import (
     Customer,
     Invoice,
@@ -135,7 +135,7 @@ async def fetch_payment(ctx: Ctx, one: OnePayment) -> Payment:
     net, before = facts["net_minor"], 0
     if is_part(entities):
         net, before = part_of(entities, await client.payments_of_order(ctx, payment))
-    known = {name: facts[name] for name in _FACTS}
+    known = {name: facts[name] for name in _FACTS} | dict(zip(("fee", "tax"), fees(payment), strict=True))
     return Payment.model_validate(
         {**payment, **known, "net_minor": net, "net": major(net, facts["currency"]), "net_before_minor": before}
     )
@@ -197,9 +197,15 @@ def _same_money(earlier: JSONObject, wanted: NewInvoice | NewPaymentLink) -> Non
 
 
 def _invoice(record: JSONObject) -> Invoice:
-    reference = record.get("receipt") or record.get("invoice_number") or notes_of(record).get(_REFERENCE)
-    return Invoice.model_validate({**record, "reference": reference})
+    notes = notes_of(record)
+    reference = record.get("receipt") or record.get("invoice_number") or notes.get(_REFERENCE)
+    return Invoice.model_validate(
+        {**record, "reference": reference, "billing_invoice_id": notes.get("togai_invoice_id")}
+    )
 
 
 def _link(record: JSONObject) -> PaymentLink:
-    return PaymentLink.model_validate({**record, "reference": record.get("reference_id")})
+    billing_invoice_id = notes_of(record).get("togai_invoice_id")
+    return PaymentLink.model_validate(
+        {**record, "reference": record.get("reference_id"), "billing_invoice_id": billing_invoice_id}
+    )

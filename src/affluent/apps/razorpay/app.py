@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from affluent.apps.razorpay import actions, books, webhook
+from affluent.apps.razorpay import actions, books, money, webhook
 from affluent.apps.razorpay.client import auth_failed, read
 from affluent.apps.razorpay.schemas import Credentials
 from affluent.apps.razorpay.triggers import TRIGGERS
@@ -78,6 +78,7 @@ app.action(
     same=("email", "contact"),
     money=("amount", "currency"),
     answers={_EXISTS: "Made before: counts as done", "other 400": "Data refused: parked"},
+    facts=money.requested,
 )(actions.create_payment_link)
 app.action(
     "create_invoice",
@@ -92,6 +93,7 @@ app.action(
         "found by reference": "Made before: counts as done",
         "no answer": "Looked up by reference before anything is sent again",
     },
+    facts=money.requested,
 )(actions.create_invoice)
 app.action(
     "issue_invoice",
@@ -101,6 +103,7 @@ app.action(
     key_lasts=FOREVER,
     same=("invoice_id",),
     answers={"400 and it is issued": "Issued before: counts as done"},
+    facts=money.requested,
 )(actions.issue_invoice)
 app.action(
     "cancel_invoice",
@@ -110,12 +113,14 @@ app.action(
     key_lasts=FOREVER,
     same=("invoice_id",),
     answers={"400 and it is cancelled": "Cancelled before: counts as done"},
+    facts=money.requested,
 )(actions.cancel_invoice)
 app.action(
     "fetch_payment",
     title="Fetch a payment",
     effect=Effect.READ,
     sample="fetch_payment.json",
+    facts=money.fetched_payment,
 )(actions.fetch_payment)
 app.action(
     "refund",
@@ -132,6 +137,7 @@ app.action(
         "no answer for a day": "Looked up by its receipt; without one a person decides",
         "400": "Refused, e.g. more than was paid or after six months: parked",
     },
+    facts=money.refunded,
 )(actions.refund)
 app.action(
     "call",

@@ -101,6 +101,16 @@ class SubscriptionRecord(_Record):
     total_count: int | None = None
 
 
+class SettlementRecord(_Record):
+    """Money on its way to the bank account. Razorpay names no currency."""
+
+    amount: int | None = None
+    fees: int | None = None
+    """Of an instant settlement, beside the fees of its payments."""
+    tax: int | None = None
+    utr: str | None = None
+
+
 class DisputeRecord(_Record):
     """A dispute."""
 
@@ -196,3 +206,9 @@ class DisputeEvent(RazorpayEvent):
 
     dispute: DisputeRecord
     payment: PaymentRecord | None = None
+
+
+class SettlementEvent(RazorpayEvent):
+    """Money was sent to the bank account."""
+
+    settlement: SettlementRecord

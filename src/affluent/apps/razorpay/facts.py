@@ -61,13 +61,19 @@ def fee_on_customer(payment: JSONObject, notes: Mapping[str, str]) -> int:
     Razorpay says who bears the fee, or the payment is the whole of what our notes ask for and the fee. A payment in a
     foreign currency states its fee in the merchant's own, so nothing is taken off there.
     """
-    amount, fee = whole(payment.get("amount")), whole(payment.get("fee"))
+    amount, fee = whole(payment.get("amount")), fees(payment)[0]
     currency = _text(payment.get("currency"))
-    is_foreign = payment.get("base_currency") not in (None, "", currency)
-    if amount is None or fee is None or not 0 < fee < amount or is_foreign:
+    if amount is None or not 0 < fee < amount:
         return 0
     is_borne = payment.get("fee_bearer") == "customer"
     return fee if is_borne or amount - fee == _noted("togai_total", currency, notes) else 0
+
+
+def fees(payment: JSONObject) -> tuple[int, int]:
+    """(fee with its tax, the tax of it) in minor units of the payment's currency; 0 where Razorpay states them in another one."""
+    if payment.get("base_currency") not in (None, "", payment.get("currency")):
+        return 0, 0
+    return whole(payment.get("fee")) or 0, whole(payment.get("tax")) or 0
 
 
 def sale_of(

@@ -250,6 +250,8 @@ class Invoice(OutputModel):
     amount_paid: int | None = None
     amount_due: int | None = None
     currency: str | None = None
+    billing_invoice_id: str | None = None
+    """Billing invoice, from the notes."""
 
 
 class PaymentLink(OutputModel):
@@ -263,6 +265,8 @@ class PaymentLink(OutputModel):
     amount: int | None = None
     amount_paid: int | None = None
     currency: str | None = None
+    billing_invoice_id: str | None = None
+    """Billing invoice, from the notes."""
 
 
 class Payment(OutputModel):
@@ -280,6 +284,11 @@ class Payment(OutputModel):
     invoice_id: str | None = None
     amount_refunded: int | None = None
     refund_status: str | None = None
+    fee: int = 0
+    """Razorpay's fee with its tax; 0 where it is stated in another currency."""
+    tax: int = 0
+    """The tax of the fee."""
+    created_at: int | None = None
     error_description: str | None = None
     account_id: str | None = None
     """Billing account, from the notes."""
@@ -304,6 +313,7 @@ class Refund(OutputModel):
     status: str | None = None
     amount: int | None = None
     currency: str | None = None
+    created_at: int | None = None
     speed_processed: str | None = None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from affluent.apps.razorpay import money
 from affluent.apps.razorpay.events import (
     DisputeEvent,
     InvoiceEvent,
@@ -10,6 +11,7 @@ from affluent.apps.razorpay.events import (
     PaymentLinkEvent,
     RazorpayEvent,
     RefundEvent,
+    SettlementEvent,
     SubscriptionEvent,
 )
 from affluent.apps.razorpay.lists import from_now, listing_of, poll_of
@@ -23,6 +25,7 @@ _OUTPUTS: dict[str, type[RazorpayEvent]] = {
     "refund": RefundEvent,
     "subscription": SubscriptionEvent,
     "dispute": DisputeEvent,
+    "settlement": SettlementEvent,
 }
 """Kind of record that the event is about → what the trigger hands out."""
 
@@ -37,6 +40,11 @@ _TRIGGERS = (
     ("payment_link.partially_paid", "Payment link partially paid", "A part of a payment link was paid."),
     ("payment_link.cancelled", "Payment link cancelled", "A payment link was withdrawn; it cannot be paid any more."),
     ("payment_link.expired", "Payment link expired", "A payment link ran out unpaid."),
+    (
+        "refund.created",
+        "Refund started",
+        "Money is to be given back; refund_processed or refund_failed says how it ended.",
+    ),
     ("refund.processed", "Refund processed", "Money was given back; this is final."),
     ("refund.failed", "Refund failed", "Money could not be given back; it is in your balance again."),
     ("subscription.charged", "Subscription charged", "A recurring payment was taken."),
@@ -47,6 +55,7 @@ _TRIGGERS = (
     ("payment.dispute.won", "Dispute won", "The money stays with you."),
     ("payment.dispute.lost", "Dispute lost", "The money goes back to the customer."),
     ("payment.dispute.closed", "Dispute closed", "The dispute ended without a decision."),
+    ("settlement.processed", "Settlement processed", "Money of several payments was sent to your bank account."),
 )
 
 _MOVES_MONEY = ("captured", "paid", "partially_paid", "processed", "charged")
@@ -64,7 +73,9 @@ def _trigger(event: str, title: str, description: str) -> Trigger:
         event=event,
         sample=f"{key}.json",
         output=_OUTPUTS[kind],
-        subject=Subject(
+        subject=Subject(title="settlement.id")
+        if kind == "settlement"
+        else Subject(
             account="account_id",
             customer="billing_customer_id",
             title=f"{kind}.id",
@@ -75,6 +86,7 @@ def _trigger(event: str, title: str, description: str) -> Trigger:
         poll=poll_of(event),
         poll_start=from_now if poll_of(event) else None,
         listing=listing_of(event),
+        facts=money.event_facts,
     )
 
 

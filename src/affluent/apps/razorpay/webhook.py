@@ -29,6 +29,7 @@ ONCE = {
     "payment_link.paid": "payment_link",
     "refund.created": "refund",
     "refund.processed": "refund",
+    "settlement.processed": "settlement",
 }
 """Events that a record has once, and which of their records: a payment is captured once, an invoice is paid whole once."""
 

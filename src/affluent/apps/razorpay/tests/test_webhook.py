@@ -183,7 +183,7 @@ def test_every_trigger_has_a_sample_that_its_output_accepts(trigger: Trigger) ->
 
 def test_the_trigger_of_every_event_has_its_own_key() -> None:
     events = [trigger.event for trigger in app.triggers.values()]
-    assert len(set(events)) == len(events) == 20
+    assert len(set(events)) == len(events) == 22
 
 
 def test_captured_may_be_the_text_one() -> None:
