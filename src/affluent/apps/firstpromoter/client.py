@@ -14,7 +14,7 @@ from affluent.sdk import (
     AuthFailed,
     Context,
     Misconfigured,
-    NotApplicable,
+    NotReferred,
     Rejected,
     Response,
     Unavailable,
@@ -142,7 +142,7 @@ def not_referred(response: Response) -> AppError:
     if response.status == 404 and not said(response):
         return wrong_address(response)
     reason = f" FirstPromoter says: {said(response)}" if said(response) else ""
-    return NotApplicable(
+    return NotReferred(
         f"Not referred: FirstPromoter has no active referral for this customer.{reason}", status=response.status
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from affluent.apps.firstpromoter import client, referrals
+from affluent.apps.firstpromoter import client, money, referrals
 from affluent.apps.firstpromoter.client import Ctx
 from affluent.apps.firstpromoter.promoter_schemas import Promoter, promoter_of
 from affluent.apps.firstpromoter.schemas import PromoterSearch, RawAnswer, RawCall
@@ -20,6 +20,7 @@ def declare(app: App) -> None:
         sample="find_referral.json",
         identifies={"referral": "referral_id", "promoter": "promoter_id"},
         answers={"200": "Found", "404": "Not referred: the run ends as skipped"},
+        facts=money.looked_up,
     )(referrals.find_referral)
     app.action(
         "get_promoter",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
@@ -140,6 +140,11 @@ class Sale(InputModel):
         " in FirstPromoter's unit, too. Empty for a whole invoice.",
         ge=0,
     )
+    counts: Literal["when paid in full", "as it is paid"] = Field(
+        "when paid in full",
+        title="Counts",
+        description="From when on the money of an invoice counts: when it is paid in full, or each part as it is paid.",
+    )
     plan: str = Field("", title="Plan", description="Plan id; decides rewards that belong to plans.")
     quantity: int | None = Field(None, title="Quantity", description="How many were bought; empty: one.", ge=1)
     mrr: int | None = Field(
@@ -257,6 +262,12 @@ class Earned(OutputModel):
     """Minor units of FirstPromoter's account currency when the unit is cash."""
     unit: str | None = None
     promoter_id: int | None = None
+    sale_amount: int | None = None
+    """What of the sale it is for, as FirstPromoter counts it in its account currency."""
+    tier: int | None = None
+    """1: of the promoter who referred the customer; above: of the promoter's own referrer."""
+    is_split: bool = False
+    is_self_referral: bool = False
 
 
 class TrackedSale(Attribution):

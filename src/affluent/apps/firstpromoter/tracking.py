@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from affluent.apps.firstpromoter import client, referrals, units
+from affluent.apps.firstpromoter import client, money, referrals, units
 from affluent.apps.firstpromoter.client import Ctx, given
 from affluent.apps.firstpromoter.schemas import (
     Cancellation,
@@ -24,10 +24,12 @@ from affluent.sdk import (
     AppError,
     Effect,
     NotApplicable,
+    NotReferred,
     OutcomeUnknown,
     Rejected,
     Response,
 )
+from affluent.sdk.facts import EffectKind, PositionCall
 
 _NOBODY = "Not referred: nobody to credit, so the run ends as skipped"
 _PERSON = ("uid", "email")
@@ -40,6 +42,17 @@ _ANSWERS = {
     "404 without the documented JSON": "The base URL is wrong: the connection waits for its owner",
     "429, 5xx, no answer": _RETRIED,
 }
+_CANCELLATION_ANSWERS = {
+    **_ANSWERS,
+    "204, 404": _NOBODY,
+    "429, 5xx, no answer": "The referral is looked up; it is sent again only when it is not cancelled there",
+}
+_SIGN_UP = PositionCall(
+    kind=EffectKind.SIGN_UP, about="uid", referral_settings={"FirstPromoterTid": "tid", "FirstPromoterRefId": "ref_id"}
+)
+_SALE = PositionCall(kind=EffectKind.SALE, about="event_id", counts="counts", places=units.places)
+_REFUND = PositionCall(kind=EffectKind.REFUND, about="sale_event_id", places=units.places)
+_CANCELLATION = PositionCall(kind=EffectKind.CANCELLATION, about="uid")
 
 
 def declare(app: App) -> None:
@@ -55,6 +68,8 @@ def declare(app: App) -> None:
         look_up=find_signup,
         identifies={"referral": "referral_id", "promoter": "promoter_id"},
         answers={**_ANSWERS, "404": f"Visitor unknown or expired. {_NOBODY}", "422": "Tracked before: counts as done"},
+        position=_SIGN_UP,
+        facts=money.signed_up,
     )(track_signup)
     app.action(
         "track_sale",
@@ -69,6 +84,8 @@ def declare(app: App) -> None:
         identifies={"referral": "referral_id", "promoter": "promoter_id", "sale": "sale_id"},
         answers={**_ANSWERS, "204, 404": _NOBODY, "409": "Tracked before: counts as done"},
         money=("amount", "currency"),
+        position=_SALE,
+        facts=money.sale_tracked,
     )(track_sale)
     app.action(
         "track_refund",
@@ -81,6 +98,8 @@ def declare(app: App) -> None:
         faults={204: client.not_referred, 404: client.not_referred, 409: AlreadyApplied},
         answers={**_ANSWERS, "204, 404": _NOBODY, "409": "Tracked before: counts as done"},
         money=("amount", "currency"),
+        position=_REFUND,
+        facts=money.refund_tracked,
     )(track_refund)
     app.action(
         "track_cancellation",
@@ -92,18 +111,15 @@ def declare(app: App) -> None:
         faults={204: client.not_referred, 404: client.not_referred},
         look_up=find_cancellation,
         identifies={"referral": "referral_id"},
-        answers={
-            **_ANSWERS,
-            "204, 404": _NOBODY,
-            "429, 5xx, no answer": "The referral is looked up; it is sent again only when it is not cancelled there",
-        },
+        answers=_CANCELLATION_ANSWERS,
+        position=_CANCELLATION,
     )(track_cancellation)
 
 
 async def track_signup(ctx: Ctx, signup: Signup) -> TrackedSignup:
     """Credit the promoter who referred a new customer. Without a visitor id or referral id nothing is sent."""
     if not (signup.tid or signup.ref_id):
-        raise NotApplicable("Not referred: there is no visitor id (tid) and no referral id (ref_id) of a promoter.")
+        raise NotReferred("Not referred: there is no visitor id (tid) and no referral id (ref_id) of a promoter.")
     _check_person(signup.uid, signup.email)
     fields = given(signup, exclude=("first_name", "last_name") if client.is_v2(ctx.credentials) else ())
     try:
@@ -125,7 +141,9 @@ async def track_sale(ctx: Ctx, sale: Sale) -> TrackedSale:
     """Credit the promoter of a referred customer for a paid invoice. A customer nobody referred is a normal outcome."""
     _check_person(sale.uid, sale.email)
     _check_money(sale.amount, sale.currency, "a free invoice earns no commission")
-    fields = given(sale, exclude=("amount_before", *(("created_at",) if client.is_v2(ctx.credentials) else ())))
+    fields = given(
+        sale, exclude=("amount_before", "counts", *(("created_at",) if client.is_v2(ctx.credentials) else ()))
+    )
     amount = _in_units(ctx, sale.amount, sale.currency, before=sale.amount_before)
     fields |= {"amount": amount, "currency": sale.currency.upper()}
     if sale.mrr is not None:
@@ -175,7 +193,7 @@ async def track_cancellation(ctx: Ctx, cancellation: Cancellation) -> TrackedCan
     _check_person(cancellation.uid, cancellation.email)
     before = await referrals.find(ctx, uid=cancellation.uid, email=cancellation.email)
     if before is None:
-        raise NotApplicable("Not referred: FirstPromoter knows no referral of this customer.")
+        raise NotReferred("Not referred: FirstPromoter knows no referral of this customer.")
     if before.state == "cancelled":
         raise NotApplicable("Cancelled already: FirstPromoter has this customer as cancelled, so nothing was sent.")
     fields = given(cancellation, exclude=("event_id",) if client.is_v2(ctx.credentials) else ())
@@ -234,7 +252,13 @@ def _attribution(body: JSONObject, commissions: list[JSONObject] | None = None) 
 
 def _earned(item: JSONObject) -> Earned:
     promoter = referrals.attribution(None, referrals.membership_of(item), item.get("promoter"))["promoter_id"]
-    return Earned.model_validate({**item, "promoter_id": promoter})
+    known = {
+        "sale_amount": item["sale_amount"] if "sale_amount" in item else item.get("conversion_amount"),
+        "tier": item.get("tier") or item.get("tier_level"),
+        "is_split": bool(item.get("is_split")),
+        "is_self_referral": bool(item.get("is_self_referral")),
+    }
+    return Earned.model_validate({**item, **known, "promoter_id": promoter})
 
 
 def _signed_up_before(response: Response) -> AppError:
@@ -254,21 +278,26 @@ def _check_person(uid: str, email: str) -> None:
 
 
 def _in_units(ctx: Ctx, amount: int, currency: str, *, before: int = 0) -> int:
-    """The amount as FirstPromoter counts it; where its unit is another one, the run says what was sent."""
-    money = Money(amount, currency.upper())
-    counted = units.share(ctx.credentials, amount, money.currency, before=before)
+    """The amount as FirstPromoter counts it: what the position says, else converted here.
+
+    Where its unit is another one, the run says what was sent.
+    """
+    whole = Money(amount, currency.upper())
+    counted = ctx.units
+    if counted is None:
+        counted = units.share(ctx.credentials, amount, whole.currency, before=before)
     if not counted:
-        raise NotApplicable(f"Nothing to track: {money} is less than FirstPromoter counts in {money.currency}.")
-    if text := units.note(ctx.credentials, money, counted):
+        raise NotApplicable(f"Nothing to track: {whole} is less than FirstPromoter counts in {whole.currency}.")
+    if text := units.note(ctx.credentials, whole, counted):
         ctx.notes.append(text)
     return counted
 
 
 def _check_money(amount: int, currency: str, why: str) -> None:
     try:
-        money = Money(amount, currency.upper())
-        exponent(money.currency)
+        whole = Money(amount, currency.upper())
+        exponent(whole.currency)
     except MoneyError as error:
         raise Rejected(f"{error}.", field="currency") from error
     if amount <= 0:
-        raise NotApplicable(f"Nothing to track: the amount is {money}; {why}.")
+        raise NotApplicable(f"Nothing to track: the amount is {whole}; {why}.")

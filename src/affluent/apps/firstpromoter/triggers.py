@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from affluent.apps.firstpromoter import money
 from affluent.apps.firstpromoter.lists import listing_of
 from affluent.apps.firstpromoter.webhooks import V1_TYPES
 from affluent.sdk import OutputModel, Subject, Trigger, TriggerKind
@@ -119,6 +120,7 @@ _OUTPUTS: dict[str, type[BaseModel]] = {
     "promoter": PromoterEvent,
     "promoter_campaign": PromoterCampaignEvent,
 }
+_FACTS = {"referral": money.referral_event, "commission": money.commission_event}
 _EVENTS = (
     ("referral.created", "Referral created", "Somebody signed up through a promoter."),
     ("referral.converted", "Referral converted", "A referral paid for the first time and became a customer."),
@@ -158,6 +160,7 @@ def _trigger(event: str, title: str, description: str) -> Trigger:
         output=_OUTPUTS[entity],
         subject=_SUBJECTS[entity],
         listing=listing_of(event),
+        facts=_FACTS.get(entity),
         aliases=tuple(legacy for legacy, modern in V1_TYPES.items() if modern == event),
     )
 

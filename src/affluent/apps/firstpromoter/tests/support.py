@@ -38,7 +38,9 @@ class Bench:
         base = f"{self.url}/firstpromoter/api/v{self.version}"
         return Credentials(api_key=SecretStr("fp_test_key"), base_url=base, **account)
 
-    def context(self, action: str = "", credentials: Credentials | None = None) -> Context[Any]:
+    def context(
+        self, action: str = "", credentials: Credentials | None = None, units: int | None = None
+    ) -> Context[Any]:
         """What the engine hands to an action."""
         given = credentials or self.credentials
         found = app.actions.get(action)
@@ -56,7 +58,7 @@ class Bench:
             app_faults=app.faults,
             secrets=(given.api_key.get_secret_value(),),
         )
-        return Context(credentials=given, http=door, effect_key="key", now=clock.now())
+        return Context(credentials=given, http=door, effect_key="key", now=clock.now(), units=units)
 
     async def run(self, action: str, /, **fields: Any) -> Any:
         """Run an action; returns its output or raises what the answer means."""
