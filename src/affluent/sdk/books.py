@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from affluent.kit.jsons import JSONObject, JSONValue
 from affluent.kit.money import Money
+from affluent.sdk.facts import Fact
 
 Shelf = Literal["billing", "payments", "commissions"]
 """Whose books they are: what was invoiced, what was paid at the gateway, what affiliates earned."""
@@ -53,6 +54,8 @@ class BookPage:
     records: Sequence[BookRecord]
     cursor: JSONValue = None
     more: bool = False
+    facts: Sequence[Fact] = ()
+    """What the page says about money: the same facts as the vendor's events, also of what is no record of the window."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

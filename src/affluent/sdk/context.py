@@ -10,6 +10,7 @@ from typing import Generic, Protocol, TypeVar
 from pydantic import BaseModel
 
 from affluent.kit.jsons import JSONObject, JSONValue
+from affluent.sdk.facts import Origin
 from affluent.sdk.http import Faults, Response
 
 C = TypeVar("C", bound=BaseModel)
@@ -67,3 +68,10 @@ class Context(Generic[C]):
     """Sentences that an action adds for the person who reads the run; they stand at its step."""
     server_url: str = ""
     """This server's own address, for connections that point at the billing workspace."""
+    source: str = ""
+    """The id of the connection, which facts of lists come from."""
+
+    @property
+    def origin(self) -> Origin:
+        """Where facts of a list come from that is read now."""
+        return Origin(source=self.source, happened_at=self.now, learned_at=self.now)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from affluent.apps.firstpromoter import client, pages, referrals, units
+from affluent.apps.firstpromoter import client, money, pages, referrals, units
 from affluent.apps.firstpromoter.client import Ctx
 from affluent.apps.firstpromoter.pages import PageInput
 from affluent.apps.firstpromoter.schemas import Credentials
@@ -40,7 +40,8 @@ async def read(ctx: Ctx, window: Window, cursor: JSONValue) -> BookPage:
         if (at := clock.from_text(item.get("created_at"))) is not None
     ]
     inside = [record for record in records if window.start <= record.at < window.end]
-    return BookPage(records=inside, cursor=following, more=following is not None)
+    facts = [fact for item in found for fact in money.listed_commission(item, ctx.origin)]
+    return BookPage(records=inside, facts=facts, cursor=following, more=following is not None)
 
 
 def _record(credentials: Credentials, item: JSONObject, at: datetime) -> BookRecord:

@@ -158,7 +158,7 @@ def _state(record: JSONObject) -> CommissionState:
     status = text_of(record.get("status") or "approved")
     if status == "approved" and record.get("is_paid"):
         return CommissionState.PAID
-    return CommissionState(status)
+    return CommissionState(status) if status in list(CommissionState) else CommissionState.PENDING
 
 
 def _is_of_sale(record: JSONObject) -> bool:

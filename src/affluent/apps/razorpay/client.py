@@ -157,7 +157,7 @@ async def _add(ctx: Ctx, entities: dict[str, JSONObject], kind: str, path: str) 
         entities[kind] = record
 
 
-async def read_or_nothing(ctx: Ctx, path: str, query: Mapping[str, str] | None = None) -> JSONObject:
+async def read_or_nothing(ctx: Ctx, path: str, query: Mapping[str, str | int | list[str]] | None = None) -> JSONObject:
     """A record that helps when it is there: Razorpay refuses ids it does not know with 400."""
     try:
         return await read(ctx, path, dict(query) if query else None)

@@ -46,27 +46,31 @@ async def whole_invoice(ctx: Ctx, item: Incoming) -> Incoming:
 
 async def whole_payment(ctx: Ctx, item: Incoming) -> Incoming:
     """The payment with its account and customer."""
-    said = item.payload["payment"]
-    reference, currency = said.get("externalPaymentReferences") or {}, text_of(said.get("currency"))
-    lines = payment_lines(said)
-    payment: JSONObject = {
-        "id": said["id"],
-        "amount": major(said.get("totalAmount"), currency),
+    listed = item.payload["payment"]
+    return replace(item, payload={"payment": payment(listed), **await _owner(ctx, text_of(listed.get("accountId")))})
+
+
+def payment(listed: JSONObject) -> JSONObject:
+    """A payment of an answer as events carry it."""
+    reference, currency = listed.get("externalPaymentReferences") or {}, text_of(listed.get("currency"))
+    lines = payment_lines(listed)
+    return {
+        "id": listed["id"],
+        "amount": major(listed.get("totalAmount"), currency),
         "currency": currency,
         "source": text_of(reference.get("sourceType")),
         "reference": text_of(reference.get("transactionNumber")),
         "invoice_ids": [line["invoice_id"] for line in lines],
         "lines": lines,
-        "created_at": said.get("createdAt"),
+        "created_at": listed.get("createdAt"),
     }
-    return replace(item, payload={"payment": payment, **await _owner(ctx, text_of(said.get("accountId")))})
 
 
-def payment_lines(payment: JSONObject) -> list[JSONObject]:
+def payment_lines(listed: JSONObject) -> list[JSONObject]:
     """How much of a payment goes to each invoice; a single line need not say so, it is the whole."""
-    records = payment.get("lineItemRecords") or []
-    whole = payment.get("totalAmount") if len(records) == 1 else None
-    currency = text_of(payment.get("currency"))
+    records = listed.get("lineItemRecords") or []
+    whole = listed.get("totalAmount") if len(records) == 1 else None
+    currency = text_of(listed.get("currency"))
     return [
         {
             "invoice_id": text_of(line["togaiId"]),

@@ -136,5 +136,10 @@ class Vendors:
             secrets=bound.secrets if bound else (),
         )
         return Context(
-            credentials=credentials, http=client, now=clock.now(), options=options, server_url=self._server_url
+            credentials=credentials,
+            http=client,
+            now=clock.now(),
+            options=options,
+            server_url=self._server_url,
+            source=bound.id if bound else "",
         )

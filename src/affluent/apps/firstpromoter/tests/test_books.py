@@ -11,6 +11,7 @@ from affluent.apps.firstpromoter.tests.support import Bench
 from affluent.kit import clock
 from affluent.kit.jsons import JSONValue
 from affluent.sdk import BookPage, BookRecord, RateLimited, Unavailable, Window
+from affluent.sdk.facts import Commission, Entry
 
 MANY = 205
 LIST = {1: "/rewards/list", 2: "/company/commissions"}
@@ -105,3 +106,15 @@ async def test_a_sale_in_the_vendors_unit_is_read_in_minor_units(vendor_v2: Benc
     await vendor_v2.run("track_sale", uid="ACC-1", event_id="inv.1", amount=741250, currency="KWD")
     ((record,), _) = await whole(vendor_v2, around(clock.now()))
     assert (record.facts["basis"], record.facts["basis_currency"], record.facts["rounded_to"]) == (741250, "KWD", 10)
+
+
+async def test_the_list_says_every_commission_and_in_api_v2_its_sale(vendor: Bench) -> None:
+    await earned(vendor, 2)
+    facts = (await page(vendor, around(clock.now()))).facts
+    commissions = {fact.entry_id: fact for fact in facts if isinstance(fact, Commission)}
+    assert {name: (fact.base, fact.sale_id) for name, fact in commissions.items()} == {
+        "inv.0": (1000, "inv.0"),
+        "inv.1": (1001, "inv.1"),
+    }
+    entries = [fact.id for fact in facts if isinstance(fact, Entry)]
+    assert entries == {2: ["inv.0", "inv.1"], 1: []}[vendor.version]

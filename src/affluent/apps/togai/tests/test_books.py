@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from affluent.apps.togai.app import app
+from affluent.domain.money.facts import current
 from affluent.kit import clock
-from affluent.kit.jsons import JSONValue
+from affluent.kit.jsons import JSONValue, loads
 from affluent.sdk import BookPage, BookRecord, RateLimited, Unavailable, Window
+from affluent.sdk.facts import Fact, Origin
 from tests.support.apps import Bench, bench
 from tests.support.workspace import Workspace, payment, served, workspace
 
@@ -62,6 +65,17 @@ class Remote:
             if not read.more:
                 return found
 
+    async def facts(self, window: Window) -> list[Fact]:
+        """All facts of all pages."""
+        facts: list[Fact] = []
+        cursor: JSONValue = None
+        more = True
+        while more:
+            page = await self.page(window, cursor)
+            facts += page.facts
+            cursor, more = page.cursor, page.more
+        return facts
+
     async def paid(self, number: int) -> list[str]:
         """So many invoices, paid at the gateway; their ids."""
         ids = []
@@ -103,9 +117,9 @@ async def test_every_invoice_and_payment_is_read_once_page_by_page(remote: Remot
     assert sorted(one.about for one in receipts) == sorted(ids)
     assert sum(one.amount.minor_units for one in invoices) == sum((100 + count) * 100 for count in range(MANY))
     assert {(one.account_id, one.amount.currency) for one in found} == {("ACC-1", "USD")}
-    lists = [path for path in remote.gate.asked if path in ("/invoices", "/payments")]
+    lists = [path for path in remote.gate.asked if path in ("/invoices", "/payments", "/credits")]
     assert (lists.count("/invoices"), lists.count("/payments")) == (2, 2)
-    assert len(remote.gate.asked) == len(lists) + MANY, "one request for each paid invoice, and no more"
+    assert len(remote.gate.asked) == len(lists) + MANY + 1, "one request for each invoice, and no more"
 
 
 async def test_what_was_paid_outside_the_window_is_in_no_record_and_payments_end_before_it(remote: Remote) -> None:
@@ -150,3 +164,32 @@ async def test_a_payment_by_hand_is_no_receipt_of_the_gateway(remote: Remote) ->
     made = await remote.there.invoice(100)
     await remote.there.done("POST", "/payments", payment(made["id"], 100))
     assert [one.kind for one in await remote.whole(today())] == ["invoice"]
+
+
+def timeless(facts: Iterable[Fact]) -> dict[Any, dict[str, Any]]:
+    """The last state of each thing, without its times, which lists tell otherwise."""
+    return {
+        fact.thing: {name: value for name, value in asdict(fact).items() if not isinstance(value, datetime)}
+        for fact in current(facts)
+    }
+
+
+async def test_lists_say_the_same_facts_as_events(remote: Remote) -> None:
+    await remote.paid(1)
+    await remote.there.invoice(300)
+    by_hand = await remote.there.invoice(100)
+    await remote.there.done("POST", "/payments", payment(by_hand["id"], 100))
+    granted = {"account_id": "ACC-1", "amount": 1250, "currency": "USD", "purpose": "Commission 77 of FirstPromoter"}
+    await remote.desk.run("grant_credit", granted)
+    triggers = {trigger.event: trigger for trigger in app.triggers.values()}
+    told: list[Fact] = []
+    for event in await remote.there.events():
+        facts = triggers[event.type].facts
+        told += (
+            facts(loads(event.payload), Origin(source="", happened_at=event.occurred_at, learned_at=event.received_at))
+            if facts
+            else []
+        )
+    listed = timeless(await remote.facts(today()))
+    assert Counter(kind for kind, *_ in listed) == {"Invoice": 3, "Application": 2, "Payment": 1, "CreditGrant": 1}
+    assert listed == timeless(told)
