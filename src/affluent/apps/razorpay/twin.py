@@ -4,7 +4,13 @@ Beside the switches of every twin (sdk/twin.py), under /_twin:
 
     POST /_twin/webhook   {"url", "secret", "events": []}     as added in the dashboard; again: new secret, active again
     GET  /_twin/webhooks                                      addresses and every delivery with its answers
-    POST /_twin/pay       {"id", "amount", "fee_on_top", "fails", "method", "notes": false}   a customer pays an invoice, link or order
+    POST /_twin/pay       {"id", "amount", "fee_on_top", "fails", "method"}   a customer pays an invoice, link or order; also
+                          "fee", "notes": false or anything that shall stand there, "is_late": true pays what was withdrawn
+    POST /_twin/refunds   {"pending": true}                   refunds made from now on wait until they are ended
+    POST /_twin/refund    {"id", "state": "processed"}        a pending refund is processed or fails
+    POST /_twin/dispute   {"payment_id", "amount"}            a dispute is opened; {"id", "event": "lost"} takes it on:
+                          under_review, action_required, won, lost or closed
+    POST /_twin/settle    {}                                  all that is not settled is sent to the bank
     POST /_twin/expire    {"id"}                              an unpaid invoice or link runs out
     POST /_twin/emit      {"event", "payload": {"dispute": {…}}}   any other event
     POST /_twin/deliver   {"repeat", "reverse", "drop": [], "without_id"}       how events are sent from now on
@@ -26,6 +32,7 @@ from starlette.routing import BaseRoute, Route
 
 from affluent.apps.razorpay.twin_books import Books, Refused
 from affluent.apps.razorpay.twin_sales import Paying, expire, pay, refunded
+from affluent.apps.razorpay.twin_settling import end_refund, move_dispute, open_dispute, settle, settled_in
 from affluent.apps.razorpay.twin_webhooks import Behaviour, Webhooks
 from affluent.kit.jsons import InvalidJSON, JSONObject, JSONValue, loads
 from affluent.sdk.twin import Twin
@@ -69,11 +76,20 @@ class RazorpayTwin(Twin):
             ("GET", "/refunds", self._list("refunds")),
             ("GET", "/payments/{id}/refunds", self._refunds_of),
             ("GET", "/refunds/{id}", self._get("refunds")),
+            ("GET", "/disputes", self._list("disputes")),
+            ("GET", "/disputes/{id}", self._get("disputes")),
+            ("GET", "/settlements", self._list("settlements")),
+            ("GET", "/settlements/recon/combined", self._reconciled),
+            ("GET", "/settlements/{id}", self._get("settlements")),
         )
         controls: tuple[tuple[str, Handler], ...] = (
             ("webhook", self._set_webhook),
             ("pay", self._pay),
             ("expire", self._expire),
+            ("refunds", self._hold_refunds),
+            ("refund", self._end_refund),
+            ("dispute", self._dispute),
+            ("settle", self._settle),
             ("emit", self._emit),
             ("deliver", self._deliver),
             ("advance", self._advance),
@@ -87,7 +103,9 @@ class RazorpayTwin(Twin):
 
     def books(self) -> JSONValue:
         """All records by kind."""
-        names = ("customers", "orders", "invoices", "payment_links", "payments", "refunds")
+        names = (
+            "customers", "orders", "invoices", "payment_links", "payments", "refunds", "disputes", "settlements",
+        )  # fmt: skip
         return {name: list(getattr(self._books, name).values()) for name in names}
 
     def clear_books(self) -> None:
@@ -203,16 +221,42 @@ class RazorpayTwin(Twin):
         return JSONResponse(self.webhooks.shown())
 
     async def _pay(self, _request: Request, body: JSONObject) -> JSONValue:
-        wanted = {
-            name: body[name] for name in ("amount", "fee_on_top", "fails", "method", "email", "contact") if name in body
-        }
-        payment, told = pay(self._books, body["id"], Paying(carries_notes=body.get("notes", True), **wanted))
+        options = {name: value for name, value in body.items() if name != "id"}
+        payment, told = pay(self._books, body["id"], Paying(**options))
         made = await self.webhooks.tell(told)
         return {"payment": payment, "deliveries": [delivery.shown() for delivery in made]}
 
     async def _expire(self, _request: Request, body: JSONObject) -> JSONValue:
         made = await self.webhooks.tell(expire(self._books, body["id"]))
         return {"deliveries": [delivery.shown() for delivery in made]}
+
+    async def _hold_refunds(self, _request: Request, body: JSONObject) -> JSONValue:
+        self._books.are_refunds_pending = bool(body["pending"])
+        return {"pending": self._books.are_refunds_pending}
+
+    async def _end_refund(self, _request: Request, body: JSONObject) -> JSONValue:
+        made = await self.webhooks.tell(end_refund(self._books, body["id"], body["state"]))
+        return {"refund": self._books.refunds[body["id"]], "deliveries": [delivery.shown() for delivery in made]}
+
+    async def _dispute(self, _request: Request, body: JSONObject) -> JSONValue:
+        if "id" in body:
+            dispute, told = move_dispute(self._books, body["id"], body["event"])
+        else:
+            dispute, told = open_dispute(self._books, body["payment_id"], body.get("amount"))
+        made = await self.webhooks.tell(told)
+        return {"dispute": dispute, "deliveries": [delivery.shown() for delivery in made]}
+
+    async def _settle(self, _request: Request, _body: JSONObject) -> JSONValue:
+        settlement, told = settle(self._books)
+        made = await self.webhooks.tell(told)
+        return {"settlement": settlement, "deliveries": [delivery.shown() for delivery in made]}
+
+    async def _reconciled(self, request: Request, _body: JSONObject) -> JSONValue:
+        try:
+            year, month, day = (int(request.query_params.get(name, "0")) for name in ("year", "month", "day"))
+        except ValueError:
+            raise Refused("year, month and day must be integers.") from None
+        return _collection(request, settled_in(self._books, year=year, month=month, day=day or None))
 
     async def _emit(self, _request: Request, body: JSONObject) -> JSONValue:
         made = await self.webhooks.tell([(body["event"], body["payload"])])

@@ -41,6 +41,12 @@ class Books:
     payment_links: dict[str, JSONObject] = field(default_factory=dict)
     payments: dict[str, JSONObject] = field(default_factory=dict)
     refunds: dict[str, JSONObject] = field(default_factory=dict)
+    are_refunds_pending: bool = False
+    """Whether refunds that are made from now on wait until they are ended by hand."""
+    disputes: dict[str, JSONObject] = field(default_factory=dict)
+    settlements: dict[str, JSONObject] = field(default_factory=dict)
+    settled: list[JSONObject] = field(default_factory=list)
+    """The lines of the settlement reconciliation."""
     refund_keys: dict[str, tuple[bytes, str]] = field(default_factory=dict)
     """Idempotency key → (the body it came with, the refund)."""
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -230,7 +236,8 @@ class Books:
             return self.refunds[refund_id], False
         if payment["status"] not in ("captured", "refunded"):
             raise Refused("The payment status should be captured for action to be taken")
-        left = payment["amount"] - payment["amount_refunded"]
+        lost = sum(item["amount_deducted"] for item in self.disputes.values() if item["payment_id"] == payment["id"])
+        left = max(0, payment["amount"] - payment["amount_refunded"] - lost)
         amount = whole(body.get("amount")) if body.get("amount") is not None else left
         if not left:
             raise Refused("The payment has been fully refunded already")
@@ -245,7 +252,7 @@ class Books:
             "payment_id": payment["id"],
             "notes": noted(body),
             "receipt": body.get("receipt"),
-            "status": "processed",
+            "status": "pending" if self.are_refunds_pending else "processed",
             "speed_requested": body.get("speed", "normal"),
             "speed_processed": "normal",
             "created_at": self.now,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from affluent.apps.razorpay.twin_books import Books, Refused
-from affluent.kit.jsons import JSONObject
+from affluent.kit.jsons import JSONObject, JSONValue
 
 Told = tuple[str, dict[str, JSONObject]]
 """An event's name and its records as they are at this moment."""
@@ -24,8 +24,12 @@ class Paying:
     method: str = "card"
     email: str | None = None
     contact: str | None = None
-    carries_notes: bool = True
-    """Whether the payment repeats the notes of what it pays."""
+    notes: JSONValue = True
+    """True: the payment repeats the notes of what it pays; false: it has none; anything else is what stands in its notes."""
+    fee: int | None = None
+    """Minor units that Razorpay keeps, tax included; None: 2 % and 18 % tax on it."""
+    is_late: bool = False
+    """Whether the money was on its way already when the request was withdrawn."""
 
 
 def pay(books: Books, record_id: str, paying: Paying) -> tuple[JSONObject, list[Told]]:
@@ -36,7 +40,8 @@ def pay(books: Books, record_id: str, paying: Paying) -> tuple[JSONObject, list[
     kind, record, order = _payable(books, record_id)
     due = record["amount"] - record["amount_paid"]
     amount = due if paying.amount is None else paying.amount
-    _check(kind, record, amount, due)
+    if not (paying.is_late and record["status"] in ("cancelled", "expired")):
+        _check(kind, record, amount, due)
     payment = _payment(books, kind, record, order, amount, paying)
     if paying.fails:
         payment |= {
@@ -73,11 +78,8 @@ def expire(books: Books, record_id: str) -> list[Told]:
 def refunded(books: Books, refund: JSONObject) -> list[Told]:
     """The events of a refund."""
     payment = books.payments[refund["payment_id"]]
-    created = {**refund, "status": "pending"}
-    return [
-        _tell("refund.created", refund=created, payment=payment),
-        _tell("refund.processed", refund=refund, payment=payment),
-    ]
+    told = [_tell("refund.created", refund={**refund, "status": "pending"}, payment=payment)]
+    return told if refund["status"] == "pending" else [*told, _tell("refund.processed", refund=refund, payment=payment)]
 
 
 def envelope(told: Told, *, merchant: str, created_at: int) -> JSONObject:
@@ -126,6 +128,7 @@ def _payment(books: Books, kind: str, record: JSONObject, order: JSONObject, amo
     details = record.get("customer_details") or record.get("customer") or {}
     person = details if isinstance(details, dict) else {}
     payment_id = books.new_id("pay")
+    fee = paying.fee_on_top or (amount * 236 // 10_000 if paying.fee is None else paying.fee)
     books.payments[payment_id] = {
         "id": payment_id,
         "entity": "payment",
@@ -143,10 +146,10 @@ def _payment(books: Books, kind: str, record: JSONObject, order: JSONObject, amo
         "description": record.get("description"),
         "email": paying.email or person.get("email"),
         "contact": paying.contact or person.get("contact"),
-        "notes": (record.get("notes") if paying.carries_notes else None) or [],
-        "fee": paying.fee_on_top or amount * 2 // 100,
+        "notes": (record.get("notes") or []) if paying.notes is True else [] if paying.notes is False else paying.notes,
+        "fee": fee,
         **({"fee_bearer": "customer"} if paying.fee_on_top else {}),
-        "tax": 0,
+        "tax": fee * 18 // 118,
         "error_code": None,
         "error_description": None,
         "error_source": None,
