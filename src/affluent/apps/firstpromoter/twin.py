@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from fractions import Fraction
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -11,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from affluent.apps.firstpromoter import twin_company, twin_legacy, twin_manage, twin_track, twin_webhooks
 from affluent.apps.firstpromoter.twin_ledger import Ledger, Refusal, opened
+from affluent.apps.firstpromoter.twin_switches import ListFault, change_commission, subscribe, tell
 from affluent.kit import clock
 from affluent.kit.jsons import InvalidJSON, JSONObject, JSONValue, dumps, loads
 from affluent.sdk.twin import Twin
@@ -18,6 +21,7 @@ from affluent.sdk.twin import Twin
 V1 = "/api/v1"
 V2 = "/api/v2"
 Call = Callable[[Ledger, Request, JSONObject], tuple[int, JSONValue]]
+Control = Callable[[JSONObject], Awaitable[JSONValue]]
 
 
 class FirstPromoterTwin(Twin):
@@ -29,6 +33,7 @@ class FirstPromoterTwin(Twin):
         super().__init__()
         self.ledger = opened()
         self.requests_per_minute = 400
+        self.list_fault: ListFault | None = None
         self._minute = 0
         self._spent = 0
 
@@ -42,9 +47,19 @@ class FirstPromoterTwin(Twin):
             ),
             *((V1, method, path, call) for method, path, call in (*twin_track.CALLS_V1, *twin_legacy.CALLS)),
         ]
+        controls: dict[str, Control] = {
+            "webhook": self._subscribe,
+            "commission": self._change_commission,
+            "rates": self._set_rates,
+            "visibility": self._set_visibility,
+            "lists": self._spoil_lists,
+        }
         return [
-            Route(version + path, self._answering(version, call), methods=[method])
-            for version, method, path, call in calls
+            *(
+                Route(version + path, self._answering(version, call), methods=[method])
+                for version, method, path, call in calls
+            ),
+            *(Route(f"/_twin/{name}", _control(control), methods=["POST"]) for name, control in controls.items()),
         ]
 
     def books(self) -> JSONValue:
@@ -77,7 +92,36 @@ class FirstPromoterTwin(Twin):
     def clear_books(self) -> None:
         """Back to three campaigns and four promoters."""
         self.ledger = opened()
+        self.list_fault = None
         self._spent = 0
+
+    async def _subscribe(self, fields: JSONObject) -> JSONValue:
+        return subscribe(self.ledger, fields["url"], fields["secret"], fields.get("events") or ())
+
+    async def _change_commission(self, fields: JSONObject) -> JSONValue:
+        return {"deliveries": await tell(self.ledger, change_commission(self.ledger, fields))}
+
+    async def _set_rates(self, fields: JSONObject) -> JSONValue:
+        self.ledger.rates = {currency.upper(): Fraction(str(rate)) for currency, rate in fields.items()}
+        return {"set": True}
+
+    async def _set_visibility(self, fields: JSONObject) -> JSONValue:
+        self.ledger.visible_after = timedelta(seconds=fields["seconds"])
+        return {"set": True}
+
+    async def _spoil_lists(self, fields: JSONObject) -> JSONValue:
+        self.list_fault = ListFault(**fields)
+        return {"set": True}
+
+    def _spoilt(self, request: Request) -> str:
+        """How this list misbehaves, used up by one; empty for a good one."""
+        fault = self.list_fault
+        if fault is None or request.method != "GET" or fault.path not in request.url.path:
+            return ""
+        fault.times -= 1
+        if fault.times <= 0:
+            self.list_fault = None
+        return fault.mode
 
     def _answering(self, version: str, call: Call) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
@@ -85,8 +129,11 @@ class FirstPromoterTwin(Twin):
                 return Response(status_code=401) if version == V2 else _json(401, "Unauthorized")
             if version == V2 and self._is_too_fast():
                 return Response("Too many requests", status_code=429, media_type="text/plain")
+            spoilt = self._spoilt(request)
+            request.scope["shifted_by"] = int(spoilt == "shift")
             try:
                 status, body = call(self.ledger, request, await _fields(request, version))
+                body = [] if spoilt == "empty" and isinstance(body, list) else body
             except Refusal as refusal:
                 status, body = refusal.status, refusal.body
             except InvalidJSON:
@@ -111,6 +158,16 @@ class FirstPromoterTwin(Twin):
             self._minute, self._spent = minute, 0
         self._spent += 1
         return self._spent > self.requests_per_minute
+
+
+def _control(control: Control) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        try:
+            return _json(200, await control(loads(await request.body() or b"{}")))
+        except (KeyError, TypeError, ValueError, InvalidJSON) as error:
+            return _json(400, {"message": f"{type(error).__name__}: {error}"})
+
+    return answer
 
 
 async def _fields(request: Request, version: str) -> JSONObject:

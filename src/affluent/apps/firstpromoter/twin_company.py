@@ -9,6 +9,7 @@ from starlette.requests import Request
 from affluent.apps.firstpromoter import twin_views
 from affluent.apps.firstpromoter.twin_ledger import Commission, Ledger, Person, Promoter, Referral, Refusal
 from affluent.apps.firstpromoter.twin_track import Answer, Call
+from affluent.kit import clock
 from affluent.kit.jsons import JSONObject, JSONValue
 
 LARGEST_PAGE = 100
@@ -17,7 +18,7 @@ LARGEST_PAGE = 100
 def page(request: Request, items: Iterable[JSONValue]) -> list[JSONValue]:
     """One page of a list: page from 1, per_page 20 unless told, at most 100."""
     size = min(max(number(request.query_params.get("per_page")) or 20, 1), LARGEST_PAGE)
-    start = (max(number(request.query_params.get("page")) or 1, 1) - 1) * size
+    start = (max(number(request.query_params.get("page")) or 1, 1) - 1) * size + request.scope.get("shifted_by", 0)
     found = list(items)
     return found[start : start + size]
 
@@ -28,7 +29,7 @@ def _list_referrals(ledger: Ledger, request: Request, _fields: JSONObject) -> An
     promoter, ids = query.get("filters[promoter_id]"), query.getlist("ids[]")
     found = [
         item
-        for item in ledger.referrals.values()
+        for item in ledger.seen()
         if (not q or q in item.uid.lower() or q in item.email.lower())
         and (not state or item.state == state)
         and (not kind or (kind == "customer") == bool(item.customer_since))
@@ -53,7 +54,7 @@ def referral_at(ledger: Ledger, request: Request) -> Referral:
         found = ledger.find(Person(email=value))
     else:
         found = ledger.referrals.get(number(value) or 0)
-    if found is None:
+    if found is None or found.visible_at > clock.now():
         raise Refusal(404, {"message": "Record not found", "code": "not_found"})
     return found
 

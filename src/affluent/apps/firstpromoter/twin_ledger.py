@@ -1,15 +1,19 @@
 """The twin's books: what FirstPromoter would hold, and what its tracking calls would do to it.
 
-Simplified, on purpose: nothing is converted (a commission stays in the sale's currency), there is one tier, and every tid
-`tid_<number>` is a visitor of some promoter. A repeat that FirstPromoter refuses is not a double; a double is an effect that
-came about twice: a cancellation of a customer who is cancelled already, or refunds above their sale.
+Simplified, on purpose: sales are converted to the account's currency only where a rate was set (a commission stays in the sale's
+currency otherwise), there is one tier, and every tid `tid_<number>` is a visitor of some promoter. A repeat that FirstPromoter
+refuses is not a double; a double is an effect that came about twice: a cancellation of a customer who is cancelled already, or
+refunds above their sale.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from fractions import Fraction
 from itertools import count
 
+from affluent.apps.firstpromoter.units import documented_places
 from affluent.kit import clock
 from affluent.kit.jsons import JSONObject
 
@@ -89,6 +93,8 @@ class Referral:
     cancelled_at: str | None = None
     has_signup: bool = False
     fraud_check: str = "no_suspicion"
+    visible_at: datetime = clock.EARLIEST
+    """From when on look-ups and sales find it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,6 +105,7 @@ class Commission:
     event_id: str | None
     amount: int
     sale_amount: int
+    """In the account's currency where it was converted."""
     currency: str
     membership: Membership
     referral: Referral | None
@@ -111,6 +118,13 @@ class Commission:
     status_updated_at: str | None = None
     internal_note: str | None = None
     external_note: str | None = None
+    original_amount: int | None = None
+    """The sale as it was sent, in `original_currency`; None: it never was."""
+    original_currency: str = ACCOUNT_CURRENCY
+    is_paid: bool = False
+    is_split: bool = False
+    is_self_referral: bool = False
+    tier: int = 1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -124,6 +138,8 @@ class Tracked:
     event_id: str | None = None
     amount: int = 0
     currency: str = ACCOUNT_CURRENCY
+    account_amount: int = 0
+    """The amount in the account's currency where it was converted, else the same."""
     plan_id: str | None = None
     commission: Commission | None = None
     sale_event_id: str | None = None
@@ -162,13 +178,17 @@ class Ledger:
     batches: dict[int, JSONObject] = field(default_factory=dict)
     webhooks: dict[int, JSONObject] = field(default_factory=dict)
     duplicates: int = 0
+    rates: dict[str, Fraction] = field(default_factory=dict)
+    """Currency → what one unit of it is worth in the account's currency."""
+    visible_after: timedelta = timedelta()
+    """How long a new lead stays unseen."""
     ids: count[int] = field(default_factory=lambda: count(29_203_001))
 
     def signup(self, person: Person) -> Tracked:
         """Create the lead, or give the lead that exists its sign-up."""
         self._check_person(person, "Error. Email and uid can not be blank!")
         membership = self._referrer(person)
-        known = self.find(person)
+        known = self._known(person)
         if known is not None and known.has_signup:
             raise Refusal(422, {"transaction_id": SIGNED_UP})
         if membership is None:
@@ -191,7 +211,7 @@ class Ledger:
         earned = self.earn(referral, event_id=event_id, amount=amount, currency=currency, plan=plan)
         tracked = Tracked(
             id=next(self.ids), kind="sale", referral=referral, created_at=now, event_id=event_id, amount=amount,
-            currency=currency, plan_id=plan or None, commission=earned,
+            currency=currency, account_amount=self.converted(amount, currency), plan_id=plan or None, commission=earned,
         )  # fmt: skip
         self.sales[event_id] = tracked
         return tracked
@@ -212,7 +232,7 @@ class Ledger:
                 referral.state = "refunded"
         tracked = Tracked(
             id=next(self.ids), kind="refund", referral=referral, created_at=time_now(), event_id=event_id, amount=amount,
-            currency=currency, commission=taken, sale_event_id=sale_event_id or None,
+            currency=currency, account_amount=self.converted(amount, currency), commission=taken, sale_event_id=sale_event_id or None,
         )  # fmt: skip
         self.refunds[event_id] = tracked
         return tracked
@@ -228,14 +248,22 @@ class Ledger:
         return tracked
 
     def find(self, person: Person) -> Referral | None:
-        """The referral by uid, else by e-mail."""
+        """The referral by uid, else by e-mail, once it is seen."""
+        known = self._known(person)
+        return known if known is not None and known.visible_at <= clock.now() else None
+
+    def _known(self, person: Person) -> Referral | None:
         return (self.by_uid.get(person.uid) if person.uid else None) or self.by_email.get(person.email.lower())
+
+    def seen(self) -> list[Referral]:
+        """The referrals that look-ups and lists show by now."""
+        return [item for item in self.referrals.values() if item.visible_at <= clock.now()]
 
     def refer(self, membership: Membership, person: Person, source: str) -> Referral:
         """Note a new referral."""
         referral = Referral(
             id=next(self.ids), uid=person.uid, email=person.email, membership=membership,
-            created_at=person.created_at or time_now(), entry_source=source,
+            created_at=person.created_at or time_now(), entry_source=source, visible_at=clock.now() + self.visible_after,
         )  # fmt: skip
         self.referrals[referral.id] = referral
         self.index(referral)
@@ -251,14 +279,22 @@ class Ledger:
     def earn(self, referral: Referral, *, event_id: str, amount: int, currency: str, plan: str = "") -> Commission:
         """The commission of an amount: whole minor units, rounded half up, never a float."""
         campaign = referral.membership.campaign
-        sign = -1 if amount < 0 else 1
+        sign, base = -1 if amount < 0 else 1, self.converted(amount, currency)
         commission = Commission(
-            id=next(self.ids), event_id=event_id, amount=sign * ((abs(amount) * campaign.percent + 50) // 100),
-            sale_amount=amount, currency=currency, membership=referral.membership, referral=referral,
+            id=next(self.ids), event_id=event_id, amount=sign * ((abs(base) * campaign.percent + 50) // 100),
+            sale_amount=base, currency=ACCOUNT_CURRENCY if currency in self.rates else currency,
+            original_amount=amount, original_currency=currency, membership=referral.membership, referral=referral,
             created_at=time_now(), status="approved" if campaign.auto_approve else "pending", plan_id=plan or None,
         )  # fmt: skip
         self.commissions[commission.id] = commission
         return commission
+
+    def converted(self, amount: int, currency: str) -> int:
+        """An amount in the account's currency where there is a rate for it, half to even; else as it is."""
+        if currency not in self.rates:
+            return amount
+        shift = documented_places(ACCOUNT_CURRENCY) - documented_places(currency)
+        return round(amount * self.rates[currency] * Fraction(10) ** shift)
 
     def _referrer(self, person: Person) -> Membership | None:
         if person.tid.startswith("tid_") and person.tid[4:].isdigit():

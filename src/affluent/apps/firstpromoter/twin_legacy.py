@@ -31,7 +31,7 @@ def _show_lead(ledger: Ledger, _request: Request, fields: JSONObject) -> Answer:
 
 
 def _list_leads(ledger: Ledger, _request: Request, fields: JSONObject) -> Answer:
-    found = [item for item in ledger.referrals.values() if _matches(item.membership, fields)]
+    found = [item for item in ledger.seen() if _matches(item.membership, fields)]
     return 200, [twin_views.lead_shown_v1(item) for item in _page(found, fields)]
 
 

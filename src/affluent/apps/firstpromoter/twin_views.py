@@ -26,7 +26,7 @@ def tracked_v2(tracked: Tracked) -> JSONObject:
     return {
         "id": tracked.id,
         "etype": tracked.kind,
-        "sale_amount": tracked.amount if is_sale else None,
+        "sale_amount": tracked.account_amount if is_sale else None,
         "original_sale_amount": tracked.amount if is_sale else None,
         "original_sale_currency": _original(tracked.currency) if is_sale else None,
         "event_id": tracked.event_id,
@@ -40,7 +40,7 @@ def tracked_v2(tracked: Tracked) -> JSONObject:
 
 def tracked_v1(tracked: Tracked) -> JSONObject:
     """The answer of v1; v2's description prints this shape for refunds and cancellations too."""
-    amounts = {"sale": tracked.amount, "refund": -tracked.amount}
+    amounts = {"sale": tracked.account_amount, "refund": -tracked.account_amount}
     return {
         "id": tracked.id,
         "type": tracked.kind,
@@ -53,28 +53,28 @@ def tracked_v1(tracked: Tracked) -> JSONObject:
 
 def commission_v2(commission: Commission) -> JSONObject:
     """A commission of v2."""
-    referral = commission.referral
+    referral, original = commission.referral, commission.original_amount
     return {
         "id": commission.id,
         "status": commission.status,
         "metadata": {},
-        "is_self_referral": False,
+        "is_self_referral": commission.is_self_referral,
         "commission_type": commission.kind,
         "created_by_user_email": None,
         "created_by_user_at": None,
         "sale_amount": commission.sale_amount,
-        "original_sale_amount": commission.sale_amount,
-        "original_sale_currency": _original(commission.currency),
+        "original_sale_amount": commission.sale_amount if original is None else original,
+        "original_sale_currency": _original(commission.original_currency),
         "event_id": commission.event_id,
         "plan_id": commission.plan_id,
-        "tier": 1,
+        "tier": commission.tier,
         "internal_note": commission.internal_note,
         "external_note": commission.external_note,
         "unit": commission.unit,
         "fraud_check": referral.fraud_check if referral else "no_suspicion",
         "amount": commission.amount,
-        "is_paid": False,
-        "is_split": False,
+        "is_paid": commission.is_paid,
+        "is_split": commission.is_split,
         "created_at": commission.created_at,
         "status_updated_at": commission.status_updated_at,
         "promoter_campaign": membership_v2(commission.membership),
@@ -254,7 +254,7 @@ def reward_v1(commission: Commission) -> JSONObject:
         lead=lead_v1(commission.referral) if commission.referral else None,
         event_id=commission.event_id,
         conversion_amount=commission.sale_amount,
-        tier_level=1,
+        tier_level=commission.tier,
     )
 
 

@@ -240,15 +240,15 @@ class RazorpayTwin(Twin):
 
     async def _dispute(self, _request: Request, body: JSONObject) -> JSONValue:
         if "id" in body:
-            dispute, told = move_dispute(self._books, body["id"], body["event"])
+            dispute, events = move_dispute(self._books, body["id"], body["event"])
         else:
-            dispute, told = open_dispute(self._books, body["payment_id"], body.get("amount"))
-        made = await self.webhooks.tell(told)
+            dispute, events = open_dispute(self._books, body["payment_id"], body.get("amount"))
+        made = await self.webhooks.tell(events)
         return {"dispute": dispute, "deliveries": [delivery.shown() for delivery in made]}
 
     async def _settle(self, _request: Request, _body: JSONObject) -> JSONValue:
-        settlement, told = settle(self._books)
-        made = await self.webhooks.tell(told)
+        settlement, events = settle(self._books)
+        made = await self.webhooks.tell(events)
         return {"settlement": settlement, "deliveries": [delivery.shown() for delivery in made]}
 
     async def _reconciled(self, request: Request, _body: JSONObject) -> JSONValue:

@@ -236,8 +236,7 @@ class Books:
             return self.refunds[refund_id], False
         if payment["status"] not in ("captured", "refunded"):
             raise Refused("The payment status should be captured for action to be taken")
-        lost = sum(item["amount_deducted"] for item in self.disputes.values() if item["payment_id"] == payment["id"])
-        left = max(0, payment["amount"] - payment["amount_refunded"] - lost)
+        left = self._refundable(payment)
         amount = whole(body.get("amount")) if body.get("amount") is not None else left
         if not left:
             raise Refused("The payment has been fully refunded already")
@@ -266,6 +265,11 @@ class Books:
         if key:
             self.refund_keys[key] = (said, refund_id)
         return self.refunds[refund_id], True
+
+    def _refundable(self, payment: JSONObject) -> int:
+        """What of a payment was neither refunded nor taken by a dispute."""
+        lost = sum(item["amount_deducted"] for item in self.disputes.values() if item["payment_id"] == payment["id"])
+        return max(0, int(payment["amount"] - payment["amount_refunded"] - lost))
 
     def _order(self, amount: int, currency: str, *, receipt: JSONValue = None, notes: JSONValue = None) -> JSONObject:
         order_id = self.new_id("order")

@@ -78,8 +78,12 @@ def expire(books: Books, record_id: str) -> list[Told]:
 def refunded(books: Books, refund: JSONObject) -> list[Told]:
     """The events of a refund."""
     payment = books.payments[refund["payment_id"]]
-    told = [_tell("refund.created", refund={**refund, "status": "pending"}, payment=payment)]
-    return told if refund["status"] == "pending" else [*told, _tell("refund.processed", refund=refund, payment=payment)]
+    events = [_tell("refund.created", refund={**refund, "status": "pending"}, payment=payment)]
+    return (
+        events
+        if refund["status"] == "pending"
+        else [*events, _tell("refund.processed", refund=refund, payment=payment)]
+    )
 
 
 def envelope(told: Told, *, merchant: str, created_at: int) -> JSONObject:
@@ -146,7 +150,7 @@ def _payment(books: Books, kind: str, record: JSONObject, order: JSONObject, amo
         "description": record.get("description"),
         "email": paying.email or person.get("email"),
         "contact": paying.contact or person.get("contact"),
-        "notes": (record.get("notes") or []) if paying.notes is True else [] if paying.notes is False else paying.notes,
+        "notes": _notes(record, paying),
         "fee": fee,
         **({"fee_bearer": "customer"} if paying.fee_on_top else {}),
         "tax": fee * 18 // 118,
@@ -158,6 +162,12 @@ def _payment(books: Books, kind: str, record: JSONObject, order: JSONObject, amo
         "created_at": books.now,
     }
     return books.payments[payment_id]
+
+
+def _notes(record: JSONObject, paying: Paying) -> JSONValue:
+    if isinstance(paying.notes, bool):
+        return (record.get("notes") if paying.notes else None) or []
+    return paying.notes
 
 
 def _settle(books: Books, kind: str, record: JSONObject, payment: JSONObject, amount: int) -> None:

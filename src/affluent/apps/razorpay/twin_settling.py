@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from affluent.apps.razorpay.facts import whole
 from affluent.apps.razorpay.twin_books import Books, Refused
 from affluent.apps.razorpay.twin_sales import Told
 from affluent.kit.jsons import JSONObject
@@ -101,15 +100,19 @@ def settled_in(books: Books, *, year: int, month: int, day: int | None) -> list[
 def _unsettled(books: Books) -> Iterator[JSONObject]:
     """The lines of the settlement reconciliation that are in no settlement yet."""
     known = {line["entity_id"] for line in books.settled}
+    return (line for line in _movements(books) if line["entity_id"] not in known)
+
+
+def _movements(books: Books) -> Iterator[JSONObject]:
     for payment in books.payments.values():
-        if payment["captured"] and payment["id"] not in known:
-            fee, tax = whole(payment["fee"]) or 0, whole(payment["tax"]) or 0
+        if payment["captured"]:
+            fee, tax = payment["fee"], payment["tax"]
             yield _line("payment", payment, payment["id"], credit=payment["amount"] - fee, fee=fee, tax=tax)
     for refund in books.refunds.values():
-        if refund["status"] == "processed" and refund["id"] not in known:
+        if refund["status"] == "processed":
             yield _line("refund", refund, refund["payment_id"], debit=refund["amount"])
     for dispute in books.disputes.values():
-        if dispute["status"] == "lost" and dispute["id"] not in known:
+        if dispute["status"] == "lost":
             lost = _line("adjustment", dispute, dispute["payment_id"], debit=dispute["amount_deducted"])
             yield {**lost, "dispute_id": dispute["id"]}
 
