@@ -231,8 +231,8 @@ class RazorpayTwin(Twin):
         return {"deliveries": [delivery.shown() for delivery in made]}
 
     async def _hold_refunds(self, _request: Request, body: JSONObject) -> JSONValue:
-        self._books.are_refunds_pending = bool(body["pending"])
-        return {"pending": self._books.are_refunds_pending}
+        self._books.refund_status = "pending" if body["pending"] else "processed"
+        return {"status": self._books.refund_status}
 
     async def _end_refund(self, _request: Request, body: JSONObject) -> JSONValue:
         made = await self.webhooks.tell(end_refund(self._books, body["id"], body["state"]))

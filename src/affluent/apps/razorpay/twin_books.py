@@ -41,8 +41,8 @@ class Books:
     payment_links: dict[str, JSONObject] = field(default_factory=dict)
     payments: dict[str, JSONObject] = field(default_factory=dict)
     refunds: dict[str, JSONObject] = field(default_factory=dict)
-    are_refunds_pending: bool = False
-    """Whether refunds that are made from now on wait until they are ended by hand."""
+    refund_status: str = "processed"
+    """Of refunds that are made from now on; "pending": they wait until they are ended by hand."""
     disputes: dict[str, JSONObject] = field(default_factory=dict)
     settlements: dict[str, JSONObject] = field(default_factory=dict)
     settled: list[JSONObject] = field(default_factory=list)
@@ -251,7 +251,7 @@ class Books:
             "payment_id": payment["id"],
             "notes": noted(body),
             "receipt": body.get("receipt"),
-            "status": "pending" if self.are_refunds_pending else "processed",
+            "status": self.refund_status,
             "speed_requested": body.get("speed", "normal"),
             "speed_processed": "normal",
             "created_at": self.now,
