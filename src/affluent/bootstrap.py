@@ -47,6 +47,9 @@ from affluent.services.inbound.polls import BACKFILL, POLL, Polls, Walks
 from affluent.services.inbound.schedules import Schedules
 from affluent.services.inbound.webhook_registration import WebhookRegistration
 from affluent.services.inbound.webhooks import Hooks
+from affluent.services.money.decide import SalePositions
+from affluent.services.money.record import FactRecorder
+from affluent.services.money.taking_up import TakingUp
 from affluent.services.operations.alerts import Alerts
 from affluent.services.operations.audit import Audit
 from affluent.services.operations.metrics import (
@@ -134,6 +137,9 @@ class _Engine:
     tracing: Tracing | None
     executor: Executor
     dispatcher: Dispatcher
+    learner: FactRecorder
+    learned: asyncio.Event
+    """Set when something was learned that runs may wait for."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -179,6 +185,7 @@ class Hub:
     billing: Billing
     reconciliation: Reconciliation
     nightly: Nightly
+    taking_up: TakingUp
     ledgers: Ledgers
     why: Why
     evidence: EvidencePacks
@@ -318,8 +325,9 @@ def _hub(
         syncs=Syncs(database),
         mirror=DirectorySync(database),
         run_search=RunSearch(database),
-        billing=Billing(database, intake.accept),
+        billing=Billing(database, intake.accept, engine.learner.setting_saved),
         reconciliation=reconciliation,
+        taking_up=TakingUp(database=database, journal=engine.journal, queue=engine.queue, learned=engine.learned),
         ledgers=_ledgers(settings, database, vault),
         why=why,
         evidence=EvidencePacks(why=why, vault=vault),
@@ -346,14 +354,16 @@ def _engine(
         own_url=own_url,
     )
     limiter = CountingLimiter(shared_reserve(database) if database.dialect == "postgresql" else None)
-    intake = CountingIntake(queue, fair, wake_signal.send)
+    learned = asyncio.Event()
+    learner = FactRecorder(catalog.apps, learned.set)
+    intake = CountingIntake(queue, fair, wake_signal.send, learner=learner, composed=catalog.composed_events())
     failures = RunFailures(intake, lambda run_id: f"{server_url}/activity/{run_id}")
     progress = Progress(
         database,
         patience=patience(settings.request_timeout_seconds),
         waits_for_slot=lambda: limiter.is_waited_for,
     )
-    journal = CountingJournal(queue, wake_signal.send, failures.tell, moved=progress.moved)
+    journal = CountingJournal(queue, wake_signal.send, failures.tell, moved=progress.moved, learner=learner)
     plans = Plans(database, catalog.apps, vault)
     tracing = Tracing(settings.otlp_url) if settings.otlp_url else None
     steps = (TracedSteps if tracing else CountingSteps)(
@@ -361,6 +371,7 @@ def _engine(
         network=network,
         limiter=limiter,
         breaker=CircuitBreaker(),
+        positions=SalePositions(database),
         settle_seconds=settings.settle_seconds,
     )
     executor = (TracedExecutor if tracing else TimedExecutor)(
@@ -384,6 +395,8 @@ def _engine(
         tracing=tracing,
         executor=executor,
         dispatcher=dispatcher,
+        learner=learner,
+        learned=learned,
     )
 
 

@@ -63,6 +63,11 @@ class Catalog:
         broken = next((app for app in self.broken if app.key == key), None)
         return f"The app {key!r} cannot be used: {broken.error}" if broken else f"There is no app {key!r}."
 
+    def composed_events(self) -> dict[tuple[str, str], tuple[str, ...]]:
+        """Of triggers that several types of events start: (app, the trigger's own event) → those types."""
+        triggers = [(app.key, trigger) for app in self.apps.values() for trigger in app.triggers.values()]
+        return {(key, trigger.event): trigger.of for key, trigger in triggers if trigger.of}
+
     def trigger_for(self, app: str, event: str) -> Trigger | None:
         """The trigger of an event type, by its name or one of its other spellings."""
         known = self.apps.get(app)

@@ -44,6 +44,8 @@ class Stage:
     asked: str = ""
     """Id of what a customer is asked to pay at Razorpay."""
     hook: Any = field(default_factory=dict)
+    days: int = 0
+    """Days by which the clock of this process was set forward."""
 
     async def referred(self) -> None:
         """An account that a promoter brought."""
@@ -98,6 +100,14 @@ class Stage:
         tomorrow = clock.now().date() + timedelta(days=1)
         body = {"mode": "DISASSOCIATE", "effectiveFrom": tomorrow.isoformat(), "effectiveUntil": "9999-01-01"}
         await self.shop.bill("POST", f"/accounts/{self.account}/price_plans", body)
+
+    async def end_of_the_plan(self) -> None:
+        """The account loses its only price plan, and the last day of it goes by."""
+        await self.detach()
+        await self.shop.settle()
+        assert await self.kept("cancellations") == 0
+        self.days += 1
+        clock.shift(timedelta(days=1))
 
     async def leave(self) -> None:
         """The customer leaves."""
@@ -212,7 +222,7 @@ CASES: dict[str, Case] = {
         away="promoter", path="/track/refund",
     ),
     "track_cancellation": Case(
-        before=Stage.on_a_plan, happens=Stage.detach, seen=lambda stage: stage.kept("cancellations"), expected=1,
+        before=Stage.on_a_plan, happens=Stage.end_of_the_plan, seen=lambda stage: stage.kept("cancellations"), expected=1,
         away="promoter", path="/track/cancellation",
     ),
     "track_cancellation_archived": Case(
@@ -284,7 +294,11 @@ async def staged(data_dir: Path) -> AsyncIterator[Stage]:
         }  # fmt: skip
         for app, given in fields.items():
             shop.connections[app] = (await shop.hub.connections.create(app=app, name=app, fields=given)).id
-        yield Stage(shop, slack, mail)
+        stage = Stage(shop, slack, mail)
+        try:
+            yield stage
+        finally:
+            clock.shift(-timedelta(days=stage.days))
 
 
 async def enabled(stage: Stage, key: str) -> Case:

@@ -12,7 +12,7 @@ from affluent.billing.payloads import EVENTS
 from affluent.kit.jsons import dumps, loads
 from affluent.sdk import Trigger, TriggerKind
 
-TRIGGERS = [trigger for trigger in app.triggers.values() if trigger.kind is TriggerKind.INTERNAL]
+TRIGGERS = [trigger for trigger in app.triggers.values() if trigger.kind is TriggerKind.INTERNAL and not trigger.of]
 every_trigger = pytest.mark.parametrize("trigger", TRIGGERS, ids=[trigger.key for trigger in TRIGGERS])
 
 

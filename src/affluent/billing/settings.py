@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
@@ -25,18 +25,25 @@ _ENTITIES = {
 """Entities kept here; settings of others (ORGANIZATION, USAGE_METER, …) are kept without a look at the entity."""
 
 
+Saved = Callable[[Connection, Sequence[str], str, str], None]
+"""Told of a saved setting in its transaction: the accounts that it is about, its id, and its value."""
+
+
 class Settings:
     """Use cases of settings."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, saved: Saved) -> None:
         self._ledger = ledger
+        self._saved = saved
 
     async def create(self, new: NewSetting) -> Setting:
         """Keep a new setting. Raises Missing for an unknown entity, Taken when there is one of this id."""
 
         def unit(connection: Connection) -> Changed[Setting]:
             _entity(connection, new.entity_type, new.entity_id)
-            return add(connection, new.entity_type, new.entity_id, new), ()
+            setting = add(connection, new.entity_type, new.entity_id, new)
+            self._tell(connection, setting)
+            return setting, ()
 
         return await self._ledger.change(unit)
 
@@ -53,9 +60,21 @@ class Settings:
             row = store.change(connection, S, S.c.full_id == full_id, **values, updated_at=clock.now())
             if row is None:
                 raise _missing(full_id)
-            return reading.setting_of(row), ()
+            setting = reading.setting_of(row)
+            self._tell(connection, setting)
+            return setting, ()
 
         return await self._ledger.change(unit)
+
+    def _tell(self, connection: Connection, setting: Setting) -> None:
+        accounts = tables.accounts
+        if setting.entity_type == reading.ACCOUNT:
+            self._saved(connection, [setting.entity_id], setting.id, setting.value)
+        elif setting.entity_type == reading.CUSTOMER:
+            rows = store.some(
+                connection, accounts, accounts.c.customer_id == setting.entity_id, order=[accounts.c.key], limit=200
+            )
+            self._saved(connection, [row.id for row in rows], setting.id, setting.value)
 
     async def delete(self, full_id: str) -> None:
         """Remove a setting; raises Missing."""

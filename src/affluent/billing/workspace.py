@@ -19,7 +19,7 @@ from affluent.billing.payments import Payments
 from affluent.billing.price_plans import PricePlans
 from affluent.billing.purchases import Purchases
 from affluent.billing.schedules import Schedules
-from affluent.billing.settings import Settings
+from affluent.billing.settings import Saved, Settings
 from affluent.billing.views import AccountDetail, CustomerDetail
 from affluent.store import billing as store
 from affluent.store.database import Database
@@ -30,15 +30,15 @@ NEWEST = 20
 
 
 class Billing:
-    """The billing workspace. `accept` takes the events of a change inside its transaction."""
+    """The billing workspace. `accept` takes the events of a change inside its transaction, `saved` a setting of accounts."""
 
-    def __init__(self, database: Database, accept: Accept) -> None:
+    def __init__(self, database: Database, accept: Accept, saved: Saved = lambda *_setting: None) -> None:
         ledger = self._ledger = Ledger(database, accept)
         self.customers = Customers(ledger)
         self.directory = Directory(ledger)
         self.accounts = Accounts(ledger)
         self.aliases = Aliases(ledger)
-        self.settings = Settings(ledger)
+        self.settings = Settings(ledger, saved)
         self.price_plans = PricePlans(ledger)
         self.schedules = Schedules(ledger)
         self.purchases = Purchases(ledger)

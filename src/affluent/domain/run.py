@@ -4,7 +4,7 @@ queued ──claim──▶ running ──▶ succeeded | skipped | failed | unk
   ▲                 │
   │                 ├──▶ waiting   (retry later; due at its own time) ──▶ running
   │                 └──▶ paused    (its connection needs attention)
-  └──release/resume─┴───────────── paused, failed, unknown, cancelled
+  └──release/resume─┴───────────── paused, failed, unknown, cancelled; skipped, when an outcome is taken up again
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ MOVES: dict[RunState, frozenset[RunState]] = {
     RunState.UNKNOWN: frozenset({RunState.QUEUED}),
     RunState.CANCELLED: frozenset({RunState.QUEUED}),
     RunState.SUCCEEDED: frozenset(),
-    RunState.SKIPPED: frozenset(),
+    RunState.SKIPPED: frozenset({RunState.QUEUED}),
 }
 
 
@@ -76,6 +76,8 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
     RETRY = "retry"
     AUTH_FAILED = "auth_failed"
+    HELD = "held"
+    """Another effect goes before it."""
     UNKNOWN = "unknown"
     CRASHED = "crashed"
 
@@ -83,12 +85,16 @@ class Outcome(StrEnum):
 class Fate(StrEnum):
     """What became of an effect."""
 
+    HELD = "held"
+    """It waits for another effect; nothing was sent."""
     INTENDED = "intended"
     APPLIED = "applied"
     ALREADY_APPLIED = "already_applied"
     NOT_APPLICABLE = "not_applicable"
     REJECTED = "rejected"
     UNKNOWN = "unknown"
+    DROPPED = "dropped"
+    """There is nothing to tell, for a reason; nothing was sent."""
 
 
 SETTLED_AS_DONE = frozenset({Fate.APPLIED, Fate.ALREADY_APPLIED})

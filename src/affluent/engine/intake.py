@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from time import monotonic
 
@@ -12,6 +13,7 @@ from affluent.domain.event import Accepted, EventDraft
 from affluent.domain.run import RunState
 from affluent.engine.event_drafts import storable
 from affluent.engine.fairness import FairClock
+from affluent.engine.positions import Learner
 from affluent.engine.queue import Queue
 from affluent.kit import clock
 from affluent.kit.ids import new_id
@@ -38,13 +40,27 @@ class Subscription:
 
 
 class Intake:
-    """Accepts event drafts. `wake` is called after the commit, when there are new runs to execute."""
+    """Accepts event drafts.
 
-    def __init__(self, queue: Queue, fair: FairClock, wake: Callable[[], None]) -> None:
+    `wake` is called after the commit, when there are new runs to execute; `learner` takes what events say about money;
+    `composed` has the triggers that several types of events start: (app, trigger's event) → those types.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        fair: FairClock,
+        wake: Callable[[], None],
+        *,
+        learner: Learner | None = None,
+        composed: Mapping[tuple[str, str], tuple[str, ...]] | None = None,
+    ) -> None:
         self._queue = queue
         self._fair = fair
         self._wake = wake
         self._looked_at = -_LOOK_AGAIN_SECONDS
+        self._learner = learner
+        self._composed = composed or {}
 
     def accept(self, connection: Connection, drafts: Sequence[EventDraft]) -> list[Accepted]:
         """Store the events that are new and queue a run per enabled flow connection whose trigger matches.
@@ -59,6 +75,7 @@ class Intake:
             if key not in rows:  # ids sort by the order in which things happened
                 rows[key] = _event_row(draft)
         fresh = _insert_events(connection, list(rows.values()))
+        self._learn(connection, drafts, rows, fresh)
         known = self._known(connection, [row for row in rows.values() if row["id"] not in fresh])
         subscriptions = _subscriptions(connection) if fresh else []
         if subscriptions:
@@ -102,6 +119,19 @@ class Intake:
         self._queue.put(connection, [run for run in placed if run["ready"]])
         on_commit(connection, self._wake)
 
+    def _learn(
+        self,
+        connection: Connection,
+        drafts: Sequence[EventDraft],
+        rows: Mapping[tuple[str, str], bulk.Row],
+        fresh: AbstractSet[str],
+    ) -> None:
+        """Record what the new events say about money."""
+        if self._learner is None or not fresh:
+            return
+        by_id = {rows[draft.source, draft.external_id]["id"]: draft for draft in reversed(drafts)}
+        self._learner.events(connection, [(id_, draft) for id_, draft in by_id.items() if id_ in fresh])
+
     def _look_at_queue(self, connection: Connection) -> None:
         if monotonic() - self._looked_at > _LOOK_AGAIN_SECONDS:
             self._looked_at = monotonic()
@@ -119,8 +149,16 @@ class Intake:
                 rank=self._fair.rank(subscription.flow_connection_id),
             )
             for subscription in subscriptions
-            if _matches(subscription, draft)
+            if self._matches(subscription, draft)
         ]
+
+    def _matches(self, subscription: Subscription, draft: EventDraft) -> bool:
+        if draft.only_flow_connection:
+            return subscription.flow_connection_id == draft.only_flow_connection
+        if subscription.app != draft.app or subscription.source != draft.source:
+            return False
+        own = subscription.event
+        return draft.type == own or draft.type in self._composed.get((subscription.app, own), ())
 
     @staticmethod
     def _known(connection: Connection, rows: Sequence[bulk.Row]) -> dict[str, str]:
@@ -236,12 +274,6 @@ def _subscriptions(connection: Connection) -> list[Subscription]:
         )
         for row in connection.execute(query)
     ]
-
-
-def _matches(subscription: Subscription, draft: EventDraft) -> bool:
-    if draft.only_flow_connection:
-        return subscription.flow_connection_id == draft.only_flow_connection
-    return subscription.app == draft.app and subscription.event == draft.type and subscription.source == draft.source
 
 
 def _busy(connection: Connection, keys: list[str]) -> set[str]:

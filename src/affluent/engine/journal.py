@@ -12,11 +12,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from affluent.domain.run import FINISHED, RunState
+from affluent.domain.run import FINISHED, Fate, RunState
+from affluent.engine.positions import Learner
 from affluent.engine.queue import Queue
 from affluent.kit import clock
 from affluent.kit.jsons import dumps
 from affluent.kit.logs import logger
+from affluent.sdk.facts import Fact
 from affluent.store import bulk, ledger, tables
 from affluent.store.bulk import Row
 from affluent.store.database import on_commit, undone_if_it_fails
@@ -67,6 +69,8 @@ class JournalEntry:
     attempts: list[Row] = field(default_factory=list)
     effects: list[Row] = field(default_factory=list)
     identities: list[Row] = field(default_factory=list)
+    facts: list[tuple[str, Sequence[Fact]]] = field(default_factory=list)
+    """By the key of an effect: what its answer says about money."""
     broken_connection: tuple[str, int, str] | None = None
     """(connection id, version used, reason): the credentials were refused."""
     leaves_line: bool = False
@@ -97,11 +101,13 @@ class Journal:
         failed: Callable[[Connection, Sequence[str]], None] | None = None,
         *,
         moved: Callable[[], None] = lambda: None,
+        learner: Learner | None = None,
     ) -> None:
         self._queue = queue
         self._wake = wake
         self._failed = failed
         self._moved = moved
+        self._learner = learner
 
     def record(self, connection: Connection, entries: Sequence[JournalEntry]) -> list[RecordResult]:
         """Write entries; a processor of the grouped writer."""
@@ -109,7 +115,9 @@ class Journal:
         self._queue.lock(connection, freed_keys)
         cancelled_by_lease = _update_runs(connection, entries)
         held = [entry for entry in entries if (entry.run_id, entry.lease) in cancelled_by_lease]
-        _write_details(connection, held)
+        effects = _write_details(connection, held)
+        if self._learner is not None:
+            self._learner.answers(connection, effects, [facts for entry in held for facts in entry.facts])
         self._wait_only_for_broken_connections(connection, _run_ids(held, RunState.PAUSED))
         self._cancel_instead_of_waiting(connection, _run_ids(held, RunState.WAITING, RunState.PAUSED))
         _leave_line(connection, [entry.run_id for entry in held if entry.leaves_line])
@@ -259,13 +267,16 @@ def _result(entry: JournalEntry, cancelled: bool | None) -> RecordResult:  # noq
     return RecordResult(is_mine=cancelled is not None, cancel=bool(cancelled) and entry.state is RunState.RUNNING)
 
 
-def _write_details(connection: Connection, entries: Sequence[JournalEntry]) -> None:
-    """Write what entries hold beside the state of their runs: steps, attempts, effects, identities, broken connections."""
+def _write_details(connection: Connection, entries: Sequence[JournalEntry]) -> list[Row]:
+    """Write what entries hold beside the state of their runs: steps, attempts, effects, identities, broken connections.
+
+    Returns the rows of the effects.
+    """
     steps = _last_of(entries, "steps", _STEP_KEY)
     bulk.insert(connection, tables.step_runs, steps, columns=_STEP, unique=_STEP_KEY, update=_STEP[2:])
     attempts = _last_of(entries, "attempts", _ATTEMPT_KEY)
     bulk.insert(connection, tables.attempts, attempts, columns=_ATTEMPT, unique=_ATTEMPT_KEY)
-    effects = _last_of(entries, "effects", ("key",))
+    effects = _without_sent_ones(connection, _last_of(entries, "effects", ("key",)))
     settled = [name for name in _EFFECT if name not in ("key", "created_at")]
     bulk.insert(connection, tables.effects, effects, columns=_EFFECT, unique=("key",), update=settled)
     ledger.settled(connection, effects)
@@ -282,6 +293,20 @@ def _write_details(connection: Connection, entries: Sequence[JournalEntry]) -> N
     for entry in entries:
         if entry.broken_connection is not None:
             break_connection(connection, *entry.broken_connection)
+    return effects
+
+
+def _without_sent_ones(connection: Connection, effects: list[Row]) -> list[Row]:
+    """Leave out effects that were not sent now, and that another run has sent under the same key meanwhile."""
+    quiet = [row["key"] for row in effects if row["fate"] in (Fate.HELD.value, Fate.DROPPED.value)]
+    if not quiet:
+        return effects
+    sql = text(
+        "SELECT key FROM effects WHERE (sent OR fate IN ('applied', 'already_applied', 'unknown')) AND key IN "
+        + bulk.each(connection.dialect.name)
+    )
+    sent = {row[0] for row in connection.execute(sql, {"keys": dumps(quiet)})} & set(quiet)
+    return [row for row in effects if row["key"] not in sent]
 
 
 def _run_ids(entries: Sequence[JournalEntry], *states: RunState) -> list[str]:

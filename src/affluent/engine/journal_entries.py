@@ -11,7 +11,7 @@ from affluent.domain.run import Outcome, RunState, StepState
 from affluent.engine.journal import JournalEntry
 from affluent.engine.leases import LeasedRun
 from affluent.engine.plans import Plan, PlannedStep
-from affluent.engine.step import StepAttempt
+from affluent.engine.step_attempt import StepAttempt
 from affluent.kit import clock
 from affluent.kit.jsons import JSONValue, text_of
 from affluent.kit.redact import redact
@@ -30,6 +30,7 @@ def entry_after_attempt(
         entry.attempts = [_attempt_row(run, position, steps[-1]["tries"], attempt)]
     if attempt.effect is not None:
         entry.effects = [attempt.effect]
+        entry.facts = [(attempt.effect_key, attempt.facts)] if attempt.facts else []
     match attempt.outcome:
         case Outcome.APPLIED | Outcome.READ | Outcome.ALREADY_APPLIED | Outcome.NOT_APPLICABLE:
             entry.identities = _identity_rows(run, planned, attempt, now)
@@ -38,6 +39,10 @@ def entry_after_attempt(
             if planned.bound is not None:
                 entry.waits_for = planned.bound.id
                 entry.broken_connection = (planned.bound.id, planned.bound.version, attempt.sentence)
+        case Outcome.HELD:
+            entry.leaves_line = True
+            _stop(entry, RunState.WAITING, position, attempt, cause=attempt.code)
+            _plan_retry(entry, run, attempt, now)
         case Outcome.RETRY | Outcome.UNKNOWN if _may_try_again(planned, attempt):
             entry.leaves_line = attempt.code == Wait.code
             _stop(entry, RunState.WAITING, position, attempt, cause="" if entry.leaves_line else attempt.code)
@@ -148,7 +153,7 @@ def _success(plan: Plan, outcomes: list[str]) -> str:
 def step_row(run: LeasedRun, planned: PlannedStep, position: int, started: datetime, attempt: StepAttempt) -> Row:
     """The row of a step after a try."""
     earlier = run.earlier.get(position)
-    ended = attempt.outcome not in (Outcome.RETRY, Outcome.AUTH_FAILED)
+    ended = attempt.outcome not in (Outcome.RETRY, Outcome.AUTH_FAILED, Outcome.HELD)
     return {
         "run_id": run.id,
         "position": position,
@@ -180,6 +185,7 @@ _STATES = {
     Outcome.REJECTED: StepState.FAILED,
     Outcome.RETRY: StepState.WAITING,
     Outcome.AUTH_FAILED: StepState.WAITING,
+    Outcome.HELD: StepState.WAITING,
     Outcome.UNKNOWN: StepState.UNKNOWN,
     Outcome.CRASHED: StepState.FAILED,
 }

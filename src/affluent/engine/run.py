@@ -13,7 +13,8 @@ from affluent.engine.journal import Journal, JournalEntry, RecordResult
 from affluent.engine.journal_entries import ending_entry, entry_after_attempt, finishing_entry, pausing_entry, step_row
 from affluent.engine.leases import LeasedRun, UnreadableRun
 from affluent.engine.plans import Plan, PlanBroken, PlannedStep, Plans
-from affluent.engine.step import LeaseLost, StepAttempt, StepRunner
+from affluent.engine.step import LeaseLost, StepRunner
+from affluent.engine.step_attempt import StepAttempt
 from affluent.kit import clock, crash
 from affluent.kit.jsons import JSONObject, JSONValue
 from affluent.kit.logs import logger
@@ -143,6 +144,7 @@ class Executor:
             return await self._record(entry)
         ending = finishing_entry(run, plan, data, entry.steps, position=position)
         ending.attempts, ending.effects, ending.identities = entry.attempts, entry.effects, entry.identities
+        ending.facts = entry.facts
         await self._record(ending)
         return None
 

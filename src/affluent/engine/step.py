@@ -3,73 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from time import perf_counter
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from affluent.domain.mapping import MappingError
+from affluent.domain.money.effects import State
 from affluent.domain.run import Fate, Outcome
 from affluent.engine import effect_keys as keys
-from affluent.engine import effects, expressions
+from affluent.engine import effects
 from affluent.engine.circuit_breaker import CircuitBreaker
 from affluent.engine.leases import LeasedRun
 from affluent.engine.limits import Limiter
 from affluent.engine.plans import PlannedStep
-from affluent.engine.vendor_http import HttpVendorClient, Network, Postponed
+from affluent.engine.positions import Asked, Decision, Drop, Hold, Positions, Proceed, Refuse, Tells
+from affluent.engine.step_attempt import CircuitOpen, StepAttempt, facts_of_answer, note_defect, note_error, stand_by
+from affluent.engine.step_input import decided_input, typed_input
+from affluent.engine.vendor_http import HttpVendorClient, Network
 from affluent.kit import clock
-from affluent.kit.jsons import JSONObject, JSONValue, kind_of
+from affluent.kit.jsons import JSONValue, kind_of
 from affluent.kit.logs import logger
 from affluent.kit.redact import redact
 from affluent.sdk import (
-    AlreadyApplied,
     AppError,
     AuthFailed,
     Context,
     Effect,
-    NotApplicable,
+    NotReferred,
     OutcomeUnknown,
     Rejected,
-    Retry,
     Unavailable,
-    Wait,
 )
 from affluent.store.bulk import Row
 from affluent.store.database import Database, StoreUnavailable, retry_while_unavailable
 
 _log = logger("engine")
 _OWNER_BUSY = timedelta(seconds=1)
+_ASKED_AGAIN = timedelta(minutes=1)
 _LONGEST_ON_ITS_WAY = timedelta(minutes=5)
 """A key is not used any more when its vendor forgets it within this time: a request may wait for its slot, and be slow."""
-
-
-@dataclass(slots=True, kw_only=True)
-class StepAttempt:
-    """One try of one step: filled while it goes on, and complete when it has ended."""
-
-    outcome: Outcome = Outcome.CRASHED
-    sentence: str = ""
-    code: str = ""
-    input: JSONObject | None = None
-    output: JSONValue = None
-    effect_key: str = ""
-    effect: Row | None = None
-    retry_after: timedelta | None = None
-    status: int | None = None
-    exchanges: list[JSONObject] = field(default_factory=list)
-    milliseconds: int = 0
-    counts: bool = True
-    """False: nothing was tried (circuit breaker open, effect held by another run): no attempt is recorded."""
-    may_call: bool = False
-    """Whether the circuit breaker let this try through; it must then be told how the call ended."""
-    in_doubt: bool = False
-    """Whether an earlier request under this key may have been applied, and this one repeats it."""
-
-    def end(self, outcome: Outcome, code: str, sentence: str, *, counts: bool = True) -> None:
-        """Note how the try ended, when neither the action nor the vendor told."""
-        self.outcome, self.code, self.sentence, self.counts = outcome, code, sentence, counts
 
 
 class LeaseLost(Exception):
@@ -86,9 +61,11 @@ class StepRunner:
         network: Network,
         limiter: Limiter,
         breaker: CircuitBreaker,
+        positions: Positions | None = None,
         settle_seconds: float = 10,
     ) -> None:
         self._database = database
+        self._positions = positions
         self._network = network
         self._limiter = limiter
         self._breaker = breaker
@@ -105,11 +82,12 @@ class StepRunner:
         attempt = StepAttempt()
         vendor_client = self._vendor_client(run, planned, attempt)
         try:
-            action_input = await _typed_input(planned, data)
-            attempt.input = action_input.model_dump(mode="json", exclude_none=True)
+            action_input = await typed_input(planned, data)
             await self._apply(run, planned, position, action_input, vendor_client, attempt)
         except AppError as error:
-            _note_error(attempt, error)
+            note_error(attempt, error)
+            if isinstance(error, NotReferred):
+                await self._look_ahead(run, planned, position, attempt)
             if attempt.outcome is Outcome.AUTH_FAILED and planned.bound is None:
                 attempt.outcome = Outcome.REJECTED  # no connection waits to be repaired
         except MappingError as error:
@@ -120,13 +98,14 @@ class StepRunner:
             attempt.end(Outcome.RETRY, "store_unavailable", str(error), counts=False)
         except Exception as error:  # noqa: BLE001 - a defect of one app must not stop the others; it is logged
             _log.exception("step failed by a defect", run=run.id, step=planned.step.id)
-            _note_defect(attempt, planned, error, was_answered=vendor_client.answered)
+            note_defect(attempt, planned, error, was_answered=vendor_client.answered)
         finally:
             attempt.milliseconds = round((perf_counter() - started) * 1000)
             self._report_to_breaker(planned, vendor_client, attempt)
         attempt.exchanges = vendor_client.exchanges
         if attempt.effect is not None:
             attempt.effect = _effect_after(attempt.effect, attempt, vendor_client)
+        attempt.facts = facts_of_answer(planned, attempt)
         return attempt
 
     async def _apply(
@@ -139,31 +118,92 @@ class StepRunner:
         attempt: StepAttempt,
     ) -> None:
         """Do what the action does; a write commits its intent first, unless nothing can have been sent before."""
-        action, key = planned.action, effect_key(run, planned, action_input)
-        context = self._context(run, planned, position, key, vendor_client)
+        action, decision = planned.action, await self._decide(run, planned, position, action_input)
+        action_input = decided_input(action_input, decision)
+        attempt.action_input = action_input
+        attempt.input = action_input.model_dump(mode="json", exclude_none=True)
+        stands_by = isinstance(decision, (Hold, Drop, Refuse))
+        # Where there is nothing to tell, the position names no record either.
+        has_key = not stands_by or _names_record(planned, action_input)
+        key = effect_key(run, planned, action_input) if has_key else _key_of_step(run, planned)
+        tells = decision.tells if decision is not None else Tells()
+        context = self._context(run, planned, position, key, vendor_client, tells.units)
         if action.effect is not Effect.READ:
             attempt.effect_key = key
-            row = effect_row(run, planned, position, key, action_input, attempt.input)
-            if action.effect is Effect.IDEMPOTENT_WRITE:
-                vendor_client.keeps_failures = action.repeats_failures(action_input)
-            if action.effect is Effect.WRITE or action.key_field or not run.is_first_try:
-                since = _maybe_sent_since(run, planned, position)
-                if since is not None:
-                    row = {**row, "created_at": clock.to_micros(since)}
-                intent = effects.Intent(row=row, lease=run.lease, same=action.same)
-                effect_status = await self._commit_intent(intent, since)
-                if not await self._may_call(planned, effect_status, intent, action_input, context, attempt):
-                    return
-                vendor_client.confirm = lambda: self._confirm(intent)
-            attempt.effect = row
+            attempt.effect = effect_row(run, planned, position, key=key, attempt=attempt, tells=tells)
+            if isinstance(decision, (Hold, Drop, Refuse)):
+                stand_by(attempt, decision)
+                return
+            if not await self._intend(run, planned, position, context, vendor_client, attempt):
+                return
         self._check_breaker(planned, attempt)
         output = await action.run(context, action_input)
         attempt.outcome = Outcome.READ if action.effect is Effect.READ else Outcome.APPLIED
         attempt.output = output.model_dump(mode="json") if output is not None else {}
-        attempt.sentence = " ".join(context.notes)
+        notes = [decision.note] if isinstance(decision, Proceed) and decision.note else []
+        attempt.sentence = " ".join([*notes, *context.notes])
+
+    async def _intend(
+        self,
+        run: LeasedRun,
+        planned: PlannedStep,
+        position: int,
+        context: Context[Any],
+        vendor_client: HttpVendorClient,
+        attempt: StepAttempt,
+    ) -> bool:
+        """Commit the intent of a write, unless nothing can have been sent before. Returns whether the vendor may be called.
+
+        The attempt has its effect only from then on: what was not intended is not recorded.
+        """
+        action, action_input, row = planned.action, attempt.action_input, attempt.effect
+        assert action_input is not None and row is not None  # noqa: PT018, S101 - the caller has just set them
+        attempt.effect = None
+        if action.effect is Effect.IDEMPOTENT_WRITE:
+            vendor_client.keeps_failures = action.repeats_failures(action_input)
+        if action.effect is Effect.WRITE or action.key_field or not run.is_first_try:
+            since = _maybe_sent_since(run, planned, position)
+            if since is not None:
+                row = {**row, "created_at": clock.to_micros(since)}
+            intent = effects.Intent(row=row, lease=run.lease, same=action.same)
+            effect_status = await self._commit_intent(intent, since)
+            if not await self._may_call(planned, effect_status, intent, action_input, context, attempt):
+                return False
+            vendor_client.confirm = lambda: self._confirm(intent)
+        attempt.effect = row
+        return True
+
+    async def _decide(
+        self, run: LeasedRun, planned: PlannedStep, position: int, action_input: BaseModel
+    ) -> Decision | None:
+        """What the position says of a call; None where no position decides."""
+        if self._positions is None or planned.action.position is None or planned.bound is None:
+            return None
+        return await self._positions.decide(_asked(run, planned, position, action_input))
+
+    async def _look_ahead(self, run: LeasedRun, planned: PlannedStep, position: int, attempt: StepAttempt) -> None:
+        """Whether "nobody referred this customer" is final, and when it is taken up again if not."""
+        if self._positions is None or planned.action.position is None or planned.bound is None:
+            return
+        if attempt.action_input is None:
+            return
+        now = clock.now()
+        outlook = await self._positions.outlook(_asked(run, planned, position, attempt.action_input), now)
+        attempt.sentence = f"{attempt.sentence} {outlook.sentence}".strip()
+        attempt.again_at = outlook.again_at
+        if outlook.state is State.DUE:
+            attempt.again_at = now + _ASKED_AGAIN
+        elif outlook.state is State.REJECTED:
+            attempt.outcome, attempt.code = Outcome.REJECTED, "referral_denied"
 
     def _context(
-        self, run: LeasedRun, planned: PlannedStep, position: int, key: str, vendor_client: HttpVendorClient
+        self,
+        run: LeasedRun,
+        planned: PlannedStep,
+        position: int,
+        key: str,
+        vendor_client: HttpVendorClient,
+        units: int | None,
     ) -> Context[Any]:
         earlier, now = run.earlier.get(position), clock.now()
         return Context(
@@ -173,6 +213,7 @@ class StepRunner:
             now=now,
             started_at=earlier.started_at if earlier else now,
             server_url=self._network.own_url,
+            units=units,
         )
 
     async def _commit_intent(self, intent: effects.Intent, since: datetime | None) -> effects.EffectStatus:
@@ -285,7 +326,7 @@ class StepRunner:
             return
         until = self._breaker.blocked_until(planned.bound.id, clock.now())
         if until is not None:
-            raise _CircuitOpen(f"{planned.app.title} is not answering; calls wait.", retry_after=until - clock.now())
+            raise CircuitOpen(f"{planned.app.title} is not answering; calls wait.", retry_after=until - clock.now())
         attempt.may_call = True
 
     def _report_to_breaker(self, planned: PlannedStep, vendor_client: HttpVendorClient, attempt: StepAttempt) -> None:
@@ -344,22 +385,6 @@ def _unknown_outcome_text(planned: PlannedStep, effect_status: effects.EffectSta
     return f"{lost} ({since}), {title} knows a key for {hours:g} hours, and this action has no look-up. Nothing was sent again."
 
 
-def _note_defect(attempt: StepAttempt, planned: PlannedStep, error: Exception, *, was_answered: bool) -> None:
-    """Note an exception of our own code. When the answer to a write could not be read, its outcome is unknown."""
-    reader = f"{planned.app.title} {planned.action.title!r} ({type(error).__name__}); it was logged."
-    if planned.action.effect is Effect.WRITE and attempt.exchanges:
-        sentence = f"It is not known whether this was applied: the answer could not be read by {reader}"
-        attempt.end(Outcome.UNKNOWN, OutcomeUnknown.code, sentence)
-    elif was_answered and isinstance(error, (ValueError, TypeError, LookupError, AttributeError)):
-        attempt.end(Outcome.RETRY, "unreadable_answer", f"The answer could not be read by {reader}")
-    else:
-        attempt.end(Outcome.REJECTED, "defect", f"A defect in {reader}")
-
-
-class _CircuitOpen(Retry):
-    code = "breaker_open"
-
-
 def effect_key(run: LeasedRun, planned: PlannedStep, action_input: BaseModel) -> str:
     """The key of an effect: the same on every retry, resume and replay. Raises Rejected when its key field names no record."""
     action = planned.action
@@ -372,13 +397,22 @@ def effect_key(run: LeasedRun, planned: PlannedStep, action_input: BaseModel) ->
                 f"{action.key_field}: {kind_of(value or None)} names no record; give its id.", field=action.key_field
             )
         return keys.of_record(where, planned.app.key, action.key, str(value))
+    return _key_of_step(run, planned)
+
+
+def _key_of_step(run: LeasedRun, planned: PlannedStep) -> str:
     return f"{run.event_id}/{run.flow_connection_id}/{planned.step.id}"
 
 
+def _names_record(planned: PlannedStep, action_input: BaseModel) -> bool:
+    return not planned.action.key_field or getattr(action_input, planned.action.key_field) not in (None, "")
+
+
 def effect_row(
-    run: LeasedRun, planned: PlannedStep, position: int, key: str, action_input: BaseModel, shown: JSONObject | None
+    run: LeasedRun, planned: PlannedStep, position: int, *, key: str, attempt: StepAttempt, tells: Tells
 ) -> Row:
-    """The row of an effect that is about to be sent; `shown` is the input as it may be kept."""
+    """The row of an effect that is about to be sent."""
+    action_input = attempt.action_input
     now = clock.to_micros(clock.now())
     amount = currency = None
     if planned.action.money is not None:
@@ -397,56 +431,32 @@ def effect_row(
         "account_id": run.account_id,
         "amount_minor": amount,
         "currency": currency,
-        "input": redact(shown),
+        "input": redact(attempt.input),
         "output": None,
         "sentence": "",
         "created_at": now,
         "updated_at": now,
+        "tells": tells.tells,
+        "sale_id": tells.sale_id,
+        "units": tells.units,
+        "answers_to": tells.answers_to,
+        "again_at": None,
     }
 
 
-async def _typed_input(planned: PlannedStep, data: Mapping[str, JSONValue]) -> BaseModel:
-    try:
-        rendered = await expressions.render(planned.step.inputs, data, ids=planned.action.ids)
-        return planned.action.input.model_validate(rendered)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]) or planned.step.id
-        raise Rejected(f"{name}: {plain_reason(first)}", field=name) from error
-
-
-def plain_reason(error: Any) -> str:  # noqa: ANN401 - pydantic's error details
-    """A validation error in words for people, with the value that was refused."""
-    reason = str(error["msg"]).removeprefix("Value error, ")
-    if error["type"] == "missing":
-        return "is required and the mapping gives nothing for it."
-    rejected_value = error.get("input")
-    shown = (
-        f" (it is {rejected_value!r})"
-        if isinstance(rejected_value, (str, int, float, bool)) and error["type"] != "value_error"
-        else ""
+def _asked(run: LeasedRun, planned: PlannedStep, position: int, action_input: BaseModel) -> Asked:
+    bound = planned.bound
+    return Asked(
+        run_id=run.id,
+        position=position,
+        connection_id=bound.id if bound else "",
+        app=planned.app.key,
+        action=planned.action,
+        action_input=action_input,
+        credentials=bound.credentials if bound else None,
+        account_id=run.account_id,
+        occurred_at=run.occurred_at,
     )
-    return f"{reason}{shown}."
-
-
-def _note_error(attempt: StepAttempt, error: AppError) -> None:
-    attempt.sentence, attempt.code, attempt.status = error.message, error.code, error.status
-    match error:
-        case AlreadyApplied():
-            attempt.outcome = Outcome.ALREADY_APPLIED
-            output = error.output
-            attempt.output = output.model_dump(mode="json") if isinstance(output, BaseModel) else (output or {})
-        case NotApplicable():
-            attempt.outcome = Outcome.NOT_APPLICABLE
-        case AuthFailed():
-            attempt.outcome = Outcome.AUTH_FAILED
-        case OutcomeUnknown():
-            attempt.outcome = Outcome.UNKNOWN
-        case Retry():
-            attempt.outcome, attempt.retry_after = Outcome.RETRY, error.retry_after
-            attempt.counts = not isinstance(error, (_CircuitOpen, Postponed, Wait))
-        case _:
-            attempt.outcome = Outcome.REJECTED
 
 
 _FATES = {
@@ -465,7 +475,7 @@ def _effect_after(row: Row, attempt: StepAttempt, vendor_client: HttpVendorClien
     is tried again after a lost answer or a 5xx: it may be repeated, but only as long as the vendor knows its key.
     """
     is_halfway = vendor_client.wrote and attempt.outcome in (Outcome.RETRY, Outcome.AUTH_FAILED, Outcome.REJECTED)
-    fate = Fate.UNKNOWN if is_halfway else _FATES.get(attempt.outcome, Fate.INTENDED)
+    fate = attempt.fate or (Fate.UNKNOWN if is_halfway else _FATES.get(attempt.outcome, Fate.INTENDED))
     is_repeated = (
         row["kind"] == Effect.IDEMPOTENT_WRITE.value
         and attempt.outcome in (Outcome.RETRY, Outcome.AUTH_FAILED)
@@ -478,4 +488,5 @@ def _effect_after(row: Row, attempt: StepAttempt, vendor_client: HttpVendorClien
         "output": attempt.output,
         "sentence": attempt.sentence,
         "updated_at": clock.to_micros(clock.now()),
+        "again_at": clock.to_micros(attempt.again_at) if attempt.again_at is not None else None,
     }

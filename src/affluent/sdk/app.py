@@ -115,8 +115,15 @@ class Trigger:
     """How what a webhook did not deliver is found."""
     aliases: tuple[str, ...] = ()
     """Other spellings of the event that vendors send."""
+    of: tuple[str, ...] = ()
+    """Event types, as the vendor names them, that start it beside its own; their payloads have the same shape."""
     facts: Callable[[JSONObject, Origin], Sequence[Fact]] | None = None
     """(payload, where it comes from) → what the event says about money. Whatever it raises, the event is taken without facts."""
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The event types that start it, as the vendor names them."""
+        return self.of or (self.event,)
 
 
 ActionFunction = Callable[..., Awaitable[BaseModel | None]]

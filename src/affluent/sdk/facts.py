@@ -97,12 +97,21 @@ class PositionCall:
 
     kind: EffectKind
     about: str
-    """Input field that names the sale by its billing invoice or payment; of a sign-up or cancellation, the account."""
-    account: str = "uid"
-    """Input field with the id of the billing account."""
+    """Input field that names the sale by its billing invoice or payment; of a sign-up or cancellation, the account; of a
+    credit, the commission."""
+    account: str = ""
+    """Input field with the id of the billing account; of a credit, the promoter's own."""
     referral_settings: Mapping[str, str] = field(default_factory=dict)
     """Of a sign-up: name of the setting that holds a visitor id or referral id → the input field that it goes into."""
     counts: str = ""
     """Input field that says from when on money counts; "" or empty: when paid in full."""
+    worth: str = ""
+    """Of a credit: input field with the minor units that one unit of the promoter's commissions is worth."""
+    unit: str = ""
+    """Of a credit: input field that says which commissions count, "cash" or another text for rewards that are not money."""
+    currency: str = ""
+    """Of a credit: input field with its currency."""
+    smallest: Callable[[str], int] = lambda _currency: 1
+    """Of a request for payment: currency → the smallest amount, in minor units, that the vendor asks for."""
     places: Callable[[Any], Places] = lambda _credentials: exponent
     """Credentials → currency → how many decimal places the vendor counts in."""

@@ -67,6 +67,12 @@ async def reconcile(hub: Hub) -> None:
     await hub.nightly.sweep()
 
 
+async def take_up(hub: Hub) -> None:
+    """Go on with runs whose outcomes are due to be taken up again."""
+    await hub.taking_up.wait()
+    await hub.taking_up.sweep()
+
+
 async def keep_heads(hub: Hub) -> None:
     """Copy the heads of the ledger to a file outside the database."""
     await hub.ledgers.keep_heads()
@@ -87,6 +93,7 @@ _SWEEPS: tuple[tuple[float, Sweep], ...] = (
     (60, settle_unknown),
     (30, requeue_lost),
     (1, attend),
+    (0, take_up),
     (5, note_progress),
     (2, reconcile),
     (60, alert),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from sqlalchemy import Table, select, update
+from sqlalchemy import Connection, Table, or_, select, update
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -162,10 +162,15 @@ class Market:
         await self.settle()
 
     async def settle(self, seconds: float = 20) -> None:
-        """Wait until no run is queued, running or waiting."""
-        query = select(tables.runs.c.id).where(tables.runs.c.state.in_(UNFINISHED))
+        """Wait until no run is queued, running or waiting, and nothing is to be taken up again; held runs may wait on."""
+        runs = tables.runs.c
+
+        def unfinished(connection: Connection) -> bool:
+            moves = or_(runs.cause != "held", runs.due_at <= clock.now())
+            return connection.execute(select(runs.id).where(runs.state.in_(UNFINISHED), moves)).first() is not None
+
         async with asyncio.timeout(seconds):
-            while await self.hub.database.read(lambda connection: connection.execute(query).all()):
+            while await self.hub.taking_up.sweep() or await self.hub.database.read(unfinished):
                 await asyncio.sleep(0.02)
 
     async def rows(self, table: Table) -> list[Any]:

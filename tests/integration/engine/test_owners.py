@@ -46,7 +46,7 @@ async def test_two_intents_of_one_commit_have_one_owner(database_url):
         row = {
             "key": "k", "app": "shop", "action": "keyed", "connection_id": "", "kind": "write", "fate": "intended", "sent": True,
             "position": 0, "event_id": "e", "account_id": "", "amount_minor": None, "currency": None, "input": None, "output": None,
-            "sentence": "", "created_at": 1, "updated_at": 1,
+            "sentence": "", "created_at": 1, "updated_at": 1, "tells": "", "sale_id": "", "answers_to": "",
         }  # fmt: skip
         both = [effects.Intent(row=row | {"run_id": run_id}, lease=1) for run_id in (first, second)]
         standings = await it.database.write(lambda c: effects.intend(c, both))
@@ -66,7 +66,7 @@ async def test_of_two_runs_at_one_effect_its_owner_goes_on_in_whatever_order_the
         row = {
             "key": "k", "app": "shop", "action": "keyed", "connection_id": "", "kind": "write", "fate": "intended", "sent": True,
             "position": 0, "event_id": "e", "account_id": "", "amount_minor": None, "currency": None, "input": None, "output": None,
-            "sentence": "", "created_at": 1, "updated_at": 1,
+            "sentence": "", "created_at": 1, "updated_at": 1, "tells": "", "sale_id": "", "answers_to": "",
         }  # fmt: skip
         await it.database.write(lambda c: effects.intend(c, [effects.Intent(row=row | {"run_id": owner}, lease=1)]))
         both = [effects.Intent(row=row | {"run_id": run_id, "created_at": 2}, lease=1) for run_id in (other, owner)]

@@ -259,7 +259,7 @@ async def test_an_effect_in_doubt_is_not_taken_over_by_one_that_differs_also_not
         row = {
             "key": "k", "app": "shop", "action": "keyed", "connection_id": "", "kind": "write", "fate": "intended", "sent": True,
             "position": 0, "event_id": "e", "account_id": "", "amount_minor": 100, "currency": "USD", "input": {"owner": "ACC-1"},
-            "output": None, "sentence": "", "created_at": 1, "updated_at": 1,
+            "output": None, "sentence": "", "created_at": 1, "updated_at": 1, "tells": "", "sale_id": "", "answers_to": "",
         }  # fmt: skip
         intents = [
             effects.Intent(row=row | {"run_id": first}, lease=1, same=("owner",)),

@@ -50,9 +50,9 @@ _CANCELLATION_ANSWERS = {
 _SIGN_UP = PositionCall(
     kind=EffectKind.SIGN_UP, about="uid", referral_settings={"FirstPromoterTid": "tid", "FirstPromoterRefId": "ref_id"}
 )
-_SALE = PositionCall(kind=EffectKind.SALE, about="event_id", counts="counts", places=units.places)
-_REFUND = PositionCall(kind=EffectKind.REFUND, about="sale_event_id", places=units.places)
-_CANCELLATION = PositionCall(kind=EffectKind.CANCELLATION, about="uid")
+_SALE = PositionCall(kind=EffectKind.SALE, about="event_id", account="uid", counts="counts", places=units.places)
+_REFUND = PositionCall(kind=EffectKind.REFUND, about="sale_event_id", account="uid", places=units.places)
+_CANCELLATION = PositionCall(kind=EffectKind.CANCELLATION, about="uid", account="uid")
 
 
 def declare(app: App) -> None:

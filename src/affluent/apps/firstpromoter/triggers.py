@@ -165,4 +165,17 @@ def _trigger(event: str, title: str, description: str) -> Trigger:
     )
 
 
-TRIGGERS = tuple(_trigger(*event) for event in _EVENTS)
+_SETTLED = Trigger(
+    key="commission_settled",
+    title="Commission approved or taken back",
+    description="A commission was approved, denied, changed or removed: what its promoter has earned is another amount.",
+    kind=TriggerKind.WEBHOOK,
+    event="commission.settled",
+    of=("commission.created", "commission.approved", "commission.denied", "commission.updated", "commission.deleted"),
+    sample="commission_approved.json",
+    output=CommissionEvent,
+    subject=_SUBJECTS["commission"],
+    listing=listing_of("commission.approved"),
+    facts=money.commission_event,
+)
+TRIGGERS = (*(_trigger(*event) for event in _EVENTS), _SETTLED)

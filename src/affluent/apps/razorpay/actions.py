@@ -21,10 +21,11 @@ from affluent.apps.razorpay.schemas import (
     RawAnswer,
     RawCall,
     Refund,
+    Withdrawal,
     clean_name,
 )
 from affluent.kit.jsons import JSONObject, text_of
-from affluent.sdk import AlreadyApplied, OutcomeUnknown, Rejected
+from affluent.sdk import AlreadyApplied, NotApplicable, OutcomeUnknown, Rejected
 
 _REFERENCE = "affluent_reference"
 """Note that names our reference, because a receipt may not be kept."""
@@ -125,6 +126,27 @@ async def issue_invoice(ctx: Ctx, one: OneInvoice) -> Invoice:
 async def cancel_invoice(ctx: Ctx, one: OneInvoice) -> Invoice:
     """Withdraw an invoice that nobody has paid: it cannot be paid any more."""
     return await _moved(ctx, one, "cancel", _CANCELLED)
+
+
+async def withdraw_request(ctx: Ctx, withdrawal: Withdrawal) -> Invoice:
+    """Withdraw the invoice or payment link that asks for another amount than is open, so that it cannot be paid any more.
+
+    One that was paid meanwhile stays: its money is settled by whoever records it.
+    """
+    kind = "payment_links" if withdrawal.request_id.startswith("plink_") else "invoices"
+    path = f"/{kind}/{withdrawal.request_id}"
+    try:
+        return _invoice(await client.write(ctx, "POST", f"{path}/cancel"))
+    except Rejected as refused:
+        try:
+            standing = await client.read(ctx, path)
+        except Rejected:
+            raise refused from None
+        if standing.get("status") in _CANCELLED:
+            raise AlreadyApplied("It is withdrawn already.", output=_invoice(standing)) from None
+        if standing.get("status") in ("paid", "expired"):
+            raise NotApplicable(f"It cannot be withdrawn: it is {standing['status']}.") from None
+        raise
 
 
 async def fetch_payment(ctx: Ctx, one: OnePayment) -> Payment:

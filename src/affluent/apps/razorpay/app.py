@@ -12,6 +12,7 @@ from affluent.apps.razorpay.client import auth_failed, read
 from affluent.apps.razorpay.schemas import Credentials
 from affluent.apps.razorpay.triggers import TRIGGERS
 from affluent.sdk import FOREVER, App, Category, Context, Effect, Limit, Retry
+from affluent.sdk.facts import EffectKind, PositionCall
 
 _EXISTS = "400 with an earlier one in place"
 
@@ -54,6 +55,9 @@ async def test(ctx: Context[Credentials]) -> str:
     return "Razorpay accepted the key. It is a test key: no real money moves."
 
 
+_FOLLOWS_INVOICE = PositionCall(
+    kind=EffectKind.REQUEST, about="billing_invoice_id", smallest=lambda currency: 100 if currency == "INR" else 1
+)
 app.action(
     "create_customer",
     title="Create a customer",
@@ -78,6 +82,7 @@ app.action(
     same=("email", "contact"),
     money=("amount", "currency"),
     answers={_EXISTS: "Made before: counts as done", "other 400": "Data refused: parked"},
+    position=_FOLLOWS_INVOICE,
     facts=money.requested,
 )(actions.create_payment_link)
 app.action(
@@ -93,6 +98,7 @@ app.action(
         "found by reference": "Made before: counts as done",
         "no answer": "Looked up by reference before anything is sent again",
     },
+    position=_FOLLOWS_INVOICE,
     facts=money.requested,
 )(actions.create_invoice)
 app.action(
@@ -115,6 +121,21 @@ app.action(
     answers={"400 and it is cancelled": "Cancelled before: counts as done"},
     facts=money.requested,
 )(actions.cancel_invoice)
+app.action(
+    "withdraw_request",
+    title="Withdraw a request for payment",
+    effect=Effect.IDEMPOTENT_WRITE,
+    sample="withdraw_request.json",
+    key_field="request_id",
+    key_lasts=FOREVER,
+    same=("billing_invoice_id",),
+    answers={
+        "400 and it is cancelled": "Withdrawn before: counts as done",
+        "400 and it is paid": "It stays: its money is recorded",
+    },
+    position=PositionCall(kind=EffectKind.WITHDRAWAL, about="billing_invoice_id"),
+    facts=money.requested,
+)(actions.withdraw_request)
 app.action(
     "fetch_payment",
     title="Fetch a payment",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from affluent.apps.razorpay.facts import Entities, facts_of, fees, whole
-from affluent.apps.razorpay.schemas import NewInvoice, NewPaymentLink, NewRefund, OneInvoice, OnePayment
+from affluent.apps.razorpay.schemas import NewInvoice, NewPaymentLink, NewRefund, OneInvoice, OnePayment, Withdrawal
 from affluent.kit import clock
 from affluent.kit.jsons import JSONObject, text_of
 from affluent.sdk.facts import (
@@ -66,10 +66,14 @@ def record_facts(entities: Entities, origin: Origin) -> list[Fact]:
     return facts
 
 
-def requested(given: NewInvoice | NewPaymentLink | OneInvoice, output: JSONObject, origin: Origin) -> list[Fact]:
+def requested(
+    given: NewInvoice | NewPaymentLink | OneInvoice | Withdrawal, output: JSONObject, origin: Origin
+) -> list[Fact]:
     """What an answer says of the invoice or payment link that asks for money."""
-    notes = {} if isinstance(given, OneInvoice) else given.notes
-    return _request(output, text_of(output.get("billing_invoice_id") or notes.get("togai_invoice_id")), origin)
+    notes = given.notes if isinstance(given, (NewInvoice, NewPaymentLink)) else {}
+    named = "" if isinstance(given, OneInvoice) else given.billing_invoice_id
+    invoice_id = named or output.get("billing_invoice_id") or notes.get("togai_invoice_id")
+    return _request(output, text_of(invoice_id), origin)
 
 
 def fetched_payment(_given: OnePayment, output: JSONObject, origin: Origin) -> list[Fact]:

@@ -134,10 +134,22 @@ class NewCustomer(InputModel):
         return self
 
 
+BillingInvoice = Annotated[
+    str,
+    Field(
+        title="Follows the invoice",
+        max_length=255,
+        description="Id of the billing invoice whose money is asked for: what is asked then follows what is open on it, whatever"
+        " the amount says. Empty: the amount is asked for.",
+    ),
+]
+
+
 class _Request(InputModel):
     """What a request for money says, whichever form it takes."""
 
     reference: Reference
+    billing_invoice_id: BillingInvoice = ""
     amount: int = Field(title="Amount", gt=0, description="Whole minor units (paise); at least 100 in INR.")
     currency: Currency = "INR"
     description: str | None = Field(None, title="Description", max_length=2048, description="Shown to the customer.")
@@ -198,6 +210,23 @@ class OneInvoice(InputModel):
     """Names an invoice."""
 
     invoice_id: InvoiceId
+
+
+class Withdrawal(InputModel):
+    """A request for money that does not fit any more."""
+
+    billing_invoice_id: str = Field(
+        title="Billing invoice",
+        min_length=1,
+        max_length=255,
+        description="The billing invoice that the request is for.",
+    )
+    request_id: str = Field(
+        "",
+        title="Request",
+        pattern=r"^(inv_|plink_)\w+$|^$",
+        description="Razorpay's id of the invoice or payment link. Empty: the one that asks for another amount than is open.",
+    )
 
 
 class OnePayment(InputModel):

@@ -80,7 +80,7 @@ def _trigger(event: str, title: str, description: str) -> Trigger:
             customer="billing_customer_id",
             title=f"{kind}.id",
             name="customer.name",
-            amount="net" if event.rsplit(".", maxsplit=1)[-1] in _MOVES_MONEY else "",
+            amount="net" if kind != "settlement" and event.rsplit(".", maxsplit=1)[-1] in _MOVES_MONEY else "",
             currency="currency",
         ),
         poll=poll_of(event),

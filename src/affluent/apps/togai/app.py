@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from affluent.apps.togai import books, directory, ledger, money, plans, webhook
+from affluent.apps.togai import books, commission_credits, directory, ledger, money, plans, webhook
 from affluent.apps.togai import call_api as raw
 from affluent.apps.togai import directory_sync as mirror
 from affluent.apps.togai.client import FAULTS, misplaced
 from affluent.apps.togai.schemas import Credentials
 from affluent.apps.togai.triggers import TRIGGERS
 from affluent.sdk import FOREVER, App, AuthFailed, Category, Context, Effect, Limit
+from affluent.sdk.facts import EffectKind, PositionCall
 
 UNKNOWN = "It is looked up before it is sent again"
 
@@ -153,6 +154,43 @@ app.action(
     },
     facts=money.granted_credit,
 )(ledger.grant_credit)
+for _key, _title, _kind, _does in (
+    (
+        "grant_commission_credit",
+        "Grant credit for a commission",
+        EffectKind.CREDIT,
+        commission_credits.grant_commission_credit,
+    ),
+    (
+        "take_back_commission_credit",
+        "Take back the credit for a commission",
+        EffectKind.CREDIT_BACK,
+        commission_credits.take_back_commission_credit,
+    ),
+):
+    app.action(
+        _key,
+        title=_title,
+        effect=Effect.IDEMPOTENT_WRITE,
+        sample=f"{_key}.json",
+        key_field="commission_id",
+        key_lasts=FOREVER,  # found by its purpose, or by its idempotency key
+        same=("account_id",),
+        money=("amount", "currency"),
+        position=PositionCall(
+            kind=_kind,
+            about="commission_id",
+            account="account_id",
+            worth="unit_value",
+            unit="unit",
+            currency="currency",
+        ),
+        facts=money.commission_credit,
+        answers={
+            "another currency": "Failed: nothing is granted",
+            "used already, or another amount": "Failed: a person settles it with the promoter",
+        },
+    )(_does)
 app.action(
     "api_call",
     title="Call the API",

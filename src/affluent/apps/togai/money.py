@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from affluent.apps.togai.commission_credits import CommissionCredit, purpose_of
 from affluent.apps.togai.schemas import CreditRecord, NewCredit, NewPayment, NewSetting, PaymentRecord
 from affluent.kit import clock
 from affluent.kit.jsons import JSONObject, text_of
@@ -122,6 +123,19 @@ def granted_credit(given: NewCredit, output: JSONObject, origin: Origin) -> list
         "amount": record.amount,
         "currency": given.currency,
         "purpose": given.purpose,
+        "status": record.status,
+    }
+    return credit_facts(credit, given.account_id, origin)
+
+
+def commission_credit(given: CommissionCredit, output: JSONObject, origin: Origin) -> list[Fact]:
+    """The credit of a commission as it stands after it was granted or taken back."""
+    record = CreditRecord.model_validate(output)
+    credit: JSONObject = {
+        "id": record.credit_id,
+        "amount": record.amount,
+        "currency": given.currency,
+        "purpose": purpose_of(given),
         "status": record.status,
     }
     return credit_facts(credit, given.account_id, origin)

@@ -22,6 +22,8 @@ _OVERLAP = timedelta(days=1)
 _UPDATED = frozenset({"PARTIALLY_PAID", "VOID", "UN_COLLECTIBLE", "MERGED"})
 _REFUNDED = frozenset({"REFUND_COMPLETED"})
 
+_OPEN_CHANGED = "invoice.open_changed"
+
 
 async def customers(ctx: Ctx, cursor: JSONValue) -> Page:
     """A page of customers, from the first."""
@@ -58,6 +60,11 @@ async def invoices_updated(ctx: Ctx, cursor: JSONValue) -> Page:
     return await _invoices(ctx, cursor, "invoice.updated", only=_UPDATED)
 
 
+async def invoices_open(ctx: Ctx, cursor: JSONValue) -> Page:
+    """Invoices by what is open on them: once for each status and paid amount."""
+    return await _invoices(ctx, cursor, _OPEN_CHANGED)
+
+
 async def invoices_refunded(ctx: Ctx, cursor: JSONValue) -> Page:
     """Invoices whose money was given back, not those whose refund was only begun; Togai knows no parts of it."""
     return await _invoices(ctx, cursor, "invoice.refunded", only=_REFUNDED)
@@ -85,7 +92,7 @@ async def _invoices(
     items = [
         Incoming(
             type=kind,
-            external_id=f"{kind}/{said['id']}" + (f"/{said['status']}" if kind == "invoice.updated" else ""),
+            external_id=f"{kind}/{said['id']}{_state_of(said, kind)}",
             payload={"invoice": {"id": said["id"]}},
             occurred_at=_instant(said.get("generatedAt") if kind == "invoice.generated" else said.get("updatedAt")),
         )
@@ -93,6 +100,13 @@ async def _invoices(
     ]
     token = page.get("nextToken")
     return Page(items=items, cursor={**walk, "token": token} if token else None, more=bool(token))
+
+
+def _state_of(invoice: JSONObject, kind: str) -> str:
+    """What makes another event of the same invoice: its status, and with what is open also what is paid."""
+    if kind == _OPEN_CHANGED:
+        return f"/{invoice['status']}/{invoice.get('paidAmount') or 0}"
+    return f"/{invoice['status']}" if kind == "invoice.updated" else ""
 
 
 async def _newest_first(ctx: Ctx, path: str, cursor: JSONValue, kind: str, part: str) -> Page:

@@ -36,7 +36,7 @@ def _money(part: str, title: str) -> Subject:
     )
 
 
-def _trigger(
+def _trigger(  # noqa: PLR0913 - the declaration of a trigger is one flat list of facts
     event: str,
     title: str,
     description: str,
@@ -46,6 +46,8 @@ def _trigger(
     poll: Poll | None = None,
     detail: Callable[[Any, Incoming], Awaitable[Incoming]] | None = None,
     facts: Callable[[JSONObject, Origin], Sequence[Fact]] | None = None,
+    of: tuple[str, ...] = (),
+    sample: str = "",
 ) -> Trigger:
     key = event.replace(".", "_")
     return Trigger(
@@ -54,12 +56,13 @@ def _trigger(
         description=description,
         kind=TriggerKind.INTERNAL,
         event=event,
-        sample=f"{key}.json",
+        sample=sample or f"{key}.json",
         output=output,
         subject=subject,
         poll=poll,
         poll_detail=detail,
         facts=facts,
+        of=of,
     )
 
 
@@ -132,6 +135,18 @@ TRIGGERS = (
         poll=polls.invoices_generated,
         detail=wholes.whole_invoice,
         facts=money.invoice_event,
+    ),
+    _trigger(
+        "invoice.open_changed",
+        "Open amount of an invoice changed",
+        "An invoice was made, paid in whole or in part, made void or written off: what its customer owes is another amount.",
+        output=events.InvoiceGenerated,
+        subject=_INVOICE,
+        poll=polls.invoices_open,
+        detail=wholes.whole_invoice,
+        facts=money.invoice_event,
+        of=("invoice.generated", "invoice.updated", "invoice.paid"),
+        sample="invoice_generated.json",
     ),
     _trigger(
         "invoice.updated",

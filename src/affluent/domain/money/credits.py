@@ -20,6 +20,8 @@ class Terms:
 
     currency: str
     minor_units: int
+    is_cash: bool = False
+    """Whether commissions in money count; otherwise only credits and points do."""
     can_take_back: bool = True
     """Whether billing can void a credit; otherwise a person is asked."""
 
@@ -39,28 +41,26 @@ class CreditPosition:
 def credit_position(promoter_id: str, facts: Sequence[Fact], effects: Sequence[Effect], terms: Terms) -> CreditPosition:
     """What a promoter should have as credit for these commissions, and what has to be granted or taken back."""
     states = current(facts)
-    commissions = [fact for fact in states if isinstance(fact, Commission) and fact.promoter_id == promoter_id]
-    earned = [fact for fact in commissions if fact.state in _EARNED]
-    worth = {fact.id: fact.amount * terms.minor_units for fact in earned}
+    commissions = [fact for fact in states if isinstance(fact, Commission) and _counts(fact, promoter_id, terms)]
+    worth = {fact.id: fact.amount * terms.minor_units for fact in commissions if fact.state in _EARNED}
     due = max(0, sum(worth.values()))
     grants = {fact.commission_id: fact for fact in states if isinstance(fact, CreditGrant)}
     known = {(item.kind, item.key): item for item in effects}
     granted = _granted(commissions, grants, known)
-    plan: list[Planned] = []
     missing = due - sum(granted.values())
-    for fact in earned:
-        rest = min(missing, worth[fact.id] - granted.get(fact.id, 0))
+    plan: list[Planned] = []
+    for fact in commissions:
+        rest = min(missing, worth.get(fact.id, 0) - granted.get(fact.id, 0))
         if rest > 0:
             plan.append(_step(EffectKind.CREDIT, fact.id, rest, known, terms, f"Commission {fact.id} is {fact.state}."))
             missing -= rest
     findings: list[Finding] = []
     for fact in sorted(commissions, key=lambda fact: fact.state not in GONE):
-        if missing >= 0 or not granted.get(fact.id):
-            continue
-        back = min(-missing, granted[fact.id])
-        missing += back
-        plan.append(_back(fact, back, grants.get(fact.id), known, terms))
-        findings.append(_finding(fact, back, terms, promoter_id))
+        back = min(-missing, granted.get(fact.id, 0))
+        if back > 0:
+            missing += back
+            plan.append(_back(fact, back, grants.get(fact.id), known, terms))
+            findings.append(_finding(fact, back, terms, promoter_id))
     return CreditPosition(
         promoter_id=promoter_id,
         due=due,
@@ -68,6 +68,10 @@ def credit_position(promoter_id: str, facts: Sequence[Fact], effects: Sequence[E
         plan=tuple(plan),
         findings=tuple(findings),
     )
+
+
+def _counts(commission: Commission, promoter_id: str, terms: Terms) -> bool:
+    return commission.promoter_id == promoter_id and commission.is_cash is terms.is_cash
 
 
 def _granted(

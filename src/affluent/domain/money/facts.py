@@ -14,9 +14,10 @@ which they come; `current` chooses. Amounts are whole minor units. What a vendor
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,10 @@ class Fact:
     def stage(self) -> int:
         """How far the state is along a way that has no return; a higher one replaces a lower one, whatever their times."""
         return 0
+
+    def after(self, earlier: Self) -> Self:  # noqa: ARG002 - the kinds that leave things out need it
+        """This state, with what it leaves out and an earlier one said: a system does not repeat everything each time."""
+        return self
 
 
 class InvoiceState(StrEnum):
@@ -100,6 +105,14 @@ class Payment(Fact):
     def offered(self) -> int:
         """What it brings to invoices."""
         return self.amount - self.fee_on_customer
+
+    def after(self, earlier: Self) -> Self:
+        return replace(
+            self,
+            net=earlier.net if self.net is None else self.net,
+            invoice_id=self.invoice_id or earlier.invoice_id,
+            account_id=self.account_id or earlier.account_id,
+        )
 
 
 BANK = "bank"
@@ -206,6 +219,9 @@ class Lead(Fact):
     promoter_id: str = ""
     state: LeadState = LeadState.KNOWN
 
+    def after(self, earlier: Self) -> Self:
+        return replace(self, promoter_id=self.promoter_id or earlier.promoter_id)
+
 
 class EntryState(StrEnum):
     """Whether the tracker lists what was told."""
@@ -224,9 +240,13 @@ class Entry(Fact):
     units: int
     """As the tracker counts, in the currency it was told in; never negative."""
     currency: str
+    """"" where the tracker does not name it: it is the one that the sale was told in."""
     is_refund: bool = False
     account_id: str = ""
     state: EntryState = EntryState.HELD
+
+    def after(self, earlier: Self) -> Self:
+        return replace(self, sale_id=self.sale_id or earlier.sale_id, account_id=self.account_id or earlier.account_id)
 
 
 class CommissionState(StrEnum):
@@ -266,6 +286,16 @@ class Commission(Fact):
     rate: tuple[int, int] | None = None
     """The campaign's terms as a fraction, where the tracker gives them: (1, 5) is 20 %."""
     campaign: str = ""
+
+    def after(self, earlier: Self) -> Self:
+        return replace(
+            self,
+            sale_id=self.sale_id or earlier.sale_id,
+            was_paid=self.was_paid or earlier.was_paid,
+            promised=self.promised if earlier.promised is None else earlier.promised,
+            rate=self.rate or earlier.rate,
+            campaign=self.campaign or earlier.campaign,
+        )
 
 
 class GrantState(StrEnum):
@@ -338,16 +368,16 @@ class Resolution(Fact):
 
 def current(facts: Iterable[Fact]) -> list[Fact]:
     """The last state of each thing, in the order of time. The order in which facts are given does not matter."""
-    last: dict[tuple[str, str, str], Fact] = {}
+    states: dict[tuple[str, str, str], list[Fact]] = {}
     for fact in facts:
-        thing = fact.thing
-        held = last.get(thing)
-        if held is None or (held is not fact and _is_later(fact, held)):
-            last[thing] = fact
+        states.setdefault(fact.thing, []).append(fact)
+    last = {thing: known[0] if len(known) == 1 else _last(known) for thing, known in states.items()}
     return [fact for _, _, fact in sorted((fact.happened_at, thing, fact) for thing, fact in last.items())]
 
 
-def _is_later(fact: Fact, held: Fact) -> bool:
-    ours, other = (fact.stage, fact.happened_at, fact.learned_at), (held.stage, held.happened_at, held.learned_at)
+def _last(states: Iterable[Fact]) -> Fact:
     # The text decides between two states of the same instant, so that any order of arrival ends with the same one.
-    return ours > other or (ours == other and repr(fact) > repr(held))
+    first, *later = sorted(states, key=lambda fact: (fact.stage, fact.happened_at, fact.learned_at, repr(fact)))
+    for fact in later:
+        first = fact.after(first)
+    return first

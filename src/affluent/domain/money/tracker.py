@@ -30,7 +30,7 @@ def known_effects(sale: Receipts, states: Sequence[Fact], effects: Sequence[Effe
     for entry in others:
         kind = EffectKind.REFUND if entry.is_refund else EffectKind.AGAIN if has_sale else EffectKind.SALE
         has_sale = has_sale or kind is EffectKind.SALE
-        known.append(_theirs(entry, kind, sale.sale_id, policy))
+        known.append(_theirs(entry, kind, sale, policy))
     return known
 
 
@@ -44,31 +44,31 @@ def _merged(effect: Effect, entry: Entry | None, policy: Policy) -> Effect | Non
         if effect.state in THERE:
             return replace(effect, state=State.MISSING)
         return None if effect.state is State.UNKNOWN else effect
-    units = entry.units
-    same = (units, entry.currency) == (effect.units, effect.currency)
+    units, currency = entry.units, entry.currency or effect.currency
+    same = (units, currency) == (effect.units, effect.currency)
     if effect.state in THERE and same:
         return effect
     return replace(
         effect,
         state=effect.state if effect.state in THERE else State.ALREADY_THERE,
         units=units,
-        amount=effect.amount if same else from_units(units, entry.currency, policy.places),
-        currency=entry.currency,
+        amount=effect.amount if same else from_units(units, currency, policy.places),
+        currency=currency,
         is_theirs=not same,
         is_dismissed=False,
     )
 
 
-def _theirs(entry: Entry, kind: EffectKind, sale_id: str, policy: Policy) -> Effect:
-    units = entry.units
+def _theirs(entry: Entry, kind: EffectKind, sale: Receipts, policy: Policy) -> Effect:
+    units, currency = entry.units, entry.currency or sale.currency
     return Effect(
         kind=kind,
         key=entry.id,
         state=State.ALREADY_THERE,
         units=units,
-        amount=from_units(units, entry.currency, policy.places),
-        currency=entry.currency,
-        about=sale_id,
+        amount=from_units(units, currency, policy.places),
+        currency=currency,
+        about=sale.sale_id,
         answered_at=entry.learned_at,
         is_theirs=True,
     )

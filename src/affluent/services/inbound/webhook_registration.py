@@ -89,7 +89,7 @@ class WebhookRegistration:
             return
         context = self._vendors.context(target.app, bound, effect=Effect.IDEMPOTENT_WRITE)
         try:
-            made = await registration.register(context, url, [target.trigger.event])
+            made = await registration.register(context, url, list(target.trigger.events))
         except AppError as error:
             problem = f"The webhook of {target.name!r} could not be registered: {error.message}"
             values = {"phase": "failed", "sentence": f"{problem} {by_hand}", "note": problem}

@@ -18,7 +18,8 @@ from affluent.engine.leases import LeasedRun
 from affluent.engine.limits import Limiter
 from affluent.engine.plans import PlannedStep
 from affluent.engine.run import Executor
-from affluent.engine.step import StepAttempt, StepRunner
+from affluent.engine.step import StepRunner
+from affluent.engine.step_attempt import StepAttempt
 from affluent.kit import clock, metrics
 from affluent.kit.jsons import JSONValue
 from affluent.sdk import Limit

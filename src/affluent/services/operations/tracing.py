@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from affluent.engine.leases import LeasedRun
 from affluent.engine.plans import PlannedStep
-from affluent.engine.step import StepAttempt
+from affluent.engine.step_attempt import StepAttempt
 from affluent.kit.jsons import JSONValue
 from affluent.services.operations.metrics import CountingSteps, TimedExecutor
 

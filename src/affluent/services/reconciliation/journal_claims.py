@@ -21,6 +21,7 @@ _FATES = {
     Fate.APPLIED: Said.APPLIED,
     Fate.ALREADY_APPLIED: Said.APPLIED,
     Fate.NOT_APPLICABLE: Said.DECLINED,
+    Fate.DROPPED: Said.DECLINED,
     Fate.REJECTED: Said.FAILED,
     Fate.UNKNOWN: Said.UNKNOWN,
 }

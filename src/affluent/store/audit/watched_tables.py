@@ -109,6 +109,7 @@ NOT_AUDITED: dict[str, str] = {
     "deliveries": "what vendors send; kept as it came",
     "effects": "the journal of runs",
     "events": "what happened at vendors; never changed",
+    "facts": "what systems said about money; never changed",
     "identities": "written by runs, with how each was found",
     "known_items": "the memory of polls",
     "ledger": "the books' own journal",

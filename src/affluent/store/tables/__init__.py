@@ -303,7 +303,22 @@ effects = Table(
     Column("sentence", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
+    # Of an effect that a position decides: what it tells, of which sale, how much in the vendor's own unit, and what it takes
+    # back or corrects.
+    Column("tells", Text, nullable=False, server_default=""),
+    Column("sale_id", Text, nullable=False, server_default=""),
+    Column("units", BigInteger),
+    Column("answers_to", Text, nullable=False, server_default=""),
+    # When an outcome that is not final is taken up again.
+    Column("again_at", Instant),
     Index("ix_effects_account", "account_id", "updated_at"),
+    Index("ix_effects_sale", "sale_id", sqlite_where=text("sale_id <> ''"), postgresql_where=text("sale_id <> ''")),
+    Index(
+        "ix_effects_again",
+        "again_at",
+        sqlite_where=text("again_at IS NOT NULL"),
+        postgresql_where=text("again_at IS NOT NULL"),
+    ),
     Index(
         "ix_effects_open",
         "fate",

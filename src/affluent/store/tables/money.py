@@ -2,10 +2,45 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, UniqueConstraint, text
 
 from affluent.store.schema.types import Instant, Json
 from affluent.store.tables import metadata
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    # The system that said it, and its own id of the thing; several rows of one thing are its states.
+    Column("source", Text, nullable=False),
+    Column("thing_id", Text, nullable=False),
+    # SHA-256 of what was said without the time at which we learned it: the same state by webhook, poll and list is one row.
+    Column("digest", Text, nullable=False),
+    # What the fact is about; empty: not about one.
+    Column("sale_id", Text, nullable=False),
+    Column("payment_id", Text, nullable=False),
+    Column("account_id", Text, nullable=False),
+    Column("happened_at", Instant, nullable=False),
+    Column("learned_at", Instant, nullable=False),
+    # The event, effect or list that said it.
+    Column("cause", Text, nullable=False),
+    Column("body", Json, nullable=False),
+    UniqueConstraint("source", "kind", "thing_id", "digest"),
+    Index("ix_facts_sale", "sale_id", sqlite_where=text("sale_id <> ''"), postgresql_where=text("sale_id <> ''")),
+    Index(
+        "ix_facts_payment",
+        "payment_id",
+        sqlite_where=text("payment_id <> ''"),
+        postgresql_where=text("payment_id <> ''"),
+    ),
+    Index(
+        "ix_facts_account",
+        "account_id",
+        sqlite_where=text("account_id <> ''"),
+        postgresql_where=text("account_id <> ''"),
+    ),
+)
 
 statements = Table(
     "statements",

@@ -12,7 +12,14 @@ from affluent.apps.firstpromoter.webhooks import ONCE, parse
 from affluent.kit import clock
 from affluent.sdk import Incoming
 
-FOUND = {"referral_created", "referral_converted", "commission_created", "commission_approved", "commission_denied"}
+FOUND = {
+    "referral_created",
+    "referral_converted",
+    "commission_created",
+    "commission_approved",
+    "commission_denied",
+    "commission_settled",
+}
 
 
 async def sold(vendor: Bench, number: int = 1) -> None:
@@ -36,7 +43,9 @@ async def found(vendor: Bench, key: str, since: datetime | None = None) -> list[
 
 def test_events_that_happen_once_and_whose_time_a_list_knows_can_be_found() -> None:
     assert {key for key, trigger in app.triggers.items() if trigger.listing} == FOUND
-    assert {app.triggers[key].event for key in FOUND} == ONCE
+    assert {app.triggers[key].event for key in FOUND} - {
+        "commission.settled"
+    } == ONCE  # the one is several of the others
 
 
 @pytest.mark.parametrize("key", ["referral_created", "referral_converted", "commission_created"])

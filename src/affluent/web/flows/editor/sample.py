@@ -88,7 +88,7 @@ async def _events(hub: Hub, draft: JSONObject) -> Sequence[EventView]:
     trigger = app.triggers.get(str(use.get("trigger"))) if app else None
     if app is None or trigger is None:
         return ()
-    return await hub.events.find(app=app.key, event_type=trigger.event, limit=_EVENTS)
+    return await hub.events.find(app=app.key, event_type=trigger.events[0], limit=_EVENTS)
 
 
 async def _bindings(hub: Hub, draft: JSONObject) -> dict[str, str]:
