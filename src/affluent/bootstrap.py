@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from affluent import catalog as catalogs
 from affluent.billing import Billing
@@ -15,6 +14,7 @@ from affluent.billing import books as own_books
 from affluent.catalog import Catalog
 from affluent.engine import expressions
 from affluent.engine.circuit_breaker import CircuitBreaker
+from affluent.engine.dispatch.dispatcher import Dispatcher, WakeSignal
 from affluent.engine.dispatch.embedded import EmbeddedDispatcher
 from affluent.engine.fairness import FairClock
 from affluent.engine.intake import Intake
@@ -48,6 +48,7 @@ from affluent.services.inbound.schedules import Schedules
 from affluent.services.inbound.webhook_registration import WebhookRegistration
 from affluent.services.inbound.webhooks import Hooks
 from affluent.services.money.decide import SalePositions
+from affluent.services.money.payouts import Payouts
 from affluent.services.money.record import FactRecorder
 from affluent.services.money.taking_up import TakingUp
 from affluent.services.operations.alerts import Alerts
@@ -86,39 +87,6 @@ from affluent.vault import keys
 from affluent.vault.envelope import Vault
 
 _log = logger("hub")
-
-
-class Dispatcher(Protocol):
-    """Executes due runs in this process."""
-
-    def wake(self) -> None:
-        """Look for due runs now."""
-
-    async def start(self) -> None:
-        """Begin."""
-
-    async def stop(self) -> None:
-        """Finish or hand back what is held."""
-
-    @property
-    def running(self) -> int:
-        """How many runs are being executed."""
-
-
-class WakeSignal:
-    """Wakes the dispatcher of this process when runs are ready. Intake and journal need it before there is a dispatcher."""
-
-    def __init__(self) -> None:
-        self._dispatcher: Dispatcher | None = None
-
-    def send(self) -> None:
-        """Wake the dispatcher, if it is connected."""
-        if self._dispatcher is not None:
-            self._dispatcher.wake()
-
-    def connect(self, dispatcher: Dispatcher) -> None:
-        """Wake this dispatcher from now on."""
-        self._dispatcher = dispatcher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +168,12 @@ class Hub:
     def case_files(self) -> CaseFiles:
         """Use cases of single invoices of a statement."""
         return CaseFiles(self.database, self.catalog.apps)
+
+    @property
+    def payouts(self) -> Payouts:
+        """Use cases of payouts to promoters."""
+        zone = self.settings.reconciliation_zone
+        return Payouts(database=self.database, apps=self.catalog.apps, vault=self.vault, zone=zone)
 
     @property
     def repair(self) -> Repair:

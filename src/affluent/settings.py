@@ -193,7 +193,18 @@ class Settings(BaseSettings):
         10, ge=1, le=100_000, description="Failed runs of one cause within an hour that alert."
     )
     alerts_queue_minutes: int = Field(15, ge=1, le=10_080, description="Age of the oldest due run that alerts.")
-    reconciliation_zone: str = Field("UTC", description="Time zone of the nightly statement, e.g. Asia/Kolkata.")
+    reconciliation_zone: str = Field(
+        "UTC", description="Time zone of the nightly statement and of payout days, e.g. Asia/Kolkata."
+    )
+    payout_day: int = Field(
+        0,
+        ge=0,
+        le=31,
+        description="Day of the month on which promoters are paid; the day before, an alert says what should not be. 0: none.",
+    )
+    payout_hold_days: int = Field(
+        0, ge=0, le=366, description="Days after a sale is paid before its commission should be paid."
+    )
     connections_per_address: int = Field(
         1000, ge=0, le=100_000, description="Open connections that one address may hold, also a proxy; 0: unlimited."
     )

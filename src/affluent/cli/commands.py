@@ -15,6 +15,7 @@ from affluent.cli.flows_files import apply, export, plan, schema
 from affluent.cli.identities import identities
 from affluent.cli.migrate import migrate
 from affluent.cli.move import move
+from affluent.cli.payouts import payouts
 from affluent.cli.runs import runs
 from affluent.cli.settings import settings
 from affluent.cli.show import apps
@@ -24,7 +25,14 @@ def register(app: typer.Typer) -> None:
     """Add the commands and groups of commands to `affluent`."""
     apps.command("new")(new_app)
     apps.command("check")(check_app)
-    groups = {"connections": connections, "flows": flows, "runs": runs, "events": events, "identities": identities}
+    groups = {
+        "connections": connections,
+        "flows": flows,
+        "runs": runs,
+        "events": events,
+        "identities": identities,
+        "payouts": payouts,
+    }
     for name, group in groups.items():
         app.add_typer(group, name=name)
     for command in (export, plan, apply, schema, doctor, migrate, settings, backup, restore, move):

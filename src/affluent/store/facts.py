@@ -81,8 +81,13 @@ def add(connection: Connection, facts: Iterable[tuple[str, Iterable[Fact]]]) -> 
 
 def of_sale(connection: Connection, sale_id: str) -> list[Fact]:
     """All facts that may belong to a sale, named by its invoice or one of its payments, and those of its account."""
+    return of_sales(connection, [sale_id])
+
+
+def of_sales(connection: Connection, sale_ids: Iterable[str]) -> list[Fact]:
+    """The same of several sales; what belongs to two of them comes once."""
     facts: dict[str, Fact] = {}
-    ids, asked = {sale_id}, set[str]()
+    ids, asked = set(sale_ids), set[str]()
     for _ in range(_MOST_HOPS):
         new = ids - asked
         if not new:
@@ -108,6 +113,20 @@ def of_kind(connection: Connection, kind: type[Fact], *, things: Iterable[str] =
 def of_promoter(connection: Connection, promoter_id: str) -> list[Fact]:
     """What a tracker says of a promoter's commissions."""
     return list(_about(connection, "account_id", [promoter_id], " AND kind = 'Commission'").values())
+
+
+def commissions_of(connection: Connection, source: str) -> list[Commission]:
+    """All that a tracker says of commissions."""
+    sql = text("SELECT kind, body FROM facts WHERE source = :source AND kind = 'Commission'")
+    rows = connection.execute(sql, {"source": source})
+    facts = (_fact(row.kind, row.body) for row in rows)
+    return [fact for fact in facts if isinstance(fact, Commission)]
+
+
+def everything(connection: Connection) -> list[Fact]:
+    """All facts."""
+    rows = connection.execute(text("SELECT kind, body FROM facts ORDER BY id"))
+    return [fact for row in rows if (fact := _fact(row.kind, row.body)) is not None]
 
 
 def credits_of(connection: Connection, account_id: str) -> list[Fact]:

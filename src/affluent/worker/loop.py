@@ -86,7 +86,7 @@ async def note_progress(hub: Hub) -> None:
 async def alert(hub: Hub) -> None:
     """Send alerts about what people must look at."""
     hub.alerts.wishes = wishes(await hub.options.current())
-    await hub.alerts.sweep()
+    await hub.alerts.sweep(hub.payouts)
 
 
 _SWEEPS: tuple[tuple[float, Sweep], ...] = (

@@ -14,6 +14,7 @@ from starlette.routing import Mount
 
 from affluent.api.v1 import api
 from affluent.billing import books
+from affluent.catalog import load
 from affluent.engine.fairness import FairClock
 from affluent.engine.intake import Intake
 from affluent.engine.journal import Journal
@@ -28,6 +29,7 @@ from affluent.services.identity.users import Users
 from affluent.services.inbound.background_jobs import BackgroundJobs
 from affluent.services.inbound.job_targets import Vendors
 from affluent.services.inbound.polls import Polls
+from affluent.services.money.payouts import Payouts
 from affluent.services.operations.audit import Audit
 from affluent.services.operations.server_settings import Options
 from affluent.services.provenance.evidence import EvidencePacks
@@ -102,6 +104,7 @@ async def client(database_url: str) -> AsyncIterator[Client]:
             background_jobs=BackgroundJobs(database=it.database, vendors=_vendors(it), works=()),
             polls=Polls(database=it.database, vendors=_vendors(it)),
             audit=Audit(it.database),
+            payouts=Payouts(database=it.database, apps=load().apps, vault=it.vault, zone="UTC"),
             users=Users(database=it.database, server_url="http://127.0.0.1"),
             options=Options(database=it.database, vault=it.vault, settings=Settings(max_body_bytes=LARGEST)),
             ledgers=Ledgers(database=it.database, vault=it.vault),

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from affluent.billing import Billing
+from affluent.catalog import load
 from affluent.engine.fairness import FairClock
 from affluent.engine.intake import Intake
 from affluent.engine.journal import Journal
@@ -21,7 +22,9 @@ from affluent.services.directory.timeline import Syncs
 from affluent.services.identity.own_account import OwnAccount
 from affluent.services.identity.people import People
 from affluent.services.identity.users import Users
+from affluent.services.money.payouts import Payouts
 from affluent.services.operations.audit import Audit
+from affluent.services.operations.server_settings import Options
 from affluent.services.provenance.why import Why
 from affluent.services.reconciliation.service import Reconciliation
 from affluent.services.runs.activity_statistics import ActivityStatistics
@@ -103,10 +106,12 @@ async def browser(database_url: str) -> AsyncIterator[Browser]:
             users=Users(database=it.database, server_url=SERVER),
             account=OwnAccount(database=it.database, vault=it.vault),
             audit=Audit(it.database),
+            payouts=Payouts(database=it.database, apps=load().apps, vault=it.vault, zone="UTC"),
             pulse=ActivityStatistics(it.database),
             health=Health(it.database),
             syncs=Syncs(it.database),
             mirror=DirectorySync(it.database),
+            options=Options(database=it.database, vault=it.vault, settings=Settings(max_body_bytes=LARGEST)),
             run_search=RunSearch(it.database),
             events=Events(it.database),
             identities=Identities(it.database, it.catalog),

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import smtplib
 import ssl
+from calendar import monthrange
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from email.message import EmailMessage
 from functools import partial
 from urllib.parse import unquote, urlsplit
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
@@ -21,6 +23,7 @@ from affluent.kit.ids import first_id
 from affluent.kit.jsons import dumps
 from affluent.kit.logs import logger
 from affluent.kit.mailboxes import is_mailbox
+from affluent.services.money.payouts import PayoutCheckView, Payouts, payout_text
 from affluent.services.operations.progress import PATIENCE, stalled
 from affluent.store import alerts as store
 from affluent.store import connections as connection_store
@@ -31,6 +34,7 @@ from affluent.store.database import Database
 _log = logger("alerts")
 _AGAIN = timedelta(hours=24)
 _WINDOW = timedelta(hours=1)
+_CHECKED_AGAIN = timedelta(hours=1)
 _SEND_SECONDS = 20
 _HERE = ("localhost", "127.0.0.1", "::1")
 
@@ -55,6 +59,9 @@ class Wishes:
     queue_age: timedelta
     patience: timedelta = PATIENCE
     """How long no run may move although runs are due."""
+    payout_day: int = 0
+    """Day of the month on which promoters are paid; 0: none is known."""
+    payout_hold_days: int = 0
 
 
 class Alerts:
@@ -66,12 +73,15 @@ class Alerts:
         self.wishes = wishes
         """May be replaced when they were changed."""
         self._server_url = server_url
+        self._payout_alerts: Sequence[Alert] = ()
+        self._payouts_checked_at: datetime | None = None
 
-    async def sweep(self) -> int:
+    async def sweep(self, payouts: Payouts | None = None) -> int:
         """Send the alerts that are new and return how many. Of several processes only one sends them."""
         if not self.wishes.targets:
             return 0
-        fresh = await self._database.write(alone(self._claim))
+        of_payouts = await self._of_payouts(payouts, clock.now()) if payouts is not None else ()
+        fresh = await self._database.write(alone(lambda connection: self._claim(connection, of_payouts)))
         if not fresh:
             return 0
         message = "\n".join([*(f"• {alert.sentence}" for alert in fresh), f"{self._server_url}/activity"])
@@ -80,10 +90,25 @@ class Alerts:
             await self._database.write(alone(lambda connection: self._forget(connection, fresh)))
         return len(fresh)
 
-    def _claim(self, connection: Connection) -> Sequence[Alert]:
+    async def _of_payouts(self, payouts: Payouts, now: datetime) -> Sequence[Alert]:
+        """What should not be paid to promoters tomorrow. It reads all commissions, so it is looked at once an hour."""
+        tomorrow = (now + timedelta(days=1)).astimezone(ZoneInfo(payouts.zone)).date()
+        if not is_payout_day(tomorrow, self.wishes.payout_day):
+            self._payouts_checked_at = None
+            return ()
+        if self._payouts_checked_at is None or now - self._payouts_checked_at >= _CHECKED_AGAIN:
+            checks = [
+                await payouts.check(tracker.id, as_of=tomorrow, hold_days=self.wishes.payout_hold_days)
+                for tracker in await payouts.trackers()
+            ]
+            self._payout_alerts = [_payout_alert(check) for check in checks if not check.is_clean]
+            self._payouts_checked_at = now
+        return self._payout_alerts
+
+    def _claim(self, connection: Connection, payouts: Sequence[Alert]) -> Sequence[Alert]:
         """The alerts that are new or were sent long ago; they are saved as sent."""
         now, known = clock.now(), store.sent(connection)
-        standing = self._standing(connection, now)
+        standing = [*self._standing(connection, now), *payouts]
         again = (now - _AGAIN).isoformat()
         fresh = [alert for alert in standing if known.get(alert.key, "") < again]
         kept = {alert.key: known.get(alert.key, "") for alert in standing}
@@ -170,6 +195,26 @@ def _connected(smtp: str) -> Iterator[smtplib.SMTP]:
                 raise ConnectionError("the mail server offers no encryption, so it is sent no password")
             session.login(unquote(server.username), unquote(server.password or ""))
         yield session
+
+
+def is_payout_day(day: date, payout_day: int) -> bool:
+    """Whether promoters are paid on a day; in a month that is too short, on its last one. 0: never."""
+    return bool(payout_day) and day.day == min(payout_day, monthrange(day.year, day.month)[1])
+
+
+def _payout_alert(check: PayoutCheckView) -> Alert:
+    parts = []
+    for name, words in (("held", "should not be paid"), ("paid_wrongly", "was paid although it should not")):
+        sums = check.sums(name)
+        amounts = " and ".join(payout_text(amount, currency) for currency, amount in sorted(sums.items()))
+        number = sum(1 for item in getattr(check, name) if item.held)
+        if sums:
+            parts.append(f"{amounts} of {number} commission{'s' if number != 1 else ''} {words}")
+    sentence = (
+        f"Promoters of {check.name} are paid on {check.as_of}: {'; '.join(parts)}. The payout check under "
+        "Reconciliation has the reasons."
+    )
+    return Alert(key=f"payout/{check.connection_id}/{check.as_of}", sentence=sentence)
 
 
 def _stalled(connection: Connection, patience: timedelta) -> Sequence[Alert]:

@@ -26,7 +26,7 @@ from affluent.vault.envelope import CannotOpen, Vault
 
 CHANGEABLE = (
     "requests_per_minute", "deliveries_days", "attempts_days", "runs_days", "events_days", "alerts_to", "alerts_from",
-    "alerts_failures", "alerts_queue_minutes",
+    "alerts_failures", "alerts_queue_minutes", "payout_day", "payout_hold_days",
 )  # fmt: skip
 """Those that are looked at again and again; the others decide how the server is built when it starts."""
 _FRESH_SECONDS = 10.0
@@ -196,4 +196,6 @@ def wishes(settings: Settings) -> Wishes:
         failures=settings.alerts_failures,
         queue_age=timedelta(minutes=settings.alerts_queue_minutes),
         patience=patience(settings.request_timeout_seconds),
+        payout_day=settings.payout_day,
+        payout_hold_days=settings.payout_hold_days,
     )
