@@ -25,6 +25,11 @@ def closing(entries, last=date(2027, 12, 31)) -> dict[str, int]:
     return {balance.account: balance.closing for balance in balances(entries, FIRST, last) if balance.closing}
 
 
+def closing_by_currency(entries) -> dict[tuple[str, str], int]:
+    left = balances(entries, FIRST, date(2027, 12, 31))
+    return {(balance.account, balance.currency): balance.closing for balance in left if balance.closing}
+
+
 def sides(entry: Entry) -> dict[str, int]:
     return {posting.account: posting.amount for posting in entry.postings}
 
@@ -178,6 +183,10 @@ FACTS = [
     commission(15000, state=CommissionState.DENIED, on=8),
     commission(7, currency="", id_="com_3"),
     settlement(),
+    paid(2000, "USD", id_="pay_4", on=2),
+    applied("pay_4", 2000, on=2, currency="USD"),
+    applied("pay_4", 118000, on=3, invoice_id="INV-2"),
+    refund(500, id_="rfnd_5", payment_id="pay_4", currency="USD"),
 ]
 
 
@@ -190,6 +199,14 @@ def test_any_facts_in_any_order_end_in_the_same_balanced_accounts(facts, stops):
         assert tuple(entries[: len(closed)]) == closed
     entries = posted(facts, entries, open_from=DECEMBER)
     assert len({entry.id for entry in entries}) == len(entries)
-    assert closing(entries) == closing(posted(facts[::-1]))
+    assert closing_by_currency(entries) == closing_by_currency(posted(facts[::-1]))
     for balance in balances(entries, DECEMBER, date(2026, 12, 31)):
         assert balance.opening + balance.debits - balance.credits == balance.closing
+
+
+def test_money_of_another_currency_stands_unapplied_in_its_own():
+    entries = posted([invoice(), paid(2000, "USD"), applied("pay_1", 118000), refund(500, currency="USD")])
+    left = {(balance.account, balance.currency): balance.closing for balance in balances(entries, FIRST, LAST)}
+    assert left["unapplied:pay_1", "USD"] == -1500
+    assert left["clearing:gateway", "USD"] == 1500
+    assert left["receivable:INV-1", "INR"] == 118000

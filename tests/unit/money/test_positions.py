@@ -452,3 +452,11 @@ def test_where_billing_tells_of_no_payments_its_word_is_enough():
 def test_what_is_less_than_the_vendor_counts_is_not_told():
     made = at_hand([lead(), invoice(4, 4, "KWD"), paid(4, "KWD")])
     assert (made.plan, made.name) == ((), Class.BELOW_SMALLEST)
+
+
+def test_money_of_another_currency_settles_nothing_and_is_said():
+    made = at_hand([invoice(), paid(2000, "USD"), lead()])
+    (finding,) = [item for item in made.findings if item.is_open]
+    assert (made.received, finding.name, finding.kind) == (0, Class.OTHER_CURRENCY, AccountKind.CLEARING)
+    assert (finding.amount, finding.currency) == (2000, "USD")
+    assert finding.sentence == "Payment pay_1 brought USD 20.00, and INV-1 is in INR: it settles nothing."

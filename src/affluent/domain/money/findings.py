@@ -89,7 +89,7 @@ TEXTS: dict[Class, str] = {
     Class.MISSING_THERE: "Told and taken, and the tracker does not list it",
     Class.EXTRA_THERE: "The tracker has what no fact accounts for",
     Class.AMOUNT_DIFFERS: "The tracker holds another amount than the facts say",
-    Class.OTHER_CURRENCY: "The tracker holds another currency than the sale's",
+    Class.OTHER_CURRENCY: "The tracker holds the sale, or money came for it, in another currency than its own",
     Class.WRONG_CUSTOMER: "The tracker holds the sale for another customer",
     Class.PAID_TWICE: "Paid a second time; the second money is owed back",
     Class.OVERPAID: "Paid more than was due; the rest is owed back",

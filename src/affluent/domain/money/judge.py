@@ -52,7 +52,7 @@ class Case:
 def judge(case: Case) -> list[Finding]:
     """The findings of a sale, at least one."""
     states = case.states
-    findings = [*_cash(case), *_reversals(case, states), *_tracker(case, states), *_steps(case)]
+    findings = [*_cash(case), *_foreign(case), *_reversals(case, states), *_tracker(case, states), *_steps(case)]
     findings += commission_findings(states)
     settled = [_resolved(finding, case, states) for finding in findings]
     return settled if any(finding.kind is AccountKind.BASE for finding in settled) else [*settled, _as_a_whole(case)]
@@ -81,6 +81,22 @@ def _cash(case: Case) -> Iterator[Finding]:
             )
             yield case.finding(
                 Class.CASH_ON_WRONG_INVOICE, AccountKind.RECEIVABLE, receipt.brought, text, about=receipt.payment_id
+            )
+
+
+def _foreign(case: Case) -> Iterator[Finding]:
+    """Money of another currency than the sale's."""
+    for fact in case.states:
+        if isinstance(fact, Payment) and fact.currency != case.sale.currency:
+            money = Money(fact.amount, fact.currency)
+            text = f"Payment {fact.id} brought {money}, and {case.sale.sale_id} is in {case.sale.currency}: it settles nothing."
+            yield Finding(
+                name=Class.OTHER_CURRENCY,
+                kind=AccountKind.CLEARING,
+                amount=fact.amount,
+                currency=fact.currency,
+                sentence=text,
+                about=fact.id,
             )
 
 

@@ -153,7 +153,8 @@ class Receipts:
 def receipts_of(sale_id: str, states: Sequence[Fact]) -> Receipts | None:
     """The money of one sale; None while neither its invoice nor a payment for it is known. `states` are current.
 
-    A payment that settles no known invoice is a sale of its own, under its own id.
+    A payment that settles no known invoice is a sale of its own, under its own id. Money of another currency than the invoice's
+    brings nothing to it: a person decides what it is worth.
     """
     invoice = next((fact for fact in states if isinstance(fact, Invoice) and fact.id == sale_id), None)
     payments = {fact.id: fact for fact in states if isinstance(fact, Payment)}
@@ -169,7 +170,13 @@ def receipts_of(sale_id: str, states: Sequence[Fact]) -> Receipts | None:
         state=invoice.state,
         issued_at=invoice.issued_at or invoice.happened_at,
     )
-    applications = [fact for fact in states if isinstance(fact, Application)]
+    foreign = {id_ for id_, payment in payments.items() if payment.currency != invoice.currency}
+    payments = {id_: payment for id_, payment in payments.items() if id_ not in foreign}
+    applications = [
+        fact
+        for fact in states
+        if isinstance(fact, Application) and fact.currency == invoice.currency and fact.payment_id not in foreign
+    ]
     applied = [
         _applied(fact, payments.get(fact.payment_id), applications) for fact in applications if _is_of(fact, sale_id)
     ]
