@@ -24,7 +24,7 @@ KEY := $(shell { pwd; sed '/^\[tool\./,$$d' pyproject.toml; cat requirements*.lo
 READY_RUN := $(VENV)/.ready-run-$(KEY)
 READY_DEV := $(VENV)/.ready-dev-$(KEY)
 
-.PHONY: help setup demo check check-tests test test-all pythons lint format bench bench-full chaos fuzz audit sbom lock first-migration docs pictures soak build clean system-postgres system-browser
+.PHONY: help setup demo check check-tests test test-all pythons lint format bench bench-full chaos fuzz audit sbom lock first-migration docs pictures soak build clean system-postgres system-browser system-hledger
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do
@@ -43,10 +43,10 @@ check: $(READY_DEV) ## a minute: lint, types, unit tests, contract tests and tho
 check-tests: $(READY_DEV)
 	@HYPOTHESIS_PROFILE=quick $(PYTEST) -n 2 -m "not long and not fuzz" -k "not postgresql and not added_apps" $(QUICK) $(ARGS)
 
-test: $(READY_DEV) system-postgres system-browser ## all tests but the long ones, on SQLite and PostgreSQL (ARGS='-k name')
+test: $(READY_DEV) system-postgres system-browser system-hledger ## all tests but the long ones, on SQLite and PostgreSQL (ARGS='-k name')
 	@$(PYTEST) -n $(WORKERS) -m "not long and not fuzz" $(ARGS)
 
-test-all: $(READY_DEV) system-postgres system-browser ## the long ones, too, and 200 kills
+test-all: $(READY_DEV) system-postgres system-browser system-hledger ## the long ones, too, and 200 kills
 	@CHAOS_KILLS=200 THOROUGH=1 $(PYTEST) -n $(WORKERS) -m "not fuzz" $(ARGS)
 
 pythons: ## the unit tests and the demo on every other Python that the package claims and the machine has
@@ -181,4 +181,9 @@ system-postgres:
 system-browser:
 	@if ! command -v chromium chromium-browser google-chrome >/dev/null; then
 		$(call apt,chromium)
+	fi
+
+system-hledger:
+	@if ! command -v hledger >/dev/null; then
+		$(call apt,hledger)
 	fi
