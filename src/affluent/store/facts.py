@@ -58,7 +58,8 @@ _OF_ACCOUNT = ("Cancellation", "Lead", "VisitorId")
 _MOST_HOPS = 6
 """A sale's payments may be applied to other invoices, whose payments name others; further than this nobody goes."""
 _COLUMNS = [column.name for column in money.facts.columns]
-_UNIQUE = ("source", "kind", "thing_id", "digest")
+_THING = ("thing_id", "kind", "source")
+_UNIQUE = (*_THING, "digest", "happened_at")
 
 
 def add(connection: Connection, facts: Iterable[tuple[str, Iterable[Fact]]]) -> list[Fact]:
@@ -68,6 +69,8 @@ def add(connection: Connection, facts: Iterable[tuple[str, Iterable[Fact]]]) -> 
         for fact in of_cause:
             row = _row(fact, cause)
             rows[tuple(row[name] for name in _UNIQUE)] = (row, fact)
+    known = _known_states(connection, [row for row, _ in rows.values()])
+    rows = {key: (row, fact) for key, (row, fact) in rows.items() if not _is_known(row, known)}
     written = bulk.insert(
         connection,
         money.facts,
@@ -77,6 +80,28 @@ def add(connection: Connection, facts: Iterable[tuple[str, Iterable[Fact]]]) -> 
         returning=_UNIQUE,
     )
     return [rows[key][1] for key in written]
+
+
+def _known_states(connection: Connection, rows: Iterable[bulk.Row]) -> dict[tuple[str, ...], list[tuple[int, str]]]:
+    """Thing → (when, digest) of its states, in the order of time."""
+    keys = sorted({row["thing_id"] for row in rows})
+    if not keys:
+        return {}
+    sql = text(
+        "SELECT thing_id, kind, source, happened_at, digest FROM facts WHERE thing_id IN "
+        f"{bulk.each(connection.dialect.name)} ORDER BY happened_at"
+    )
+    known: dict[tuple[str, ...], list[tuple[int, str]]] = {}
+    for thing_id, kind, source, happened_at, digest in connection.execute(sql, {"keys": dumps(keys)}):
+        known.setdefault((thing_id, kind, source), []).append((happened_at, digest))
+    return known
+
+
+def _is_known(row: bulk.Row, known: dict[tuple[str, ...], list[tuple[int, str]]]) -> bool:
+    """Whether the thing was in this state at that time already, by what is stored."""
+    states = known.get(tuple(row[name] for name in _THING), [])
+    before = [digest for happened_at, digest in states if happened_at <= row["happened_at"]]
+    return bool(before) and before[-1] == row["digest"]
 
 
 def of_sale(connection: Connection, sale_id: str) -> list[Fact]:

@@ -15,7 +15,7 @@ facts = Table(
     # The system that said it, and its own id of the thing; several rows of one thing are its states.
     Column("source", Text, nullable=False),
     Column("thing_id", Text, nullable=False),
-    # SHA-256 of what was said without the time at which we learned it: the same state by webhook, poll and list is one row.
+    # SHA-256 of what was said without its times: a state is stored again only after another one.
     Column("digest", Text, nullable=False),
     # What the fact is about; empty: not about one.
     Column("sale_id", Text, nullable=False),
@@ -26,7 +26,7 @@ facts = Table(
     # The event, effect or list that said it.
     Column("cause", Text, nullable=False),
     Column("body", Json, nullable=False),
-    UniqueConstraint("source", "kind", "thing_id", "digest"),
+    UniqueConstraint("thing_id", "kind", "source", "digest", "happened_at"),
     Index("ix_facts_sale", "sale_id", sqlite_where=text("sale_id <> ''"), postgresql_where=text("sale_id <> ''")),
     Index(
         "ix_facts_payment",

@@ -28,7 +28,14 @@ def upgrade() -> None:
         sa.Column("cause", sa.Text(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_facts"),
-        sa.UniqueConstraint("source", "kind", "thing_id", "digest", name="uq_facts_source_kind_thing_id_digest"),
+        sa.UniqueConstraint(
+            "thing_id",
+            "kind",
+            "source",
+            "digest",
+            "happened_at",
+            name="uq_facts_thing_id_kind_source_digest_happened_at",
+        ),
     )
     for name in _ABOUT:
         filled = sa.text(f"{name}_id <> ''")
