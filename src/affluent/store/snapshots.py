@@ -173,7 +173,17 @@ def digest_of(connection: Connection, snapshot_id: str) -> str:
 
 
 def link(connection: Connection, statement_id: str) -> None:
-    """Put what is about a refund or a payment into the case of its invoice."""
+    """Put what is about a refund or a payment, or was told as a part of an invoice, into the case of that invoice."""
+    at = "instr(r.about, ':')" if connection.dialect.name == "sqlite" else "strpos(r.about, ':')"
+    invoice = f"substr(r.about, 1, {at} - 1)"  # the keys of parts are made of the invoice's id
+    connection.execute(
+        text(
+            f"UPDATE snapshot_records AS r SET case_id = {invoice} WHERE r.statement_id = :id AND r.kind = 'commission'"
+            f" AND {at} > 1 AND EXISTS (SELECT 1 FROM snapshot_records i WHERE i.statement_id = :id AND i.kind = 'invoice'"
+            f" AND i.id = {invoice})"
+        ),
+        {"id": statement_id},
+    )
     target = (
         "SELECT t.about FROM snapshot_records t WHERE t.id = snapshot_records.about AND t.statement_id = :id"
         " AND t.kind IN ('refund', 'payment') AND t.about <> t.id LIMIT 1"
