@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import Query
@@ -10,6 +9,7 @@ from fastapi.responses import Response
 
 from affluent.api.routing import needs, router
 from affluent.api.v1.hub import Hub
+from affluent.api.v1.schemas import Day
 from affluent.services.money.payouts import PayoutCheckView, as_csv
 
 routes = router("Payouts")
@@ -26,7 +26,7 @@ async def check(
     connection: Annotated[
         str, Query(max_length=60, description="Connection to the tracker; may be left out where there is one.")
     ] = "",
-    as_of: Annotated[date | None, Query(description="Last day that counts; default: today.")] = None,
+    as_of: Annotated[Day | None, Query(description="Last day that counts; default: today.")] = None,
     form: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
 ) -> PayoutCheckView | Response:
     """Per promoter and currency: earned, pending, approved, held, to pay, paid; each commission that is held, with its reasons."""

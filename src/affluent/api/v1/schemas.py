@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
@@ -21,6 +21,16 @@ Text = Annotated[str, Field(max_length=300)]
 RunId = Annotated[str, Field(max_length=40)]
 """So short that a thousand of them fit into an address, whose size is bounded with the headers'."""
 Moment = Annotated[AwareDatetime, BeforeValidator(_written)]
+
+
+def _written_day(value: object) -> object:
+    """A day as it is written, not the seconds of a clock that pydantic would take too."""
+    if isinstance(value, str) and "-" not in value.lstrip("-"):
+        raise ValueError("write a day, e.g. 2026-01-31")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_written_day)]
 _DRAFT: JSONObject = {
     "name": "Order when an invoice is paid",
     "type": "outbound",

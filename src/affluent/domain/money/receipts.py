@@ -157,9 +157,8 @@ def receipts_of(sale_id: str, states: Sequence[Fact]) -> Receipts | None:
     brings nothing to it: a person decides what it is worth.
     """
     invoice = next((fact for fact in states if isinstance(fact, Invoice) and fact.id == sale_id), None)
-    payments = {fact.id: fact for fact in states if isinstance(fact, Payment)}
     if invoice is None:
-        own = payments.get(sale_id)
+        own = next((fact for fact in states if isinstance(fact, Payment) and fact.id == sale_id), None)
         return _of_payment(own, states) if own is not None else None
     sale = Receipts(
         sale_id=sale_id,
@@ -170,21 +169,7 @@ def receipts_of(sale_id: str, states: Sequence[Fact]) -> Receipts | None:
         state=invoice.state,
         issued_at=invoice.issued_at or invoice.happened_at,
     )
-    foreign = {id_ for id_, payment in payments.items() if payment.currency != invoice.currency}
-    payments = {id_: payment for id_, payment in payments.items() if id_ not in foreign}
-    applications = [
-        fact
-        for fact in states
-        if isinstance(fact, Application) and fact.currency == invoice.currency and fact.payment_id not in foreign
-    ]
-    applied = [
-        _applied(fact, payments.get(fact.payment_id), applications) for fact in applications if _is_of(fact, sale_id)
-    ]
-    ids = {fact.payment_id for fact in applications if fact.amount}
-    naming = [
-        _naming(payment) for payment in payments.values() if payment.invoice_id == sale_id and payment.id not in ids
-    ]
-    sale.receipts = sorted([*applied, *naming], key=_order)
+    sale.receipts = _in_its_currency(sale_id, invoice.currency, states)
     sale.reversals = _reversals(sale_id, states, {receipt.payment_id for receipt in sale.receipts})
     _fill(sale)
     if invoice.state is InvoiceState.PAID and sale.received < sale.total:
@@ -198,6 +183,22 @@ def receipts_of(sale_id: str, states: Sequence[Fact]) -> Receipts | None:
         end = Reversal(id=f"{sale_id}:{invoice.state}", at=invoice.happened_at, payment_id="", amount=0, is_end=True)
         sale.reversals.append(end)
     return sale
+
+
+def _in_its_currency(sale_id: str, currency: str, states: Sequence[Fact]) -> list[Receipt]:
+    """What was applied to an invoice, and the payments that only name it, in the order of time."""
+    payments = {fact.id: fact for fact in states if isinstance(fact, Payment)}
+    foreign = {id_ for id_, payment in payments.items() if payment.currency != currency}
+    applications = [
+        fact
+        for fact in states
+        if isinstance(fact, Application) and fact.currency == currency and fact.payment_id not in foreign
+    ]
+    settled = {fact.payment_id for fact in applications if fact.amount} | foreign
+    own = [fact for fact in applications if _is_of(fact, sale_id)]
+    applied = [_applied(fact, payments.get(fact.payment_id), applications) for fact in own]
+    naming = [fact for id_, fact in payments.items() if fact.invoice_id == sale_id and id_ not in settled]
+    return sorted([*applied, *map(_naming, naming)], key=_order)
 
 
 def _of_payment(payment: Payment, states: Sequence[Fact]) -> Receipts:
