@@ -48,6 +48,7 @@ from affluent.services.inbound.schedules import Schedules
 from affluent.services.inbound.webhook_registration import WebhookRegistration
 from affluent.services.inbound.webhooks import Hooks
 from affluent.services.money.decide import SalePositions
+from affluent.services.money.journal import MoneyJournal
 from affluent.services.money.payouts import Payouts
 from affluent.services.money.record import FactRecorder
 from affluent.services.money.taking_up import TakingUp
@@ -174,6 +175,11 @@ class Hub:
         """Use cases of payouts to promoters."""
         zone = self.settings.reconciliation_zone
         return Payouts(database=self.database, apps=self.catalog.apps, vault=self.vault, zone=zone)
+
+    @property
+    def money_journal(self) -> MoneyJournal:
+        """Use cases of the money journal."""
+        return MoneyJournal(self.database)
 
     @property
     def repair(self) -> Repair:

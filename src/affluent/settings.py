@@ -97,6 +97,24 @@ def _networks(text: str) -> str:
     return text
 
 
+def _accounts(text: str) -> str:
+    account_names(text)
+    return text
+
+
+def account_names(text: str) -> dict[str, str]:
+    """Our account → the name or code that it has elsewhere; raises ValueError naming the part that is none."""
+    names = {}
+    for part in filter(None, map(str.strip, text.split(","))):
+        ours, equals, theirs = (word.strip() for word in part.partition("="))
+        if not (ours and equals and theirs):
+            raise ValueError(
+                f"{part[:60]!r} is no account with its name there. Write e.g. receivable=1200, revenue=4000"
+            )
+        names[ours] = theirs
+    return names
+
+
 class Settings(BaseSettings):
     """What an operator may set. Everything has a working default: `affluent serve` needs no configuration."""
 
@@ -195,6 +213,10 @@ class Settings(BaseSettings):
     alerts_queue_minutes: int = Field(15, ge=1, le=10_080, description="Age of the oldest due run that alerts.")
     reconciliation_zone: str = Field(
         "UTC", description="Time zone of the nightly statement and of payout days, e.g. Asia/Kolkata."
+    )
+    journal_accounts: Annotated[str, AfterValidator(_accounts)] = Field(
+        "",
+        description="Accounts in exports of the journal, commas between: receivable=1200, revenue=4000, tax rate=No VAT.",
     )
     payout_day: int = Field(
         0,

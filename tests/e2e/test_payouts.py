@@ -1,4 +1,4 @@
-"""The payout check in a browser: promoters, what is held with its reason, and what was paid wrongly; wide, narrow and dark."""
+"""The payout check and the export of the journal in a browser: wide, narrow and dark."""
 
 from __future__ import annotations
 
@@ -51,3 +51,13 @@ def test_the_statement_leads_to_the_payout_check(tab: Tab) -> None:
     page.get_by_label("More about this statement").click()
     page.get_by_role("link", name="Check a payout").click()
     expect(page).to_have_url(f"{tab.url}/reconciliation/payouts")
+
+
+@pytest.mark.usefixtures("kept", "theme")
+def test_the_journal_is_chosen_and_downloaded(tab: Tab) -> None:
+    page = tab.open("/reconciliation/journal")
+    page.get_by_label("Read by").select_option("hledger")
+    tab.check("journal")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download").click()
+    assert download.value.suggested_filename == "journal-hledger-all.journal"

@@ -18,7 +18,8 @@ from tests.e2e.served import Served, served
 from tests.e2e.world import SALE, SIGN_UP, World
 
 PAGES = ("/", "/customers", "/apps", "/flows", "/activity", "/activity/deliveries", "/reconciliation",
-         "/reconciliation/statements", "/reconciliation/ledger", "/reconciliation/payouts", "/identities", "/why")  # fmt: skip
+         "/reconciliation/statements", "/reconciliation/ledger", "/reconciliation/payouts",
+         "/reconciliation/journal", "/identities", "/why")  # fmt: skip
 
 HEAVIEST = 10 * 1024
 """Bytes of a page over the wire, when the browser has all that pages share."""

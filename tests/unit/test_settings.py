@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from typer.testing import CliRunner, Result
 
 from affluent.cli.main import app
 from affluent.cli.options import settings_with
-from affluent.settings import BadSettings, Settings, configured
+from affluent.settings import BadSettings, Settings, account_names, configured
 
 
 @pytest.fixture(autouse=True)
@@ -132,3 +133,9 @@ def examined(config: Path, folder: Path) -> list[dict[str, str]]:
     done = affluent("doctor", "--offline", "--json", "--config", config, "--data-dir", folder / "data")
     found: list[dict[str, str]] = json.loads(done.output)
     return found
+
+
+def test_the_names_of_accounts_are_pairs():
+    assert account_names("receivable=1200, tax rate = No VAT,") == {"receivable": "1200", "tax rate": "No VAT"}
+    with pytest.raises(ValidationError, match="'revenue' is no account with its name there"):
+        Settings(journal_accounts="receivable=1200, revenue")

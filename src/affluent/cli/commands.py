@@ -13,6 +13,7 @@ from affluent.cli.events import events
 from affluent.cli.flows import flows
 from affluent.cli.flows_files import apply, export, plan, schema
 from affluent.cli.identities import identities
+from affluent.cli.journal import journal
 from affluent.cli.migrate import migrate
 from affluent.cli.move import move
 from affluent.cli.payouts import payouts
@@ -32,6 +33,7 @@ def register(app: typer.Typer) -> None:
         "events": events,
         "identities": identities,
         "payouts": payouts,
+        "journal": journal,
     }
     for name, group in groups.items():
         app.add_typer(group, name=name)

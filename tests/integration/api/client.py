@@ -29,6 +29,7 @@ from affluent.services.identity.users import Users
 from affluent.services.inbound.background_jobs import BackgroundJobs
 from affluent.services.inbound.job_targets import Vendors
 from affluent.services.inbound.polls import Polls
+from affluent.services.money.journal import MoneyJournal
 from affluent.services.money.payouts import Payouts
 from affluent.services.operations.audit import Audit
 from affluent.services.operations.server_settings import Options
@@ -104,6 +105,7 @@ async def client(database_url: str) -> AsyncIterator[Client]:
             background_jobs=BackgroundJobs(database=it.database, vendors=_vendors(it), works=()),
             polls=Polls(database=it.database, vendors=_vendors(it)),
             audit=Audit(it.database),
+            money_journal=MoneyJournal(it.database),
             payouts=Payouts(database=it.database, apps=load().apps, vault=it.vault, zone="UTC"),
             users=Users(database=it.database, server_url="http://127.0.0.1"),
             options=Options(database=it.database, vault=it.vault, settings=Settings(max_body_bytes=LARGEST)),

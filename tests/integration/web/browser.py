@@ -22,6 +22,7 @@ from affluent.services.directory.timeline import Syncs
 from affluent.services.identity.own_account import OwnAccount
 from affluent.services.identity.people import People
 from affluent.services.identity.users import Users
+from affluent.services.money.journal import MoneyJournal
 from affluent.services.money.payouts import Payouts
 from affluent.services.operations.audit import Audit
 from affluent.services.operations.server_settings import Options
@@ -106,6 +107,7 @@ async def browser(database_url: str) -> AsyncIterator[Browser]:
             users=Users(database=it.database, server_url=SERVER),
             account=OwnAccount(database=it.database, vault=it.vault),
             audit=Audit(it.database),
+            money_journal=MoneyJournal(it.database),
             payouts=Payouts(database=it.database, apps=load().apps, vault=it.vault, zone="UTC"),
             pulse=ActivityStatistics(it.database),
             health=Health(it.database),

@@ -20,6 +20,7 @@ from affluent.services.identity.tokens import Tokens
 from affluent.services.identity.users import Users
 from affluent.services.inbound.background_jobs import BackgroundJobs
 from affluent.services.inbound.polls import Polls
+from affluent.services.money.journal import MoneyJournal
 from affluent.services.money.payouts import Payouts
 from affluent.services.operations.audit import Audit
 from affluent.services.operations.server_settings import Options
@@ -67,6 +68,11 @@ class Services(Protocol):
     @property
     def payouts(self) -> Payouts:
         """Use cases of payouts to promoters."""
+        ...
+
+    @property
+    def money_journal(self) -> MoneyJournal:
+        """Use cases of the money journal."""
         ...
 
     @property

@@ -27,6 +27,7 @@ from affluent.vault.envelope import CannotOpen, Vault
 CHANGEABLE = (
     "requests_per_minute", "deliveries_days", "attempts_days", "runs_days", "events_days", "alerts_to", "alerts_from",
     "alerts_failures", "alerts_queue_minutes", "payout_day", "payout_hold_days",
+    "journal_accounts",
 )  # fmt: skip
 """Those that are looked at again and again; the others decide how the server is built when it starts."""
 _FRESH_SECONDS = 10.0
