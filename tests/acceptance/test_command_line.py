@@ -23,7 +23,7 @@ from tests.acceptance.test_files import FLOW
 
 SAYS_JSON_ALWAYS = {"schema"}
 SERVE = {"serve", "worker", "twins"}
-WRITES_FILES_ONLY = {"apps new"}
+WRITES_FILES_ONLY = {"apps new", "journal export"}
 
 
 @cache
@@ -112,7 +112,6 @@ NOT_POSSIBLE_HERE = {  # each is run with --json by the test that is named
     "demo": "test_commands",
     "connections test": "below, where the vendor does not answer",
     "connections delete": "below, where it is refused first",
-    "journal export": "writes the journal in the format that is asked for; test_journal",
     "payouts check": "test_payouts, with a tracker",
     "runs resume": "below, where it is refused",
     "runs replay": "below, where it is refused",
