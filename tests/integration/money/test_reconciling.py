@@ -77,7 +77,7 @@ async def test_what_was_never_sent_deleted_doubled_or_changed_there_is_found(sho
         if commission.event_id == deleted:
             del ledger.commissions[commission.id]
         elif commission.event_id == changed:
-            commission.sale_amount += 1
+            commission.original_amount = commission.sale_amount = commission.sale_amount + 1
         elif commission.event_id == doubled:
             ledger.earn(commission.referral, event_id=doubled, amount=commission.sale_amount, currency="INR")
         elif commission.event_id == moved:

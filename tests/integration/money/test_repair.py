@@ -35,9 +35,9 @@ async def spoiled(shop: Market) -> dict[str, str]:
         if commission.event_id == made["deleted"]:
             del ledger.commissions[commission.id], ledger.sales[made["deleted"]]
         elif commission.event_id == made["above"]:
-            commission.sale_amount += 44_982
+            commission.original_amount = commission.sale_amount = commission.sale_amount + 44_982
         elif commission.event_id == made["below"]:
-            commission.sale_amount -= 100_000
+            commission.original_amount = commission.sale_amount = commission.sale_amount - 100_000
         elif commission.event_id == made["doubled"]:
             ledger.earn(commission.referral, event_id=made["doubled"], amount=commission.sale_amount, currency="INR")
         elif commission.event_id == made["moved"]:
