@@ -16,6 +16,7 @@ from itertools import count
 from affluent.apps.firstpromoter.units import documented_places
 from affluent.kit import clock
 from affluent.kit.jsons import JSONObject
+from affluent.kit.money import exponent, in_units
 
 ACCOUNT_CURRENCY = "USD"
 NOT_FOUND = "Referral corresponding to email or uid parameter not found or promoter is banned."
@@ -294,7 +295,7 @@ class Ledger:
         if currency not in self.rates:
             return amount
         shift = documented_places(ACCOUNT_CURRENCY) - documented_places(currency)
-        return round(amount * self.rates[currency] * Fraction(10) ** shift)
+        return in_units(amount * self.rates[currency] * Fraction(10) ** shift, ACCOUNT_CURRENCY, exponent)
 
     def _referrer(self, person: Person) -> Membership | None:
         if person.tid.startswith("tid_") and person.tid[4:].isdigit():
